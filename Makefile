@@ -1,0 +1,74 @@
+# sockshim: build, test, install.  `make help` says what there is.
+#
+# Each part has its own list: {shim,stack,diag}/part.mk for what is built, tests/{shim,stack,diag}.mk
+# for its tests. A part adds to ALL (what `make` builds), TEST_BINS (Criterion programs) and
+# TEST_SCRIPTS (programs that print "ok NAME", "not ok NAME" or "skip NAME: why" lines).
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?=
+VERSION := 0.1.0
+
+# A sanitizer build lives beside the plain one: `make SAN=asan check-units`.
+ifeq ($(SAN),)
+B := build
+else ifeq ($(SAN),asan)
+B := build/asan
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SAN),tsan)
+B := build/tsan
+SANFLAGS := -fsanitize=thread
+else
+$(error SAN=$(SAN): expected asan or tsan)
+endif
+
+CC      ?= gcc
+CLANG   ?= clang
+WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+           -Wpointer-arith -Wvla -Wwrite-strings -Wno-unused-parameter
+CFLAGS  ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -DSOCKSHIM_VERSION='"$(VERSION)"'
+
+ALL          :=
+TEST_BINS    :=
+TEST_SCRIPTS :=
+FUZZERS      :=
+
+.DEFAULT_GOAL := all
+include $(wildcard shim/part.mk stack/part.mk diag/part.mk)
+include $(wildcard tests/shim.mk tests/stack.mk tests/diag.mk)
+
+.PHONY: all check check-units check-layers check-san deps demo clean help install
+
+all: $(ALL)
+
+## check         install what is missing, build, run every test
+check: deps
+	$(MAKE) all check-layers
+	$(MAKE) run-tests
+
+.PHONY: run-tests
+run-tests: all $(TEST_BINS)
+	@B=$(B) scripts/run-tests $(TEST_BINS) $(TEST_SCRIPTS)
+
+## check-units   the Criterion programs alone (with SAN=asan or SAN=tsan: under a sanitizer)
+check-units: $(TEST_BINS)
+	@B=$(B) scripts/run-tests $(filter $(B)/tests/unit/%,$(TEST_BINS))
+
+## check-layers  the includes keep to the layers
+check-layers:
+	@scripts/check-layers
+
+## deps          install the Debian packages that building and testing need
+deps:
+	@scripts/install-deps
+
+## clean         remove build/
+clean:
+	rm -rf build
+
+## help          this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sort
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
