@@ -16,3 +16,8 @@ $(B)/diag/%.o: diag/%.c
 $(DIAG_LIB): $(DIAG_LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+ALL += $(B)/sockdiag
+
+$(B)/sockdiag: $(DIAG_CLI_OBJ) $(DIAG_LIB)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(DIAG_LIBS) -lm
