@@ -35,7 +35,7 @@ static void kill_inet(struct sink *sink, const struct inet_view *v)
 		e.kind == DIAG_ERR_KERNEL && e.code == EOPNOTSUPP ? "the kernel cannot close such sockets" :
 		diag_err_text(e, text, sizeof(text)));
 	if (e.kind != DIAG_ERR_KERNEL)
-		source_reopen(&k->source);
+		source_connect(&k->source);
 }
 
 static void kill_unix(struct sink *sink, const struct unix_view *v)
@@ -86,10 +86,11 @@ struct sink *kill_sink(const struct opts *opts, const struct source *source, str
 
 	if (!k)
 		return NULL;
+	k->source = (struct source){ .name = source->name, .kind = source->kind, .conn.fd = -1 };
 	if (source->kind == SOURCE_RECORDING)
 		e = diag_err_sys(EOPNOTSUPP);
 	else
-		e = source_open(&k->source, source->name);
+		e = source_connect(&k->source);
 	if (diag_failed(e)) {
 		fprintf(stderr, "sockdiag: -K: source '%s': %s\n", source->name,
 			diag_err_text(e, text, sizeof(text)));

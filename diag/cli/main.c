@@ -54,13 +54,25 @@ static int list(const struct opts *o, struct source *source, const struct procs 
 	return rc;
 }
 
+static int no_source(const struct opts *o, struct diag_err e)
+{
+	char text[128];
+
+	fprintf(stderr, "sockdiag: source '%s': %s\n", o->source, diag_err_text(e, text, sizeof(text)));
+	return EXIT_FAILED;
+}
+
 static int run(const struct opts *o, struct source *source, struct out *out)
 {
 	struct procs *procs = NULL;
+	struct diag_err e;
 	int rc;
 
 	if (o->summary)
-		return summary_show(o, source, out);
+		return summary_show(o, source, out); /* of the kernel without a socket: it would be counted */
+	e = source_connect(source);
+	if (diag_failed(e))
+		return no_source(o, e);
 	if (o->record)
 		return record_write(o, source);
 	if (o->watch_s > 0)
@@ -83,17 +95,15 @@ int main(int argc, char **argv)
 	struct opts o;
 	struct out out;
 	struct diag_err e;
-	char text[128];
 	int rc = opts_parse(&o, argc, argv), err;
 
 	if (rc >= 0) {
 		filter_free(&o.filter);
 		return rc;
 	}
-	e = source_open(&source, o.source);
+	e = source_find(&source, o.source);
 	if (diag_failed(e)) {
-		fprintf(stderr, "sockdiag: source '%s': %s\n", o.source, diag_err_text(e, text, sizeof(text)));
-		rc = EXIT_FAILED;
+		rc = no_source(&o, e);
 	} else {
 		out_open(&out, STDOUT_FILENO);
 		rc = run(&o, &source, &out);

@@ -36,7 +36,7 @@ static struct diag_err read_recording(struct source *s)
 	return e;
 }
 
-struct diag_err source_reopen(struct source *s)
+struct diag_err source_connect(struct source *s)
 {
 	switch (s->kind) {
 	case SOURCE_KERNEL:
@@ -51,7 +51,7 @@ struct diag_err source_reopen(struct source *s)
 	return DIAG_OK;
 }
 
-struct diag_err source_open(struct source *s, const char *name)
+struct diag_err source_find(struct source *s, const char *name)
 {
 	struct stat st;
 
@@ -64,7 +64,7 @@ struct diag_err source_open(struct source *s, const char *name)
 		return diag_err_sys(errno);
 	else
 		s->kind = S_ISSOCK(st.st_mode) ? SOURCE_SOCKET : SOURCE_RECORDING;
-	return s->kind == SOURCE_RECORDING ? read_recording(s) : source_reopen(s);
+	return s->kind == SOURCE_RECORDING ? read_recording(s) : DIAG_OK;
 }
 
 void source_close(struct source *s)

@@ -19,24 +19,26 @@ enum source_kind {
 	SOURCE_RECORDING,
 };
 
-/** struct source - one place to read from; zeroed by source_open() */
+/** struct source - one place to read from */
 struct source {
 	const char *name;
 	enum source_kind kind;
-	struct diag_conn conn; /* open unless @kind is SOURCE_RECORDING */
+	struct diag_conn conn; /* open from source_connect() on, unless @kind is SOURCE_RECORDING */
 	void *recording;       /* its bytes, allocated */
 	size_t recording_len;
 };
 
 /**
- * source_open - opens what @name names, borrowed as long as the source is open
+ * source_find - finds out what @name names, which is borrowed as long as the source is used
+ *
+ * A recording is read; nothing else is opened yet.
  *
  * Return: DIAG_OK, or kind DIAG_ERR_SYS.
  */
-struct diag_err source_open(struct source *s, const char *name);
+struct diag_err source_find(struct source *s, const char *name);
 
-/** source_reopen - begins a new conversation after one that an error ended */
-struct diag_err source_reopen(struct source *s);
+/** source_connect - begins a conversation, a new one when an error ended the last; as diag_conn_open() */
+struct diag_err source_connect(struct source *s);
 
 /** source_close - ends it */
 void source_close(struct source *s);

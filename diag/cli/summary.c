@@ -199,10 +199,7 @@ int summary_show(const struct opts *opts, struct source *source, struct out *out
 	int rc = EXIT_GOOD;
 
 	if (source->kind == SOURCE_KERNEL) {
-		int err;
-
-		diag_conn_close(&source->conn); /* or it would be counted */
-		err = read_file("/proc/net/sockstat", &c);
+		int err = read_file("/proc/net/sockstat", &c);
 
 		if (!err)
 			err = read_established(&c);
@@ -213,6 +210,14 @@ int summary_show(const struct opts *opts, struct source *source, struct out *out
 		read_file("/proc/net/sockstat6", &c); /* absent without IPv6 */
 	} else {
 		struct opts all = *opts;
+		struct diag_err e = source_connect(source);
+		char text[128];
+
+		if (diag_failed(e)) {
+			fprintf(stderr, "sockdiag: source '%s': %s\n", source->name,
+				diag_err_text(e, text, sizeof(text)));
+			return EXIT_FAILED;
+		}
 
 		all.states = diag_state_mask("all");
 		rc = count_source(&all, source, out, &c);

@@ -12,6 +12,9 @@
 #include "wire/state.h"
 
 #define PROGRAM_ROOM 65536
+#define REQUEST_ROOM (DIAG_REQ_ROOM + PROGRAM_ROOM)
+/* IPv6 answers held back at most: some two thousand sockets, half of that with internals. */
+#define LATER_BYTES (512 * 1024)
 
 /* In the order they are shown. */
 static const struct {
@@ -81,6 +84,20 @@ static int on_inet(const struct nlmsghdr *nlh, void *arg)
 	if (diag_failed(w->error))
 		return -1;
 	return show_inet(w, &s) && !w->sink->out->error ? 0 : -1;
+}
+
+/* IPv6 sockets of a dump of both families come behind the others, as long as there is room for them. */
+static int on_either(const struct nlmsghdr *nlh, void *arg)
+{
+	struct walk *w = arg;
+	const struct inet_diag_msg *m = NLMSG_DATA(nlh);
+
+	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || m->idiag_family != AF_INET6 ||
+	    w->later.len + nlh->nlmsg_len > LATER_BYTES)
+		return on_inet(nlh, arg);
+	out_bytes(&w->later, nlh, nlh->nlmsg_len);
+	out_pad(&w->later, '\0', NLMSG_ALIGN(nlh->nlmsg_len) - nlh->nlmsg_len);
+	return 0;
 }
 
 static enum kind unix_table(uint8_t type)
@@ -171,16 +188,37 @@ static int dump(struct walk *w, struct diag_req *r, diag_msg_fn fn, const char *
 		return tolerated;
 	complain(w, what, diag_failed(w->error) ? w->error : e, res.messages);
 	if (e.kind != DIAG_ERR_KERNEL) {
-		e = source_reopen(w->source);
+		e = source_connect(w->source);
 		if (diag_failed(e))
 			w->failed = true;
 	}
 	return 0;
 }
 
+/*
+ * TCP of both families in one dump: a v1 request gives both, and a kernel with many sockets looks
+ * through its table once instead of twice.
+ */
+static void look_tcp(struct walk *w)
+{
+	struct diag_req r;
+	struct diag_err e;
+
+	w->table = KIND_TCP;
+	w->protocol = IPPROTO_TCP;
+	w->later.len = 0;
+	diag_req_inet_v1(&r, w->req, REQUEST_ROOM, AF_UNSPEC);
+	diag_req_inet_v1_body(&r)->idiag_states = w->opts->states;
+	diag_req_inet_v1_body(&r)->idiag_ext = w->sink->ext;
+	diag_req_bytecode(&r, w->code, w->code_len);
+	dump(w, &r, on_either, "TCP sockets", 0);
+	e = diag_walk(w->later.buf, w->later.len, on_inet, w, NULL);
+	if (diag_failed(e))
+		complain(w, "TCP sockets over IPv6", diag_failed(w->error) ? w->error : e, 1);
+}
+
 static void look_inet(struct walk *w, size_t t, uint8_t family)
 {
-	_Alignas(4) static uint8_t room[DIAG_REQ_ROOM + PROGRAM_ROOM];
 	struct diag_req r;
 	char what[32];
 	bool only = !(w->opts->ipv4 && w->opts->ipv6);
@@ -190,9 +228,8 @@ static void look_inet(struct walk *w, size_t t, uint8_t family)
 
 	w->table = inet_tables[t].table;
 	w->protocol = inet_tables[t].protocol;
-	w->family = family;
 	snprintf(what, sizeof(what), "%s sockets over IPv%c", inet_tables[t].name, family == AF_INET ? '4' : '6');
-	diag_req_inet(&r, room, sizeof(room), family, w->protocol);
+	diag_req_inet(&r, w->req, REQUEST_ROOM, family, w->protocol);
 	diag_req_inet_body(&r)->idiag_states = w->opts->states;
 	diag_req_inet_body(&r)->idiag_ext = w->sink->ext;
 	diag_req_bytecode(&r, w->code, w->code_len);
@@ -236,7 +273,9 @@ int walk_open(struct walk *w, const struct opts *opts, struct source *source, st
 	*w = (struct walk){ .opts = opts, .source = source, .sink = sink };
 	w->buf = malloc(DIAG_BUF_SIZE);
 	w->code = malloc(PROGRAM_ROOM);
-	if (!w->buf || !w->code) {
+	w->req = malloc(REQUEST_ROOM);
+	out_open(&w->later, -1);
+	if (!w->buf || !w->code || !w->req) {
 		fputs("sockdiag: out of memory\n", stderr);
 		return EXIT_FAILED;
 	}
@@ -259,6 +298,10 @@ void walk_look(struct walk *w)
 	for (size_t t = 0; t < sizeof(inet_tables) / sizeof(inet_tables[0]); t++) {
 		if (!(w->opts->tables & inet_tables[t].table))
 			continue;
+		if (inet_tables[t].table == KIND_TCP && w->opts->ipv4 && w->opts->ipv6) {
+			look_tcp(w);
+			continue;
+		}
 		if (w->opts->ipv4)
 			look_inet(w, t, AF_INET);
 		if (w->opts->ipv6)
@@ -270,6 +313,8 @@ void walk_close(struct walk *w)
 {
 	free(w->buf);
 	free(w->code);
+	free(w->req);
+	out_close(&w->later);
 }
 
 int walk_status(const struct walk *w)

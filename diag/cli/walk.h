@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cli/opts.h"
+#include "cli/out.h"
 #include "cli/sink.h"
 #include "cli/source.h"
 
@@ -24,10 +25,11 @@ struct walk {
 	void *code; /* the filter's program */
 	size_t code_len;
 	void *buf;
+	void *req;
+	struct out later;      /* IPv6 answers of a dump of both families, see look_tcp() */
 	struct diag_err error; /* why a message was refused */
 	enum kind table;      /* of the dump going on */
 	uint32_t protocol;
-	uint8_t family;
 };
 
 /** walk_open - prepares looks at @source into @sink, both borrowed; returns 0, or an exit status after a message */

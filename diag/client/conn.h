@@ -11,8 +11,12 @@
 
 struct mnl_socket;
 
-/* Holds any datagram a kernel sends: it cuts dumps into chunks of at most 32 KiB. */
-#define DIAG_BUF_SIZE 65536
+/*
+ * Holds any datagram a kernel sends, which cuts dumps into chunks of at most 32 KiB. A server whose
+ * client is known to be this library may send datagrams of this size: a fifth less work than with
+ * the kernel's.
+ */
+#define DIAG_BUF_SIZE 131072
 
 /**
  * diag_tap_fn - sees every byte read from a source, before anything is made of it

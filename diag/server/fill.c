@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "wire/attr.h"
+#include "wire/copy.h"
 #include "wire/state.h"
 
 /* A message being written; FILL_MAX bytes are there, so nothing below checks for room. */
@@ -41,7 +42,7 @@ static void put_u32(struct writer *w, uint16_t type, uint32_t v)
 
 static void put_bytes(struct writer *w, uint16_t type, const void *data, size_t size)
 {
-	memcpy(put_attr(w, type, size), data, size);
+	diag_copy(put_attr(w, type, size), data, size);
 }
 
 static struct inet_diag_msg *begin(struct writer *w, void *buf, const struct fill_head *h, const struct sock_entry *e)
@@ -115,7 +116,6 @@ static void put_tcp(struct writer *w, const struct sock_source_ops *ops, void *s
 		/* 64-bit fields, in a message that is aligned to 4: filled in elsewhere, then copied. */
 		struct diag_tcp_info ti;
 
-		memset(&ti, 0, sizeof(ti));
 		ops->info(source, e, &ti);
 		put_bytes(w, INET_DIAG_INFO, &ti, sizeof(ti));
 	}

@@ -17,7 +17,7 @@
  * sockets). Requests, answers and errors are the kernel's, to the byte where state allows.
  */
 
-/* Bytes of a dump's datagrams: what a kernel gives a reader with room enough. */
+/* Bytes of a dump's datagrams: what a kernel gives at most, so what any reader has room for. */
 #define SESSION_DATAGRAM 32768
 
 /**

@@ -75,7 +75,7 @@ struct sock_source_ops {
 	 */
 	int (*next)(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e);
 
-	/** @info: fills in the zeroed tcp_info of a TCP socket */
+	/** @info: writes the tcp_info of a TCP socket, every byte of it: it is not zeroed beforehand */
 	void (*info)(void *source, const struct sock_entry *e, struct diag_tcp_info *ti);
 
 	/** @memory: fills in the SK_MEMINFO_* numbers, zeroed beforehand */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "wire/copy.h"
+
 #define WHOLE(field) \
 	{ #field, offsetof(struct diag_tcp_info, field), sizeof(((struct diag_tcp_info *)0)->field), 0, \
 	  8 * sizeof(((struct diag_tcp_info *)0)->field) }
@@ -94,8 +96,9 @@ size_t diag_tcp_info_read(struct diag_tcp_info *out, const void *data, size_t le
 	if (len > sizeof(*out))
 		len = sizeof(*out);
 	if (len)
-		memcpy(out, data, len);
-	memset((uint8_t *)out + len, 0, sizeof(*out) - len);
+		diag_copy(out, data, len);
+	if (len < sizeof(*out))
+		memset((uint8_t *)out + len, 0, sizeof(*out) - len);
 	return len;
 }
 

@@ -35,6 +35,7 @@ static void table_info(void *source, const struct sock_entry *e, struct diag_tcp
 {
 	socklen_t len = sizeof(*ti);
 
+	memset(ti, 0, sizeof(*ti));
 	getsockopt(((struct known *)e->handle)->fd, IPPROTO_TCP, TCP_INFO, ti, &len);
 }
 
