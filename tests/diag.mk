@@ -32,3 +32,26 @@ $(B)/tests/bench/diag/%: tests/bench/diag/%.c $(DIAG_LIB)
 .PHONY: bench-diag
 bench-diag: $(B)/sockdiag $(DIAG_BENCH)
 	@tests/bench/diag/bench $(B)
+
+TEST_SCRIPTS += tests/diag/tool_test
+run-tests: $(DIAGD)
+
+# Fuzzers: `make fuzz-diag FUZZ_SECONDS=30` runs each on its corpus for so long.
+FUZZ_SECONDS ?= 10
+DIAG_FUZZERS := $(patsubst tests/fuzz/diag/%.c,$(B)/tests/fuzz/diag/%,$(wildcard tests/fuzz/diag/fuzz_*.c))
+FUZZERS += $(DIAG_FUZZERS)
+
+$(B)/tests/fuzz/diag/%: tests/fuzz/diag/%.c $(DIAG_LIB_SRC) $(filter-out diag/cli/main.c,$(DIAG_CLI_SRC)) \
+			$(wildcard diag/*/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-DSOCKSHIM_VERSION='"$(VERSION)"' -Idiag -o $@ $(filter %.c,$^) $(DIAG_LIBS) -lm
+
+## fuzz-diag     run every fuzzer of diag/ for FUZZ_SECONDS
+.PHONY: fuzz-diag
+fuzz-diag: $(DIAG_FUZZERS)
+	@for f in $^; do \
+		new=$$(mktemp -d) && echo "$$f" && \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/ \
+			$$new tests/fuzz/diag/corpus/$$(basename $$f) && rm -rf $$new || exit 1; \
+	done

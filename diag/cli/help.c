@@ -1,4 +1,4 @@
-/* What --help prints: it fits a screen of 80 by 48; the manual page has the rest. */
+/* What --help prints: it fits a screen of 80 columns; the manual page has the rest. */
 #include "cli/help.h"
 
 const char help_text[] =
@@ -26,7 +26,7 @@ const char help_text[] =
 	"STATE   established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed\n"
 	"        close-wait last-ack listening closing bound-inactive; all connected\n"
 	"        synchronized bucket big\n"
-	"FILTER  src|dst [=|!=] HOST    10.0.0.0/8:443  [::1]:80  :https  name  /run/*.sock\n"
+	"FILTER  src|dst [=|!=] HOST    10.0.0.0/8:443  [::1]:80  :https  name  /run/*\n"
 	"        sport|dport OP PORT    = != < <= > >= or eq ne lt le gt ge\n"
 	"        dev = NAME   fwmark = MARK[/MASK]   cgroup = PATH   autobound\n"
 	"        not, and, or, ( ); run by the kernel where it can\n"

@@ -107,6 +107,9 @@ static const struct {
 	{ 0, "u_seq", KIND_UNIX_SQ },
 };
 
+/* Columns of a filter shown with an error. */
+#define EXCERPT 76
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 __attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
@@ -272,8 +275,11 @@ static int take_filter(struct opts *o, const char *file, int argc, char **argv)
 	if (!text)
 		return EXIT_USAGE;
 	if (filter_parse(text, &o->filter, &err)) {
-		fprintf(stderr, "sockdiag: filter, column %zu: %s\n  %s\n  %*s^\n", err.column + 1, err.text, text,
-			(int)err.column, "");
+		/* As much of a long one as fits a line, with the place in it. */
+		size_t from = err.column > EXCERPT / 2 ? err.column - EXCERPT / 2 : 0;
+
+		fprintf(stderr, "sockdiag: filter, column %zu: %s\n  %.*s\n  %*s^\n", err.column + 1, err.text, EXCERPT,
+			text + from, (int)(err.column - from), "");
 		rc = EXIT_USAGE;
 	}
 	free(text);

@@ -37,7 +37,10 @@ static void put_rate(struct out *o, double bps, bool numeric)
 	unsigned int scaled;
 
 	if (numeric || bps < 1000) {
-		out_u64(o, bps < 1e18 ? (uint64_t)llrint(bps) : (uint64_t)bps);
+		if (bps < 1e18)
+			out_u64(o, (uint64_t)llrint(bps));
+		else
+			out_printf(o, "%.0f", bps); /* more than 64 bits hold */
 		out_lit(o, "bps");
 		return;
 	}

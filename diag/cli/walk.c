@@ -248,7 +248,8 @@ static void look_unix(struct walk *w)
 
 	diag_req_unix(&r, room, sizeof(room), w->sink->show);
 	diag_req_unix_body(&r)->udiag_states = w->opts->states;
-	dump(w, &r, on_unix, "unix sockets", 0);
+	/* A stack has none, and says so in these words. */
+	dump(w, &r, on_unix, "unix sockets", w->source->kind == SOURCE_SOCKET ? ENOENT : 0);
 }
 
 static void look_recording(struct walk *w)
