@@ -21,6 +21,7 @@ const char help_text[] =
 	" From       --source kernel|PATH             PATH: a recording (-D), or a socket\n"
 	"                                             that speaks sock_diag\n"
 	"            -F FILE                          filter from a file (-: stdin)\n"
+	"            -N NAME|PATH                     another network namespace\n"
 	"            -h, --help   -V, --version\n"
 	"\n"
 	"STATE   established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed\n"

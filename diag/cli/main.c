@@ -1,5 +1,9 @@
 /* sockdiag: lists sockets. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +93,21 @@ static int run(const struct opts *o, struct source *source, struct out *out)
 	return rc;
 }
 
+/* Enters a network namespace: a name that "ip netns" made, or a path such as /proc/PID/ns/net. */
+static int enter_netns(const char *name)
+{
+	char path[PATH_MAX];
+	int fd, rc;
+
+	snprintf(path, sizeof(path), strchr(name, '/') ? "%s" : "/run/netns/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = setns(fd, CLONE_NEWNET) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	struct source source;
@@ -100,6 +119,14 @@ int main(int argc, char **argv)
 	if (rc >= 0) {
 		filter_free(&o.filter);
 		return rc;
+	}
+	if (o.netns) {
+		err = enter_netns(o.netns);
+		if (err) {
+			fprintf(stderr, "sockdiag: network namespace '%s': %s\n", o.netns, strerror(-err));
+			filter_free(&o.filter);
+			return EXIT_FAILED;
+		}
 	}
 	e = source_find(&source, o.source);
 	if (diag_failed(e)) {

@@ -52,6 +52,7 @@ static const struct option longs[] = {
 	{ "oneline", no_argument, NULL, 'O' },
 	{ "diag", required_argument, NULL, 'D' },
 	{ "filter", required_argument, NULL, 'F' },
+	{ "net", required_argument, NULL, 'N' },
 	{ "tos", no_argument, NULL, OPT_TOS },
 	{ "cgroup", no_argument, NULL, OPT_CGROUP },
 	{ "inet-sockopt", no_argument, NULL, OPT_SOCKOPT },
@@ -213,6 +214,9 @@ static int take(struct parse *p, int key)
 	case 'F':
 		p->filter_file = optarg;
 		return -1;
+	case 'N':
+		o->netns = optarg;
+		return -1;
 	case OPT_JSON:
 		return set_format(o, FORMAT_JSON);
 	case OPT_NDJSON:
@@ -344,7 +348,7 @@ int opts_parse(struct opts *o, int argc, char **argv)
 	memset(o, 0, sizeof(*o));
 	o->header = true;
 	o->source = "kernel";
-	while (rc < 0 && (key = getopt_long(argc, argv, "hVnralolemipsE46tMuwxf:A:KHOD:F:", longs, NULL)) != -1)
+	while (rc < 0 && (key = getopt_long(argc, argv, "hVnralolemipsE46tMuwxf:A:KHOD:F:N:", longs, NULL)) != -1)
 		rc = take(&p, key);
 	if (rc < 0)
 		rc = take_filter(o, p.filter_file, argc - optind, argv + optind);

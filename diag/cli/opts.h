@@ -60,6 +60,7 @@ struct opts {
 	enum format format;
 	const char *record; /* -D: where raw answers go, or NULL */
 	const char *source; /* "kernel", or a path */
+	const char *netns;  /* -N: the namespace to look at, or NULL */
 	struct filter filter;
 };
 

@@ -263,7 +263,10 @@ static void look_recording(struct walk *w)
 		return;
 	w->error = DIAG_OK;
 	e = diag_walk(w->source->recording, w->source->recording_len, on_recorded, w, &shown);
-	if (diag_failed(e))
+	if (e.kind == DIAG_ERR_NLE && !shown) {
+		fprintf(stderr, "sockdiag: '%s' is neither a recording made with -D nor a socket\n", w->source->name);
+		w->failed = true;
+	} else if (diag_failed(e))
 		complain(w, w->source->name, diag_failed(w->error) ? w->error : e, shown);
 }
 

@@ -204,8 +204,11 @@ static void put_text(struct watch *w, struct entry **list, size_t count)
 	}
 	if (isatty(o->fd))
 		out_lit(o, "\033[H\033[J");
-	out_printf(o, "%zu connections, in %sbit/s, out %sbit/s\n", count, rate_text(in, w->seconds > 0, a, sizeof(a)),
-		   rate_text(sent, w->seconds > 0, b, sizeof(b)));
+	out_printf(o, "%zu connections", count);
+	if (w->seconds > 0)
+		out_printf(o, ", in %sbit/s, out %sbit/s", rate_text(in, true, a, sizeof(a)),
+			   rate_text(sent, true, b, sizeof(b)));
+	out_lit(o, "\n");
 	if (w->sink.opts->header)
 		out_printf(o, "%-10s %8s %8s %9s %9s %6s  %-25s %s\n", "State", "In bit/s", "Out", "Retrans/s", "RTT ms",
 			   "Cwnd", "Local Address:Port", "Peer Address:Port");
