@@ -252,7 +252,7 @@ static struct nlmsghdr *peer_put(struct peer *p, uint16_t type, uint16_t flags, 
 
 static void peer_flush(struct peer *p)
 {
-	cr_assert_eq(send(p->fd, p->out, p->len, 0), p->len);
+	cr_assert_eq(send(p->fd, p->out, p->len, 0), (ssize_t)p->len);
 	p->len = 0;
 }
 

@@ -207,7 +207,7 @@ static void ask_kernel(const void *req, size_t len)
 	ssize_t n;
 
 	from_kernel.len = 0;
-	cr_assert_eq(sendto(kernel_fd, req, len, 0, (void *)&nl, sizeof(nl)), len);
+	cr_assert_eq(sendto(kernel_fd, req, len, 0, (void *)&nl, sizeof(nl)), (ssize_t)len);
 	while ((n = recv(kernel_fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
 		append(buf, (size_t)n, &from_kernel);
 }
