@@ -8,9 +8,9 @@ $(B)/tests/unit/diag/%: tests/unit/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $< $(filter %.o %.a,$^) $(DIAG_LIBS) -lcriterion
 
-$(B)/tests/unit/diag/server_test: $(B)/tests/unit/diag/table.o
+$(B)/tests/unit/diag/server_test: $(B)/tests/unit/diag/table.o $(B)/tests/unit/diag/versus.o
 
-$(B)/tests/unit/diag/table.o: tests/unit/diag/table.c
+$(B)/tests/unit/diag/%.o: tests/unit/diag/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idiag -Itests/unit/diag -c -o $@ $<
 
