@@ -6,9 +6,9 @@ TEST_BINS += $(DIAG_UNIT_BIN)
 
 $(B)/tests/unit/diag/%: tests/unit/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $< $(filter %.o %.a,$^) $(DIAG_LIBS) -lcriterion
+	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $< $(filter %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) -lcriterion
 
-$(B)/tests/unit/diag/server_test: $(B)/tests/unit/diag/table.o $(B)/tests/unit/diag/versus.o
+$(B)/tests/unit/diag/server_test $(B)/tests/unit/diag/procnet_test: $(B)/tests/unit/diag/table.o $(B)/tests/unit/diag/versus.o
 
 $(B)/tests/unit/diag/%.o: tests/unit/diag/%.c
 	@mkdir -p $(@D)

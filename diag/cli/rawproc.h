@@ -16,7 +16,4 @@
  */
 int rawproc_read(uint8_t family, const struct opts *opts, struct sink *sink);
 
-/** rawproc_parse_line - reads one line of the file; returns 0, or -1 when it is none */
-int rawproc_parse_line(const char *line, uint8_t family, struct diag_inet *s);
-
 #endif

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/rawproc.h"
 #include "client/dump.h"
 #include "wire/bytecode.h"
 #include "wire/inet.h"
+#include "wire/procnet.h"
 #include "wire/req.h"
 #include "wire/tcpinfo.h"
 #include "wire/unix.h"
@@ -41,8 +41,8 @@ static void run_program(const void *code, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct diag_tcp_info ti;
-	struct diag_inet s;
-	char text[128];
+	char text[128], line[DIAG_PROCNET_LINE];
+	struct inet_diag_msg m;
 	uint8_t *copy;
 
 	if (!size)
@@ -66,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	default:
 		copy = realloc(copy, size);
 		copy[size - 1] = '\0';
-		rawproc_parse_line((char *)copy, size & 1 ? 2 : 10, &s);
+		if (!diag_procnet_parse((char *)copy, size & 1 ? 2 : 10, &m))
+			diag_procnet_line(line, UINT32_MAX, &m, size & 2 ? 6 : 17, NULL);
 		break;
 	}
 	free(copy);

@@ -45,7 +45,7 @@ Test(audit, refuses_as_the_kernel_does)
 		"00060800 0000",                                  /* yes unaligned */
 		"00080800",                                       /* yes beyond the end */
 		"01040000",                                       /* JMP no = 0 */
-		"01040900",                                       /* no unaligned */
+		"01040500", "01040600", "01040900",               /* no unaligned */
 		"01040c00",                                       /* no beyond the end + 4 */
 		"02040800",                                       /* port operand missing */
 		"07080c00 00000000",                              /* hostcond missing */

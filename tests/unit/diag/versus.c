@@ -27,12 +27,14 @@ static int kernel_fd = -1;
 
 static int on_port(int family, int type, const char *ip, uint16_t port)
 {
+	int on = 1;
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(family, type, 0);
 
 	inet_pton(family, ip, family == AF_INET ? (void *)&in.sin_addr : (void *)&in6.sin6_addr);
 	cr_assert_geq(fd, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)); /* ports 4008 and 4009 have two */
 	if (family == AF_INET)
 		cr_assert_eq(bind(fd, (void *)&in, sizeof(in)), 0);
 	else
@@ -133,6 +135,10 @@ static void populate_tcp(void)
 	set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	close(fd);
 
+	/* One port at any address and at one: a look-up finds the closer one. */
+	table_add(&table, listening(AF_INET, "0.0.0.0", 4008, 2), DIAG_TCP_LISTEN)->e.msg.idiag_wqueue = 2;
+	table_add(&table, listening(AF_INET, "127.0.0.9", 4008, 2), DIAG_TCP_LISTEN)->e.msg.idiag_wqueue = 2;
+
 	/* Both ends of a connection with unread bytes at one of them. */
 	a = connected(AF_INET, SOCK_STREAM, "127.0.0.1", 4001);
 	set(a, SOL_SOCKET, SO_MARK, 0x17);
@@ -173,6 +179,8 @@ static void populate_udp(void)
 	table_add(&table, fd, DIAG_TCP_ESTABLISHED);
 	fd = on_port(AF_INET6, SOCK_DGRAM, "::1", 4006);
 	table_add(&table, fd, DIAG_TCP_CLOSE);
+	table_add(&table, on_port(AF_INET, SOCK_DGRAM, "0.0.0.0", 4009), DIAG_TCP_CLOSE);
+	table_add(&table, on_port(AF_INET, SOCK_DGRAM, "127.0.0.9", 4009), DIAG_TCP_CLOSE);
 	fd = on_port(AF_INET6, SOCK_DGRAM, "::", 4007);
 	table_add(&table, fd, DIAG_TCP_CLOSE);
 }
