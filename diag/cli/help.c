@@ -13,6 +13,7 @@ const char help_text[] =
 	"            -e uid, inode, cookie, cgroup    --tos  --cgroup  --inet-sockopt\n"
 	" Layout     -H no header                     -O one line a socket\n"
 	"            --json --ndjson --openmetrics    every field, documented names\n"
+	"            --procnet                        as a file of /proc/net\n"
 	"            --watch[=SECONDS]                again and again, with rates\n"
 	" Instead    -s, --summary                    how many of each kind\n"
 	"            -E, --events                     sockets as they are destroyed\n"

@@ -29,6 +29,8 @@ static struct sink *make_sink(const struct opts *o, const struct procs *procs, s
 		return json_sink(o, procs, out);
 	case FORMAT_OPENMETRICS:
 		return metrics_sink(o, out);
+	case FORMAT_PROCNET:
+		return procnet_sink(o, out);
 	case FORMAT_TEXT:
 		break;
 	}
@@ -74,6 +76,10 @@ static int run(const struct opts *o, struct source *source, struct out *out)
 
 	if (o->summary)
 		return summary_show(o, source, out); /* of the kernel without a socket: it would be counted */
+	if (o->events && source->kind != SOURCE_KERNEL) {
+		fputs("sockdiag: -E: only the kernel tells of sockets being destroyed\n", stderr);
+		return EXIT_FAILED;
+	}
 	e = source_connect(source);
 	if (diag_failed(e))
 		return no_source(o, e);

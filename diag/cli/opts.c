@@ -19,6 +19,7 @@ enum {
 	OPT_JSON,
 	OPT_NDJSON,
 	OPT_OPENMETRICS,
+	OPT_PROCNET,
 	OPT_WATCH,
 	OPT_SOURCE,
 };
@@ -59,6 +60,7 @@ static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "ndjson", no_argument, NULL, OPT_NDJSON },
 	{ "openmetrics", no_argument, NULL, OPT_OPENMETRICS },
+	{ "procnet", no_argument, NULL, OPT_PROCNET },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ NULL, 0, NULL, 0 },
@@ -177,7 +179,7 @@ static int set_watch(struct opts *o, const char *arg)
 static int set_format(struct opts *o, enum format f)
 {
 	if (o->format != FORMAT_TEXT && o->format != f)
-		return usage("--json, --ndjson and --openmetrics exclude one another");
+		return usage("--json, --ndjson, --openmetrics and --procnet exclude one another");
 	o->format = f;
 	return -1;
 }
@@ -223,6 +225,8 @@ static int take(struct parse *p, int key)
 		return set_format(o, FORMAT_NDJSON);
 	case OPT_OPENMETRICS:
 		return set_format(o, FORMAT_OPENMETRICS);
+	case OPT_PROCNET:
+		return set_format(o, FORMAT_PROCNET);
 	case OPT_WATCH:
 		return set_watch(o, optarg);
 	case OPT_SOURCE:
@@ -314,10 +318,12 @@ static int settle(struct parse *p)
 		return usage("-K without a filter would close every socket; say which, or 'state all'");
 	if (o->kill && (o->watch_s || o->events || o->summary))
 		return usage("-K does not go with --watch, -E or -s");
-	if (o->events && (o->watch_s || o->summary || o->format == FORMAT_OPENMETRICS || o->format == FORMAT_JSON))
+	if (o->events && (o->watch_s || o->summary || (o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)))
 		return usage("-E goes with text and --ndjson only");
-	if (o->watch_s && (o->format == FORMAT_OPENMETRICS || o->format == FORMAT_JSON))
+	if (o->watch_s && o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)
 		return usage("--watch goes with text and --ndjson only");
+	if (o->format == FORMAT_PROCNET && (o->ipv4 == o->ipv6 || (o->tables != KIND_TCP && o->tables != KIND_UDP)))
+		return usage("--procnet is one file of /proc/net: name one of -t and -u, and one of -4 and -6");
 	if (o->watch_s && (o->tables & ~(uint32_t)KIND_TCP))
 		return usage("--watch shows TCP connections only: only they count what they carry");
 	if (o->kill && ((o->tables & KIND_UNIX) || p->unix_family))

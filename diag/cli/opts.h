@@ -34,6 +34,7 @@ enum format {
 	FORMAT_JSON,
 	FORMAT_NDJSON,
 	FORMAT_OPENMETRICS,
+	FORMAT_PROCNET,
 };
 
 /** struct opts - a parsed command line */

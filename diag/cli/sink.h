@@ -65,5 +65,6 @@ const char *sink_netid(enum kind table);
 struct sink *text_sink(const struct opts *opts, const struct procs *procs, struct out *out);
 struct sink *json_sink(const struct opts *opts, const struct procs *procs, struct out *out);
 struct sink *metrics_sink(const struct opts *opts, struct out *out);
+struct sink *procnet_sink(const struct opts *opts, struct out *out);
 
 #endif

@@ -146,6 +146,8 @@ static void complain(struct walk *w, const char *what, struct diag_err e, uint64
 		snprintf(text, sizeof(text), "the source is gone in the middle of a dump");
 	else if (e.kind == DIAG_ERR_SYS && e.code == ETIMEDOUT)
 		snprintf(text, sizeof(text), "the source does not answer");
+	else if (e.kind == DIAG_ERR_KERNEL && e.code == EPERM)
+		snprintf(text, sizeof(text), "not permitted; filtering by mark takes CAP_NET_ADMIN");
 	else
 		diag_err_text(e, text, sizeof(text));
 	if (shown)

@@ -61,7 +61,7 @@ const char *diag_err_text(struct diag_err e, char *buf, size_t size)
 		snprintf(buf, size, "%s", strerror(e.code));
 		break;
 	case DIAG_ERR_KERNEL:
-		snprintf(buf, size, "the kernel answered: %s", strerror(e.code));
+		snprintf(buf, size, "the answer was: %s", strerror(e.code));
 		break;
 	case DIAG_ERR_NLE:
 		snprintf(buf, size, "netlink: %s", diag_nle_text(e.code));

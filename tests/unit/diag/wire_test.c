@@ -161,7 +161,7 @@ Test(err, errno_and_nle_are_never_taken_for_each_other)
 
 	cr_assert(k.kind == DIAG_ERR_KERNEL && k.code == EISDIR);
 	cr_assert(n.kind == DIAG_ERR_NLE && n.code == DIAG_NLE_MSG_TOOSHORT);
-	cr_assert_str_eq(diag_err_text(k, buf, sizeof(buf)), "the kernel answered: Is a directory");
+	cr_assert_str_eq(diag_err_text(k, buf, sizeof(buf)), "the answer was: Is a directory");
 	cr_assert_str_eq(diag_err_text(n, buf, sizeof(buf)), "netlink: Netlink message is too short");
 }
 
