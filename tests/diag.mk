@@ -55,3 +55,6 @@ fuzz-diag: $(DIAG_FUZZERS)
 		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/ \
 			$$new tests/fuzz/diag/corpus/$$(basename $$f) && rm -rf $$new || exit 1; \
 	done
+
+# The tool's parts are linked into their test one by one: the tool has a main() of its own.
+$(B)/tests/unit/diag/format_test: $(patsubst %,$(B)/diag/cli/%.o,cgroup filter host jsonout out table)
