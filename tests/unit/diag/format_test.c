@@ -121,6 +121,7 @@ Test(table, widths_fit_the_widest_cell_and_nothing_trails)
 			 "ESTAB      0      0                    10.0.0.1:22                  10.0.0.1:22\n"
 			 "CLOSE-WAIT 0      0      [2001:db8:0:1:2:3:4:5]:65535 [2001:db8:0:1:2:3:4:5]:65535 users:x\n"
 			 "\tinfo\n");
+	out_close(&o);
 }
 
 Test(table, rows_after_the_window_go_straight_out)
@@ -142,6 +143,7 @@ Test(table, rows_after_the_window_go_straight_out)
 	cr_assert_eq(t.kept.len, 0);
 	table_close(&t);
 	cr_assert_gt(o.len, 2000 * sizeof(extra));
+	out_close(&o);
 }
 
 Test(host, addresses_prefixes_and_ports)
