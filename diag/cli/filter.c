@@ -395,6 +395,8 @@ static int parse_factor(struct parser *p, const struct diag_expr **out)
 				next(p);
 				rc = predicates[i].parse(p, out);
 			}
+		if (rc > 0 && (is(p, "state") || is(p, "exclude")))
+			rc = expected(p, "a condition (states are named before the first one)");
 		if (rc > 0)
 			rc = expected(p, "src, dst, sport, dport, dev, fwmark, cgroup, autobound, 'not' or '('");
 	}
