@@ -8,7 +8,9 @@ $(B)/tests/unit/diag/%: tests/unit/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $< $(filter %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) -lcriterion
 
-$(B)/tests/unit/diag/server_test $(B)/tests/unit/diag/procnet_test: $(B)/tests/unit/diag/table.o $(B)/tests/unit/diag/versus.o
+$(B)/tests/unit/diag/client_test: $(B)/tests/unit/diag/netns.o
+$(B)/tests/unit/diag/server_test $(B)/tests/unit/diag/procnet_test: \
+	$(patsubst %,$(B)/tests/unit/diag/%.o,netns table versus)
 
 $(B)/tests/unit/diag/%.o: tests/unit/diag/%.c
 	@mkdir -p $(@D)

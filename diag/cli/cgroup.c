@@ -2,18 +2,21 @@
  * Control groups: the ids that sockets carry, and their paths.
  *
  * A group's id is the file handle of its directory (kernfs), so a name_to_handle_at() gives the id
- * and an open_by_handle_at() the directory again.
+ * and an open_by_handle_at() the directory again. The latter takes CAP_DAC_READ_SEARCH; without it
+ * the hierarchy is searched once, and what it had then is known.
  */
 #define _GNU_SOURCE
 #include "cli/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HANDLE_KERNFS_ID 0xfe /* FILEID_KERNFS of linux/exportfs.h */
@@ -82,6 +85,47 @@ int cgroup_id_of(const char *path, uint64_t *id)
 	return id_of(full, id);
 }
 
+/* The groups found by searching. */
+static struct group {
+	struct group *next;
+	uint64_t id;
+	char path[];
+} *groups;
+
+static int note_group(const char *full, const struct stat *st, int type, struct FTW *ftw)
+{
+	const char *path = full + strlen(mount_point());
+	struct group *g;
+	uint64_t id;
+
+	if (type != FTW_D || id_of(full, &id))
+		return 0;
+	g = malloc(sizeof(*g) + strlen(path) + 2);
+	if (!g)
+		return -1;
+	g->id = id;
+	strcpy(g->path, *path ? path : "/");
+	g->next = groups;
+	groups = g;
+	return 0;
+}
+
+static bool search_path(uint64_t id, char *path)
+{
+	static bool searched;
+
+	if (!searched) {
+		searched = true;
+		nftw(mount_point(), note_group, 16, FTW_PHYS | FTW_MOUNT);
+	}
+	for (struct group *g = groups; g; g = g->next)
+		if (g->id == id) {
+			snprintf(path, PATH_MAX, "%s", g->path);
+			return true;
+		}
+	return false;
+}
+
 static bool find_path(uint64_t id, char *path)
 {
 	struct handle h = { .fh = { .handle_bytes = sizeof(h.id), .handle_type = HANDLE_KERNFS_ID } };
@@ -99,7 +143,7 @@ static bool find_path(uint64_t id, char *path)
 	fd = open_by_handle_at(at, &h.fh, O_RDONLY | O_CLOEXEC);
 	close(at);
 	if (fd < 0)
-		return false;
+		return errno == EPERM && search_path(id, path);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, full, sizeof(full) - 1);
 	close(fd);

@@ -3,11 +3,8 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <net/if.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,20 +13,9 @@
 #include "client/dump.h"
 #include "client/inet.h"
 #include "client/unix.h"
+#include "netns.h"
 #include "wire/inet.h"
 #include "wire/state.h"
-
-static void own_namespace(void)
-{
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		cr_skip_test("no right to make a network namespace: %s", strerror(errno));
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &ifr), 0);
-	close(fd);
-}
 
 static struct sockaddr_in loopback(void)
 {
@@ -71,7 +57,7 @@ Test(kernel, connections_lists_a_listener)
 	size_t n;
 	int fd;
 
-	own_namespace();
+	netns_enter();
 	fd = listener(&at);
 	cr_assert_not(diag_failed(diag_inet_connections(AF_INET, IPPROTO_TCP, &list, &n)));
 	cr_assert_eq(n, 1);
@@ -93,7 +79,7 @@ Test(kernel, a_dump_uses_the_callers_buffer_and_shows_the_tap_every_byte)
 	struct diag_req r;
 	size_t n;
 
-	own_namespace();
+	netns_enter();
 	listener(&at);
 	tapped = 0;
 	memset(buf, 0, sizeof(buf));
@@ -112,7 +98,7 @@ Test(kernel, unix_connections_keep_nameless_and_abstract_ones)
 	size_t n, nameless = 0, abstract = 0;
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), pair[2];
 
-	own_namespace();
+	netns_enter();
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	cr_assert_eq(bind(fd, (struct sockaddr *)&sun, offsetof(struct sockaddr_un, sun_path) + 4), 0);
@@ -149,7 +135,7 @@ Test(kernel, one_socket_by_its_identity_tcp_and_udp)
 	size_t n;
 	int tcp, udp;
 
-	own_namespace();
+	netns_enter();
 	tcp = listener(&at);
 	udp = socket(AF_INET, SOCK_DGRAM, 0);
 	at = loopback();
@@ -185,7 +171,7 @@ Test(kernel, a_destroyed_connection_fails_with_econnaborted)
 	_Alignas(4) uint8_t buf[8192];
 	size_t got_len;
 
-	own_namespace();
+	netns_enter();
 	lfd = listener(&at);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);

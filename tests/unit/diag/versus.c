@@ -4,16 +4,15 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/netlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netns.h"
 #include "versus.h"
 #include "wire/attr.h"
 #include "wire/inet.h"
@@ -187,14 +186,7 @@ static void populate_udp(void)
 
 void populate(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		cr_skip_test("no right to make a network namespace: %s", strerror(errno));
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &ifr), 0);
-	close(fd);
+	netns_enter();
 	table.count = 0;
 	table.destroyed = -1;
 	open_kernel();
