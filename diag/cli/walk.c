@@ -188,7 +188,8 @@ static int dump(struct walk *w, struct diag_req *r, diag_msg_fn fn, const char *
 		return 0;
 	if (e.kind == DIAG_ERR_KERNEL && e.code == tolerated)
 		return tolerated;
-	complain(w, what, diag_failed(w->error) ? w->error : e, res.messages);
+	/* The answer that was refused is counted, and was not shown. */
+	complain(w, what, diag_failed(w->error) ? w->error : e, res.messages - diag_failed(w->error));
 	if (e.kind != DIAG_ERR_KERNEL) {
 		e = source_connect(w->source);
 		if (diag_failed(e))
@@ -269,7 +270,7 @@ static void look_recording(struct walk *w)
 		fprintf(stderr, "sockdiag: '%s' is neither a recording made with -D nor a socket\n", w->source->name);
 		w->failed = true;
 	} else if (diag_failed(e))
-		complain(w, w->source->name, diag_failed(w->error) ? w->error : e, shown);
+		complain(w, w->source->name, diag_failed(w->error) ? w->error : e, shown - diag_failed(w->error));
 }
 
 int walk_open(struct walk *w, const struct opts *opts, struct source *source, struct sink *sink)
