@@ -393,7 +393,7 @@ Test(server, requests_with_random_damage_agree)
 {
 	populate();
 	rnd_state = 4711;
-	for (int round = 0; round < 5000; round++) {
+	for (int round = 0; round < 2500; round++) {
 		_Alignas(4) uint8_t room[1024] = { 0 };
 		size_t len = with_code(room, programs[rnd(sizeof(programs) / sizeof(programs[0]))]);
 		char what[32];
