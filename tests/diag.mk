@@ -59,4 +59,4 @@ fuzz-diag: $(DIAG_FUZZERS)
 	done
 
 # The tool's parts are linked into their test one by one: the tool has a main() of its own.
-$(B)/tests/unit/diag/format_test: $(patsubst %,$(B)/diag/cli/%.o,cgroup filter host jsonout out table)
+$(B)/tests/unit/diag/format_test: $(patsubst %,$(B)/diag/cli/%.o,cgroup filter host jsonout out table utf8)

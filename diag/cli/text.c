@@ -7,6 +7,7 @@
 #include "cli/sink.h"
 #include "cli/table.h"
 #include "cli/tcptext.h"
+#include "cli/utf8.h"
 #include "wire/state.h"
 
 struct text {
@@ -16,14 +17,25 @@ struct text {
 
 static const struct sink_ops text_ops;
 
-/* What others chose (names of files, processes, hosts) must not reach the terminal as commands. */
-static void put_foreign(struct out *o, const char *s, size_t n)
+/*
+ * What others chose (names of files, processes, hosts) must not reach the terminal as commands:
+ * neither control characters, nor those of C1 (0xc2 0x80 to 0x9f in UTF-8), nor bytes that are no
+ * characters, some of which an eight-bit terminal takes for C1.
+ */
+static void put_foreign(struct out *o, const char *text, size_t n)
 {
-	out_room(o, n);
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+	const unsigned char *s = (const unsigned char *)text;
 
-		o->buf[o->len++] = c < 0x20 || c == 0x7f ? '?' : s[i];
+	out_room(o, n);
+	for (size_t i = 0, len; i < n; i += len) {
+		len = utf8_length(s + i, n - i);
+		if (!len || s[i] < 0x20 || s[i] == 0x7f || (s[i] == 0xc2 && s[i + 1] < 0xa0)) {
+			o->buf[o->len++] = '?';
+			len = len ? len : 1;
+		} else {
+			memcpy(o->buf + o->len, s + i, len);
+			o->len += len;
+		}
 	}
 }
 
