@@ -151,7 +151,7 @@ struct run_file {
 	char control_file[32];		/* name of the file in the directory whose control block it follows */
 	char program[64];		/* basename of argv[0] */
 	char command[448];		/* the command line, NUL between arguments */
-	char reserved[352];
+	char reserved[376];
 	struct run_stat stats[RUN_STATS];
 	struct run_rule_count rules[RUN_RULES];
 	struct run_module modules[RUN_MODULES];
