@@ -136,6 +136,7 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 {
 	struct socktab_entry *src = socktab_entry(tab, from), *dst;
 	uint64_t ref = src ? __atomic_load_n(&src->ref, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+	uint64_t expected;
 
 	if (from == to)
 		return false;
@@ -148,7 +149,8 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 	if (!dst)
 		return false;
 	__atomic_add_fetch(&socktab_object(ref)->refs, 1, __ATOMIC_ACQ_REL);
-	__atomic_compare_exchange_n(&src->ref, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL,
+	expected = ref;
+	__atomic_compare_exchange_n(&src->ref, &expected, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
 	return entry_replace(dst, ref | SOCKTAB_SHARED, __atomic_load_n(&src->cookie, __ATOMIC_RELAXED),
 			     dropped, NULL);
@@ -173,16 +175,11 @@ void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_e
 	}
 }
 
-struct fork_copy {
-	struct socktab *tab;
-	const struct socktab *parent;
-};
-
 /* The descriptor below `fd` that had the same object in the parent and has been given a new one. */
-static struct run_socket *copy_of(const struct fork_copy *f, int fd, uint64_t old)
+static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 {
 	for (int i = 0; i < fd; i++) {
-		const struct socktab_entry *e = socktab_entry(f->tab, i);
+		const struct socktab_entry *e = socktab_entry(tab, i);
 		struct run_socket *s;
 
 		if (!e) {
@@ -199,16 +196,16 @@ static struct run_socket *copy_of(const struct fork_copy *f, int fd, uint64_t ol
 
 static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 {
-	const struct fork_copy *f = ctx;
+	struct socktab *tab = ctx;
 	const struct run_socket *old = socktab_object(e->ref);
-	struct run_socket *s = e->ref & SOCKTAB_SHARED ? copy_of(f, fd, e->ref) : NULL;
+	struct run_socket *s = e->ref & SOCKTAB_SHARED ? copy_of(tab, fd, e->ref) : NULL;
 
 	if (s) {
 		s->refs++;
 		e->ref = (uint64_t)(uintptr_t)s | SOCKTAB_SHARED;
 		return;
 	}
-	s = object_claim(f->tab, fd);
+	s = object_claim(tab, fd);
 	if (!s) {
 		e->ref = SOCKTAB_OTHER;
 		return;
@@ -235,9 +232,28 @@ static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
 
 void socktab_after_fork(struct socktab *tab)
 {
-	struct fork_copy f = { .tab = tab };
-
-	memset(tab->chunk, 0, sizeof(tab->chunk));
-	socktab_each(tab, copy_socket, &f);
+	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
+		if (tab->chunk[i])
+			tab->chunk[i] = NULL;
+	socktab_each(tab, copy_socket, tab);
 	socktab_each(tab, clear_mark, NULL);
+}
+
+void socktab_detached_remove(struct socktab *tab, int fd)
+{
+	struct socktab_entry *e = socktab_entry(tab, fd);
+
+	if (e)
+		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+}
+
+void socktab_detached_dup(struct socktab *tab, int from, int to)
+{
+	struct socktab_entry *src = socktab_entry(tab, from), *dst = src ? entry_make(tab, to) : NULL;
+
+	if (!dst || from == to)
+		return;
+	if (src->ref > SOCKTAB_OTHER)
+		src->ref |= SOCKTAB_SHARED;
+	*dst = *src;
 }

@@ -106,4 +106,9 @@ void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_e
  * flags are taken from the parent's as far as it is still the same socket. */
 void socktab_after_fork(struct socktab *tab);
 
+/* Between fork and socktab_after_fork: changes of the child's entries alone, that leave the parent's
+ * objects in peace. */
+void socktab_detached_remove(struct socktab *tab, int fd);
+void socktab_detached_dup(struct socktab *tab, int from, int to);
+
 #endif
