@@ -14,6 +14,7 @@
 #include "run/text.h"
 
 #define HOLDERS 8
+#define BEING_FILLED (INT32_MIN / 2)	/* added to `users` */
 
 static struct rules holders[HOLDERS];
 static struct rules *current;
@@ -53,7 +54,7 @@ static struct rules *claim_holder(void)
 		int32_t none = 0;
 
 		if (&holders[i] != current &&
-		    __atomic_compare_exchange_n(&holders[i].users, &none, INT32_MIN / 2, 0, __ATOMIC_ACQ_REL,
+		    __atomic_compare_exchange_n(&holders[i].users, &none, BEING_FILLED, 0, __ATOMIC_ACQ_REL,
 						__ATOMIC_RELAXED))
 			return &holders[i];
 	}
@@ -148,13 +149,13 @@ static void install(const char *text, size_t n, bool trace)
 			bind_plugins(r, (struct plugin *)((char *)r->mem + set_bytes));
 		else
 			memset(r->plugins, 0, sizeof(r->plugins));
-		__atomic_store_n(&r->users, 0, __ATOMIC_RELEASE);
+		__atomic_sub_fetch(&r->users, BEING_FILLED, __ATOMIC_ACQ_REL);
 		__atomic_store_n(&current, r, __ATOMIC_RELEASE);
 		hook_set_armed(fault_set_armed(r->set, hook.run.file->program), trace);
 		return;
 	}
 	if (r)
-		__atomic_store_n(&r->users, 0, __ATOMIC_RELEASE);
+		__atomic_sub_fetch(&r->users, BEING_FILLED, __ATOMIC_ACQ_REL);
 	__atomic_store_n(&current, NULL, __ATOMIC_RELEASE);
 	hook_set_armed(0, trace);
 }

@@ -13,7 +13,7 @@
 #include "plugin/plugin.h"
 
 struct rules {
-	int32_t users;		/* -1: being filled, or never used */
+	int32_t users;		/* far below 0: being filled */
 	const struct fault_set *set;
 	void *mem;		/* what set and plugins live in */
 	size_t mem_bytes;
