@@ -4,31 +4,13 @@
 
 #include "fault/fault.h"
 #include "fault/names.h"
+#include "run/errno_name.h"
 
 #define E(name) { #name, name }
+#define ERRNO_MAX EHWPOISON
 
-/* Where a value has two names, the one it is printed by comes first. */
-static const struct fault_name errnos[] = {
-	E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF),
-	E(ECHILD), E(EAGAIN), E(ENOMEM), E(EACCES), E(EFAULT), E(ENOTBLK), E(EBUSY), E(EEXIST),
-	E(EXDEV), E(ENODEV), E(ENOTDIR), E(EISDIR), E(EINVAL), E(ENFILE), E(EMFILE), E(ENOTTY),
-	E(ETXTBSY), E(EFBIG), E(ENOSPC), E(ESPIPE), E(EROFS), E(EMLINK), E(EPIPE), E(EDOM), E(ERANGE),
-	E(EDEADLK), E(ENAMETOOLONG), E(ENOLCK), E(ENOSYS), E(ENOTEMPTY), E(ELOOP), E(ENOMSG), E(EIDRM),
-	E(ECHRNG), E(EL2NSYNC), E(EL3HLT), E(EL3RST), E(ELNRNG), E(EUNATCH), E(ENOCSI), E(EL2HLT),
-	E(EBADE), E(EBADR), E(EXFULL), E(ENOANO), E(EBADRQC), E(EBADSLT), E(EBFONT), E(ENOSTR),
-	E(ENODATA), E(ETIME), E(ENOSR), E(ENONET), E(ENOPKG), E(EREMOTE), E(ENOLINK), E(EADV),
-	E(ESRMNT), E(ECOMM), E(EPROTO), E(EMULTIHOP), E(EDOTDOT), E(EBADMSG), E(EOVERFLOW),
-	E(ENOTUNIQ), E(EBADFD), E(EREMCHG), E(ELIBACC), E(ELIBBAD), E(ELIBSCN), E(ELIBMAX),
-	E(ELIBEXEC), E(EILSEQ), E(ERESTART), E(ESTRPIPE), E(EUSERS), E(ENOTSOCK), E(EDESTADDRREQ),
-	E(EMSGSIZE), E(EPROTOTYPE), E(ENOPROTOOPT), E(EPROTONOSUPPORT), E(ESOCKTNOSUPPORT),
-	E(EOPNOTSUPP), E(EPFNOSUPPORT), E(EAFNOSUPPORT), E(EADDRINUSE), E(EADDRNOTAVAIL), E(ENETDOWN),
-	E(ENETUNREACH), E(ENETRESET), E(ECONNABORTED), E(ECONNRESET), E(ENOBUFS), E(EISCONN),
-	E(ENOTCONN), E(ESHUTDOWN), E(ETOOMANYREFS), E(ETIMEDOUT), E(ECONNREFUSED), E(EHOSTDOWN),
-	E(EHOSTUNREACH), E(EALREADY), E(EINPROGRESS), E(ESTALE), E(EUCLEAN), E(ENOTNAM), E(ENAVAIL),
-	E(EISNAM), E(EREMOTEIO), E(EDQUOT), E(ENOMEDIUM), E(EMEDIUMTYPE), E(ECANCELED), E(ENOKEY),
-	E(EKEYEXPIRED), E(EKEYREVOKED), E(EKEYREJECTED), E(EOWNERDEAD), E(ENOTRECOVERABLE), E(ERFKILL),
-	E(EHWPOISON),
-	/* second names */
+/* Names beside those of errno_name(). */
+static const struct fault_name second_names[] = {
 	E(EWOULDBLOCK), E(ENOTSUP), E(EDEADLOCK),
 };
 
@@ -111,32 +93,39 @@ static const uint8_t defaults[SOCKSHIM_FILTER_TYPES] = {
 int fault_errno_find(const struct fault_word *w, bool eai)
 {
 	const struct fault_name *name = eai ? fault_name_find(FAULT_TABLE(eais), w)
-					    : fault_name_find(FAULT_TABLE(errnos), w);
+					    : fault_name_find(FAULT_TABLE(second_names), w);
 
+	for (int err = 1; !name && !eai && err <= ERRNO_MAX; err++)
+		if (errno_name(err) && fault_word_is(w, errno_name(err)))
+			return err;
 	return name ? name->value : 0;
 }
 
 const char *fault_errno_nearest(const struct fault_word *w, bool eai)
 {
-	return eai ? fault_name_nearest(FAULT_TABLE(eais), w) : fault_name_nearest(FAULT_TABLE(errnos), w);
-}
+	struct fault_nearest nearest = fault_nearest_to(w);
 
-static const char *name_of(const struct fault_name *table, size_t n, int value)
-{
-	for (size_t i = 0; i < n; i++)
-		if (table[i].value == value)
-			return table[i].name;
-	return NULL;
+	if (eai)
+		return fault_name_nearest(FAULT_TABLE(eais), w);
+	for (int err = 1; err <= ERRNO_MAX; err++)
+		if (errno_name(err))
+			fault_nearest_offer(&nearest, errno_name(err));
+	for (size_t i = 0; i < sizeof(second_names) / sizeof(second_names[0]); i++)
+		fault_nearest_offer(&nearest, second_names[i].name);
+	return nearest.name;
 }
 
 const char *fault_errno_name(int err)
 {
-	return name_of(errnos, sizeof(errnos) / sizeof(errnos[0]), err);
+	return errno_name(err);
 }
 
 const char *fault_eai_name(int err)
 {
-	return name_of(eais, sizeof(eais) / sizeof(eais[0]), err);
+	for (size_t i = 0; i < sizeof(eais) / sizeof(eais[0]); i++)
+		if (eais[i].value == err)
+			return eais[i].name;
+	return NULL;
 }
 
 bool fault_errno_possible(enum sockshim_filter_type t, int err)

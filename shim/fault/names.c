@@ -95,23 +95,36 @@ static unsigned distance(const char *a, size_t n, const char *b, size_t m)
 	return last[m];
 }
 
+struct fault_nearest fault_nearest_to(const struct fault_word *w)
+{
+	struct fault_nearest nearest = { .word = w };
+
+	if (w->n >= 2 && w->n <= WORD_MAX)
+		nearest.limit = (unsigned)(w->n + 1) / 4 + 1;
+	return nearest;
+}
+
+void fault_nearest_offer(struct fault_nearest *nearest, const char *name)
+{
+	size_t n = strlen(name);
+	unsigned d;
+
+	if (!nearest->limit || n > WORD_MAX)
+		return;
+	d = distance(nearest->word->s, nearest->word->n, name, n);
+	if (d < nearest->limit) {
+		nearest->limit = d;
+		nearest->name = name;
+	}
+}
+
 const char *fault_name_nearest(const void *table, size_t stride, size_t n, const struct fault_word *w)
 {
-	const char *best = NULL;
-	unsigned least = (unsigned)(w->n + 1) / 4 + 1;
+	struct fault_nearest nearest = fault_nearest_to(w);
 
-	if (w->n < 2 || w->n > WORD_MAX)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		const char *name = name_at(table, stride, i);
-		unsigned d = distance(w->s, w->n, name, strlen(name));
-
-		if (d < least) {
-			least = d;
-			best = name;
-		}
-	}
-	return best;
+	for (size_t i = 0; i < n; i++)
+		fault_nearest_offer(&nearest, name_at(table, stride, i));
+	return nearest.name;
 }
 
 const struct fault_call_name *fault_call_find(const struct fault_word *w)

@@ -32,8 +32,17 @@ struct fault_call_name {
 /* The entry whose name w is, or NULL. */
 const void *fault_name_find(const void *table, size_t stride, size_t n, const struct fault_word *w);
 
-/* The name that w most likely is a misspelling of (edits and swaps of letters, either case); NULL if
- * none is near. */
+/* Which of the names that are offered is most likely the one that was meant by a misspelt word: the
+ * fewest edits and swaps of letters, in either case. `name` is NULL if none is near. */
+struct fault_nearest {
+	const struct fault_word *word;
+	unsigned limit;		/* edits that are too many */
+	const char *name;
+};
+struct fault_nearest fault_nearest_to(const struct fault_word *w);
+void fault_nearest_offer(struct fault_nearest *nearest, const char *name);
+
+/* The same among a table's names. */
 const char *fault_name_nearest(const void *table, size_t stride, size_t n, const struct fault_word *w);
 
 /* A call by its name. */
