@@ -83,8 +83,8 @@ static uint64_t age_ns(void)
 void facts_gather(struct call *c, struct fault_call *f, uint32_t needs)
 {
 	/* Read by the rules while the call is decided, which the same thread does at once. */
-	static __thread struct sockaddr_storage peer, local __attribute__((tls_model("initial-exec")));
-	static __thread char comm[16] __attribute__((tls_model("initial-exec")));
+	static __thread struct sockaddr_storage peer, local;
+	static __thread char comm[16];
 
 	f->name = call_infos[c->id].name;
 	f->has_socket = c->s || c->id == CALL_socket || c->id == CALL_socketpair;

@@ -24,7 +24,7 @@ static void filters_changed(void);
 struct hook hook = { .generation = &zero, .alive = &zero, .stats = no_stats };
 struct socktab hook_tab = { .new_chunk = hook_chunk, .ctx = &hook.run };
 struct sockshim_switch hook_switch = { .tab = &hook_tab, .stats = no_stats, .armed_changed = filters_changed };
-__thread uint32_t hook_vforked __attribute__((tls_model("initial-exec")));
+__thread uint32_t hook_vforked;
 
 static uint32_t *guard;		/* the page that fork wipes */
 static bool started;		/* in this process or one that it was forked from */

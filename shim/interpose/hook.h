@@ -39,7 +39,7 @@ struct hook {
 extern struct hook hook;
 extern struct socktab hook_tab;
 extern struct sockshim_switch hook_switch;
-extern __thread uint32_t hook_vforked __attribute__((tls_model("initial-exec")));
+extern __thread uint32_t hook_vforked;
 
 /* Starts, or starts again after fork. Afterwards *hook.alive is set, hook.run and hook.stats are valid. */
 void hook_start(void);

@@ -31,7 +31,7 @@
 #define SYS_close_range 436
 #endif
 
-static __thread int looking_up __attribute__((tls_model("initial-exec")));
+static __thread int looking_up;
 
 void (*libc_next(const char *name))(void)
 {

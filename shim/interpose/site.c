@@ -5,7 +5,6 @@
 #include <link.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <unwind.h>
 
 #include "interpose/hook.h"
 #include "interpose/symbol.h"
@@ -174,24 +173,26 @@ static struct run_module *module_of(const void *pc)
 	return m ? m : from_maps(pc);
 }
 
-struct frames {
-	struct run_socket *s;
-	const void *pc;		/* the first frame wanted */
-	uint32_t n, max;
-};
-
-static _Unwind_Reason_Code frame(struct _Unwind_Context *ctx, void *arg)
+/* libc's backtrace() loads the unwinder the first time, which takes memory and locks: only runs that ask for
+ * backtraces pay for it. A libc without it (musl) leaves the opener alone. */
+static void note_backtrace(struct run_socket *s, const void *pc, uint32_t max)
 {
-	struct frames *f = arg;
-	uint64_t pc = _Unwind_GetIP(ctx);
+	static int (*fn)(void **, int);
+	static bool looked;
+	void *frames[RUN_BACKTRACE + 8];
+	int n, i = 0;
 
-	if (f->n == 0 && pc != (uint64_t)(uintptr_t)f->pc)
-		return _URC_NO_REASON;
-	if (f->n >= f->max || pc == 0)
-		return _URC_END_OF_STACK;
-	module_of((const void *)(uintptr_t)pc);
-	f->s->backtrace[f->n++] = pc;
-	return _URC_NO_REASON;
+	if (!looked) {
+		fn = (int (*)(void **, int))libc_next("backtrace");
+		looked = true;
+	}
+	n = fn ? fn(frames, RUN_BACKTRACE + 8) : 0;
+	while (i < n && frames[i] != pc)	/* our own frames */
+		i++;
+	for (uint32_t k = 0; i < n && k < max; i++, k++) {
+		module_of(frames[i]);
+		s->backtrace[k] = (uint64_t)(uintptr_t)frames[i];
+	}
 }
 
 void site_note(struct run_socket *s, const void *pc)
@@ -200,11 +201,8 @@ void site_note(struct run_socket *s, const void *pc)
 
 	if (UNLIKELY(!find(pc)))
 		module_of(pc);
-	if (UNLIKELY(max)) {
-		struct frames f = { .s = s, .pc = pc, .max = max < RUN_BACKTRACE ? max : RUN_BACKTRACE };
-
-		_Unwind_Backtrace(frame, &f);
-	}
+	if (UNLIKELY(max))
+		note_backtrace(s, pc, max < RUN_BACKTRACE ? max : RUN_BACKTRACE);
 }
 
 static bool same_module(const char *path, const char *module)

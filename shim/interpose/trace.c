@@ -46,7 +46,7 @@ static struct ring ring_of(void)
 
 static int32_t thread_id(void)
 {
-	static __thread int32_t tid, pid __attribute__((tls_model("initial-exec")));
+	static __thread int32_t tid, pid;
 
 	if (UNLIKELY(pid != hook.run.file->pid)) {
 		tid = (int32_t)sys(SYS_gettid, 0);
