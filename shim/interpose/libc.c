@@ -3,7 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <sys/syscall.h>
+#include "run/sys.h"
 
 /* Calls that some architectures have under another name only; there they can't be made while a look-up
  * is under way. */
@@ -59,7 +59,7 @@ static long bare(long nr, const uint64_t *a, int n)
 		errno = ENOSYS;
 		return -1;
 	}
-	return syscall(nr, b[0], b[1], b[2], b[3], b[4], b[5]);
+	return sys_errno(sys_call(nr, (long)b[0], (long)b[1], (long)b[2], (long)b[3], (long)b[4], (long)b[5]));
 }
 
 #define ALIAS(alias, name)
