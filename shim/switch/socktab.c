@@ -183,6 +183,34 @@ void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_e
 	}
 }
 
+struct special {
+	const struct run_socket *s;
+	bool on;
+};
+
+static void mark_special(int fd, struct socktab_entry *e, void *ctx)
+{
+	const struct special *p = ctx;
+
+	if (socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE)) != p->s)
+		return;
+	if (p->on)
+		__atomic_fetch_or(&e->ref, SOCKTAB_SPECIAL, __ATOMIC_ACQ_REL);
+	else
+		__atomic_fetch_and(&e->ref, ~SOCKTAB_SPECIAL, __ATOMIC_ACQ_REL);
+}
+
+void socktab_set_special(struct socktab *tab, int fd, bool on)
+{
+	uint64_t ref = socktab_ref(tab, fd);
+	struct special p = { socktab_object(ref), on };
+
+	if (ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED))
+		socktab_each(tab, mark_special, &p);
+	else if (ref > SOCKTAB_OTHER)
+		mark_special(fd, socktab_entry(tab, fd), &p);
+}
+
 /* The descriptor below `fd` that had the same object in the parent and has been given a new one. */
 static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 {
@@ -196,7 +224,7 @@ static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 		}
 		s = e->ref > SOCKTAB_OTHER && (e->ref & SOCKTAB_SHARED) ? socktab_object(e->ref) : NULL;
 		/* While it is copied, `opened_ns` of a shared object says whose copy it is. */
-		if (s && s->opened_ns == (old & ~SOCKTAB_SHARED))
+		if (s && s->opened_ns == (old & ~SOCKTAB_BITS))
 			return s;
 	}
 	return NULL;
@@ -210,7 +238,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 
 	if (s) {
 		s->refs++;
-		e->ref = (uint64_t)(uintptr_t)s | SOCKTAB_SHARED;
+		e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
 		return;
 	}
 	s = object_claim(tab, fd);
@@ -229,7 +257,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 	}
 	s->flags |= RUN_SOCK_INHERITED;
 	s->opened_ns = e->ref & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
-	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_SHARED);
+	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
 }
 
 static void clear_mark(int fd, struct socktab_entry *e, void *ctx)

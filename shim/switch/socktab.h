@@ -36,6 +36,8 @@
 #define SOCKTAB_UNKNOWN	0ull
 #define SOCKTAB_OTHER	1ull
 #define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object */
+#define SOCKTAB_SPECIAL	4ull	/* in `ref`: calls on it must not take the short way */
+#define SOCKTAB_BITS	7ull
 
 struct socktab_entry {
 	uint64_t ref;
@@ -44,7 +46,7 @@ struct socktab_entry {
 
 struct socktab {
 	struct socktab_entry *leaf[SOCKTAB_FDS / SOCKTAB_LEAF_FDS];
-	struct run_socket *chunk[SOCKTAB_CHUNKS];
+	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
 	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
 	void *ctx;
@@ -52,7 +54,7 @@ struct socktab {
 
 static inline struct run_socket *socktab_object(uint64_t ref)
 {
-	return (struct run_socket *)(uintptr_t)(ref & ~SOCKTAB_SHARED);
+	return (struct run_socket *)(uintptr_t)(ref & ~SOCKTAB_BITS);
 }
 
 /* An entry that is there already, else NULL (the descriptor is not known, or out of range). */
@@ -100,6 +102,9 @@ void socktab_set_other(struct socktab *tab, int fd);
 
 /* Says that nothing is known of a descriptor: it has come from outside. */
 void socktab_set_unknown(struct socktab *tab, int fd);
+
+/* Marks the socket of fd, under all the descriptors that name it, as special or not. */
+void socktab_set_special(struct socktab *tab, int fd, bool special);
 
 /* Calls fn for each socket in the table, lowest descriptor first. */
 void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx);

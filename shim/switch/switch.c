@@ -77,6 +77,7 @@ int sockshim_set(struct sockshim_switch *sw, enum sockshim_filter_type t, socksh
 struct own_switch {
 	struct sockshim_switch sw;
 	struct socktab tab;
+	struct run_socket *chunks[SOCKTAB_CHUNKS];
 	struct run_stat stats[RUN_STATS];
 };
 
@@ -108,6 +109,7 @@ int sockshim_switch_new(struct sockshim_switch **sw)
 		return -ENOMEM;
 	own->tab.new_chunk = own_chunk;
 	own->tab.ctx = &own->tab;
+	own->tab.chunk = own->chunks;
 	own->sw.tab = &own->tab;
 	own->sw.stats = own->stats;
 	*sw = &own->sw;
@@ -124,8 +126,8 @@ void sockshim_switch_free(struct sockshim_switch *sw)
 		if (own->tab.leaf[i])
 			munmap(own->tab.leaf[i], SOCKTAB_LEAF_FDS * sizeof(struct socktab_entry));
 	for (size_t i = 0; i < SOCKTAB_CHUNKS; i++)
-		if (own->tab.chunk[i])
-			munmap(own->tab.chunk[i], RUN_CHUNK_BYTES);
+		if (own->chunks[i])
+			munmap(own->chunks[i], RUN_CHUNK_BYTES);
 	munmap(own, sizeof(*own));
 }
 
