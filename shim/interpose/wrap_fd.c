@@ -81,7 +81,7 @@ struct range {
 	unsigned first, last;
 };
 
-static void close_one(int fd, struct socktab_entry *e, void *ctx)
+static void close_one(int fd, uint64_t *word, void *ctx)
 {
 	const struct range *r = ctx;
 	sockshim_cookie cookie;

@@ -124,7 +124,7 @@ void sockshim_switch_free(struct sockshim_switch *sw)
 		return;
 	for (size_t i = 0; i < SOCKTAB_FDS / SOCKTAB_LEAF_FDS; i++)
 		if (own->tab.leaf[i])
-			munmap(own->tab.leaf[i], SOCKTAB_LEAF_FDS * sizeof(struct socktab_entry));
+			munmap(own->tab.leaf[i], sizeof(struct socktab_leaf));
 	for (size_t i = 0; i < SOCKTAB_CHUNKS; i++)
 		if (own->chunks[i])
 			munmap(own->chunks[i], RUN_CHUNK_BYTES);
@@ -334,7 +334,7 @@ static int close_step(struct sockshim_switch *sw, int fd)
 	if (err)
 		return cancelled(&p, err);
 	/* Out of the table first: once closed, the number may be another thread's. */
-	socktab_remove(sw->tab, fd, NULL, NULL);
+	socktab_remove(sw->tab, fd, NULL);
 	p.s = NULL;
 	step_result(&p, close(fd));
 	err = step_end(&p);
@@ -402,15 +402,15 @@ struct sockets_copy {
 	size_t n, found;
 };
 
-static void copy_one(int fd, struct socktab_entry *e, void *ctx)
+static void copy_one(int fd, uint64_t *word, void *ctx)
 {
 	struct sockets_copy *c = ctx;
-	const struct run_socket *s = socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE));
+	const struct run_socket *s = socktab_object(__atomic_load_n(word, __ATOMIC_ACQUIRE));
 
 	if (c->found++ < c->n && s)
 		c->out[c->found - 1] = (struct sockshim_socket_status){
 			.fd = fd,
-			.status = { .cookie = __atomic_load_n(&e->cookie, __ATOMIC_RELAXED),
+			.status = { .cookie = __atomic_load_n(&s->cookie, __ATOMIC_RELAXED),
 				    .err = __atomic_load_n(&s->err, __ATOMIC_RELAXED),
 				    .socket_err = __atomic_load_n(&s->socket_err, __ATOMIC_RELAXED) },
 		};
