@@ -1,12 +1,12 @@
 /* plugin_call.c - functions of a shared object, bound by a signature and called. */
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
 
+#include "unit.h"
 #include "plugin/ip.h"
 #include "plugin/plugin.h"
 

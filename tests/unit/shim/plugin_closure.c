@@ -1,5 +1,4 @@
 /* plugin_closure.c - functions that capture values, as filters and after-filters. */
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <stddef.h>
 #include <linux/filter.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "unit.h"
 #include "sockshim.h"
 
 #define FN(f) ((void (*)(void))(f))

@@ -1,8 +1,8 @@
 /* plugin_signature.c - reading signatures, and what is said of wrong ones. */
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
 
+#include "unit.h"
 #include "plugin/plugin.h"
 #include "plugin/signature.h"
 
