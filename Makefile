@@ -27,7 +27,7 @@ CLANG   ?= clang
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
            -Wpointer-arith -Wvla -Wwrite-strings -Wno-unused-parameter
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -DSOCKSHIM_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -DSOCKSHIM_VERSION='"$(VERSION)"'
 
 ALL          :=
 TEST_BINS    :=

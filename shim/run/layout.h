@@ -5,9 +5,9 @@
  *	N-PID		one struct run_file per process that made a socket (N: a number, unique in the run)
  *	N-PID.trace	its struct run_trace, when tracing is on
  *	meta		text, written by `sockshim run`: seed, command line, start time
- * Without `sockshim run` the directory is <base>/plain, where each program image has a file of its own,
- * that is named NNN-PID with NNN counted round, and whose own `control` block serves it and the
- * processes it forks.
+ * Without `sockshim run` the directory is <base>/plain, where each process has a file named by a number
+ * (0..RUN_PLAIN_FILES-1) that is counted round; `next` holds the count. The control block in a program
+ * image's file serves that image and the processes that it forks.
  *
  * <base> is $XDG_RUNTIME_DIR/sockshim, or /tmp/sockshim-UID if there is none.
  *
@@ -56,6 +56,7 @@ struct run_control {
 };
 
 #define RUN_TRACE	1u	/* every call is recorded */
+#define RUN_SAID	2u	/* a process has said that something is wrong; once is enough */
 
 struct run_stat {
 	uint64_t cookie_plus_one;	/* 0: free; claimed with one compare-and-swap */

@@ -1,0 +1,74 @@
+/* config.c - what the environment says. */
+#include "run/config.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+static struct run_config config;
+static int state;		/* 0: not read, 1: being read, 2: read */
+static char copies[24576];	/* values, one after the other */
+static size_t copied;
+
+static const struct {
+	const char *name;
+	size_t offset;
+} variables[] = {
+#define V(name, field) { name "=", offsetof(struct run_config, field) }
+	V("SOCKSHIM_RUN", run), V("SOCKSHIM_DIR", dir), V("SOCKSHIM_RULES", rules),
+	V("SOCKSHIM_FAULTS", faults), V("SOCKSHIM_SEED", seed), V("SOCKSHIM_DUMP", dump),
+	V("SOCKSHIM_TRACE", trace), V("SOCKSHIM_BACKTRACE", backtrace),
+	V("XDG_RUNTIME_DIR", runtime_dir), V("LD_PRELOAD", preload),
+#undef V
+};
+
+static void keep(const char **field, const char *value)
+{
+	size_t n = strlen(value) + 1;
+
+	if (n == 1)
+		return;		/* empty is as good as not there */
+	if (n > sizeof(copies) - copied) {
+		config.too_long = true;
+		return;
+	}
+	memcpy(copies + copied, value, n);
+	*field = copies + copied;
+	copied += n;
+}
+
+static void read_environment(void)
+{
+	config.secure = getauxval(AT_SECURE) != 0;
+	if (config.secure)
+		return;
+	for (char **e = environ; e && *e; e++) {
+		if ((*e)[0] != 'S' && (*e)[0] != 'X' && (*e)[0] != 'L')
+			continue;
+		for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+			size_t n = strlen(variables[i].name);
+
+			if (strncmp(*e, variables[i].name, n) == 0)
+				keep((const char **)((char *)&config + variables[i].offset), *e + n);
+		}
+	}
+}
+
+const struct run_config *run_config(void)
+{
+	int none = 0;
+
+	if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) != 2 &&
+	    __atomic_compare_exchange_n(&state, &none, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		read_environment();
+		__atomic_store_n(&state, 2, __ATOMIC_RELEASE);
+	}
+	return &config;
+}
+
+/* Before the program's main can change its environment (nginx writes over it, daemons clear it). */
+__attribute__((constructor)) static void config_constructor(void)
+{
+	run_config();
+}
