@@ -100,31 +100,35 @@ static int try_room(int dir)
 
 int rundir_make(struct rundir *out, const char *base, const char *program)
 {
-	int dir = rundir_open_base(base, true), rc;
+	char real[PATH_MAX];
+	int dir = rundir_open_base(base, true), rc = 0;
 
 	memset(out, 0, sizeof(*out));
 	out->fd = -1;
 	if (dir < 0)
 		return -1;
-	for (int i = 0; i < 100; i++) {
+	/* The program may change its directory. */
+	if (!realpath(base, real))
+		rc = -errno;
+	for (int i = 0; rc == 0 && i < 100; i++) {
 		make_id(out->id, sizeof(out->id), program);
-		rc = mkdirat(dir, out->id, 0700) < 0 ? -errno : 0;
-		if (rc != -EEXIST)
+		if (snprintf(out->path, sizeof(out->path), "%s/%s", real, out->id) >= RUNDIR_PATH_MAX)
+			rc = -ENAMETOOLONG;
+		else if (mkdirat(dir, out->id, 0700) == 0)
 			break;
+		else if (errno != EEXIST)
+			rc = -errno;
 	}
 	if (rc == 0) {
 		out->fd = openat(dir, out->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		rc = out->fd < 0 ? -errno : try_room(out->fd);
 	}
 	close(dir);
-	if (rc == 0 && snprintf(out->path, sizeof(out->path), "%s/%s", base, out->id) >= (int)sizeof(out->path))
-		rc = -ENAMETOOLONG;
 	if (rc < 0) {
 		message_error("%s: cannot make a directory for the run: %s; make room, or set SOCKSHIM_DIR to another directory",
 			      base, strerror(-rc));
-		if (out->path[0] == '\0')
-			snprintf(out->path, sizeof(out->path), "%.3000s/%s", base, out->id);
-		rundir_remove(out);
+		if (rc != -ENAMETOOLONG)
+			rundir_remove(out);
 		return -1;
 	}
 	flock(out->fd, LOCK_SH | LOCK_NB);
@@ -136,6 +140,11 @@ void rundir_close(struct rundir *run)
 	if (run->fd >= 0)
 		close(run->fd);
 	run->fd = -1;
+}
+
+void rundir_unhold(struct rundir *run)
+{
+	flock(run->fd, LOCK_UN);
 }
 
 bool rundir_held(const struct rundir *run)

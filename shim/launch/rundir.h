@@ -17,6 +17,7 @@
 #define RUNDIR_KEEP	16	/* ended runs that pruning leaves */
 #define RUNDIR_PLAIN	"plain"
 #define RUNDIR_ID_MAX	80
+#define RUNDIR_PATH_MAX	240	/* what the library has room for */
 
 /* A run, or a part of one, that a command is about. */
 struct rundir {
@@ -47,6 +48,9 @@ void rundir_close(struct rundir *run);
 
 /* Whether the run's `sockshim run` is still there. */
 bool rundir_held(const struct rundir *run);
+
+/* Lets go of a run that we made. */
+void rundir_unhold(struct rundir *run);
 
 /* Whether it has a launcher or a living process. */
 bool rundir_active(const struct rundir *run);

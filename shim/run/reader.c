@@ -68,18 +68,18 @@ static int open_regular(int dir, const char *name, uint64_t *size, struct run_er
 	return fd;
 }
 
+/* "12-4711" in a run's directory, "12" in <base>/plain (pid: 0). */
 static bool parse_name(const char *name, const char *suffix, unsigned long *number, pid_t *pid)
 {
-	unsigned long n, p;
+	unsigned long n, p = 0;
 	char *end;
 
 	if (!isdigit((unsigned char)name[0]))
 		return false;
 	n = strtoul(name, &end, 10);
-	if (*end != '-' || !isdigit((unsigned char)end[1]))
-		return false;
-	p = strtoul(end + 1, &end, 10);
-	if (strcmp(end, suffix) != 0 || p == 0 || p > INT32_MAX || strlen(name) >= 64)
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		p = strtoul(end + 1, &end, 10);
+	if (strcmp(end, suffix) != 0 || p > INT32_MAX || strlen(name) >= 64)
 		return false;
 	if (number)
 		*number = n;

@@ -34,7 +34,7 @@ extern const char *const run_fate_names[RUN_FATES];
 /* A process image: a copy of its file. */
 struct run_image {
 	char name[64];			/* the file's */
-	unsigned long number;		/* N of N-PID */
+	unsigned long number;		/* N of N-PID, or of N */
 	struct run_file *file;
 	struct run_socket *sockets;	/* those in use, lowest slot first */
 	size_t n_sockets;
@@ -49,8 +49,8 @@ struct run_images {
 	struct run_error why;		/* for the first of them */
 };
 
-/* Whether a name in a run directory is that of a process's file ("12-4711"), or of its trace
- * ("12-4711.trace"). Number and pid are stored if the pointers are not NULL. */
+/* Whether a name in a run directory is that of a process's file ("12-4711"; in <base>/plain "12"), or of
+ * its trace ("12-4711.trace"). Number and pid (0 in plain) are stored if the pointers are not NULL. */
 bool run_name_is_file(const char *name, unsigned long *number, pid_t *pid);
 bool run_name_is_trace(const char *name, unsigned long *number, pid_t *pid);
 
