@@ -24,7 +24,8 @@ enum fault_action {
 	FAULT_RESET,	/* RST to the peer, ECONNRESET here */
 	FAULT_DROP,	/* say it was sent and do not; receive it and forget it */
 	FAULT_CORRUPT,	/* flip bits of what is sent or received */
-	FAULT_CALL,	/* ask a function in a shared object */
+	FAULT_CALL,	/* ask a function in a shared object before the call */
+	FAULT_CALL_AFTER, /* show it the outcome (`call after ...`) */
 	FAULT_ACTIONS
 };
 
@@ -46,7 +47,7 @@ size_t fault_set_bytes(size_t text_bytes);
  * `mem` has room for fault_set_bytes(n) and is aligned for any type; the set lives in it and borrows
  * nothing from `text`.
  * Returns the set, or NULL with err[0] saying why. Up to `max` messages are put in err, warnings
- * included, and their number in *n_err. */
+ * included, and their number in *n_err; errors come before warnings. */
 struct fault_set *fault_parse(void *mem, const char *text, size_t n, bool numbered, unsigned first,
 			      struct fault_error *err, size_t max, size_t *n_err);
 
@@ -56,6 +57,8 @@ size_t fault_set_count(const struct fault_set *set);
 const struct fault_rule *fault_set_rule(const struct fault_set *set, size_t i);
 unsigned fault_rule_number(const struct fault_rule *rule);
 const char *fault_rule_text(const struct fault_rule *rule);
+enum fault_action fault_rule_action(const struct fault_rule *rule);
+enum sockshim_filter_type fault_rule_type(const struct fault_rule *rule);
 
 /* Bit (1 << enum sockshim_filter_type) for each type that some rule of the set can fire on. Rules of
  * probability 0, and those whose `program` is another, set none: they cost nothing. */
@@ -91,7 +94,9 @@ struct fault_call {
 	const void *pc;
 };
 
-/* What the rules say of one call: per action the first rule that fires, NULL if none does. */
+/* What the rules say of one call: per action the first rule that fires, NULL if none does. Of fail, reset
+ * and drop, which each end the call, only the one that stands first in the text is left, and then no
+ * short, corrupt or call after. */
 struct fault_verdict {
 	const struct fault_rule *fired[FAULT_ACTIONS];
 	uint64_t delay_ns;
@@ -104,7 +109,7 @@ struct fault_verdict {
 /* Decides. `program` is the basename of argv[0]; `seed` the process's; counters[number] are the
  * process's counts, which are added to atomically. The same seed and the same sequence of calls that
  * match a rule give the same decisions of that rule, whatever else goes on.
- * Returns whether anything fired. */
+ * Returns whether anything fired; if not, *out is all zero. */
 bool fault_decide(const struct fault_set *set, const struct fault_call *call, const char *program,
 		  uint64_t seed, struct run_rule_count *counters, struct fault_verdict *out);
 

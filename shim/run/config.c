@@ -23,18 +23,24 @@ static const struct {
 #undef V
 };
 
-static void keep(const char **field, const char *value)
+/* Keeps NAME=value, of which `name_bytes` are NAME and the sign. */
+static void keep(const char **field, const char *entry, size_t name_bytes)
 {
-	size_t n = strlen(value) + 1;
+	size_t n = strlen(entry) + 1, i = 0;
 
-	if (n == 1)
+	if (!entry[name_bytes])
 		return;		/* empty is as good as not there */
 	if (n > sizeof(copies) - copied) {
 		config.too_long = true;
 		return;
 	}
-	memcpy(copies + copied, value, n);
-	*field = copies + copied;
+	memcpy(copies + copied, entry, n);
+	*field = copies + copied + name_bytes;
+	if (entry[0] != 'X') {
+		while (config.entries[i])
+			i++;
+		config.entries[i] = copies + copied;
+	}
 	copied += n;
 }
 
@@ -49,8 +55,10 @@ static void read_environment(void)
 		for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 			size_t n = strlen(variables[i].name);
 
-			if (strncmp(*e, variables[i].name, n) == 0)
-				keep((const char **)((char *)&config + variables[i].offset), *e + n);
+			const char **field = (const char **)((char *)&config + variables[i].offset);
+
+			if (!*field && strncmp(*e, variables[i].name, n) == 0)
+				keep(field, *e, n);
 		}
 	}
 }

@@ -21,6 +21,7 @@ struct run_config {
 	const char *run, *dir, *rules, *faults, *seed, *dump, *trace, *backtrace;
 	const char *runtime_dir;	/* XDG_RUNTIME_DIR */
 	const char *preload;		/* LD_PRELOAD */
+	const char *entries[12];	/* the SOCKSHIM_ variables and LD_PRELOAD as NAME=value; NULL ends */
 	bool secure;			/* AT_SECURE: the environment is not to be trusted */
 	bool too_long;			/* a variable did not fit and was left out */
 };

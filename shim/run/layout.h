@@ -97,6 +97,7 @@ enum run_socket_flags {
 	RUN_SOCK_RESET = 32,	/* a reset rule fired on it */
 	RUN_SOCK_CLOEXEC = 64,	/* as opened */
 	RUN_SOCK_PAIR = 128,	/* one end of a socketpair */
+	RUN_SOCK_LATE = 256,	/* late_err is to be reported by SO_ERROR */
 };
 
 /* One socket. The chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. */

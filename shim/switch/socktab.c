@@ -164,6 +164,14 @@ void socktab_set_other(struct socktab *tab, int fd)
 		entry_replace(e, SOCKTAB_OTHER, 0, NULL, NULL);
 }
 
+void socktab_set_unknown(struct socktab *tab, int fd)
+{
+	struct socktab_entry *e = socktab_entry(tab, fd);
+
+	if (e)
+		entry_replace(e, SOCKTAB_UNKNOWN, 0, NULL, NULL);
+}
+
 void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx)
 {
 	for (int l = 0; l < LEAVES; l++) {

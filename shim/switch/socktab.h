@@ -98,6 +98,9 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 /* Says that a descriptor is no socket. */
 void socktab_set_other(struct socktab *tab, int fd);
 
+/* Says that nothing is known of a descriptor: it has come from outside. */
+void socktab_set_unknown(struct socktab *tab, int fd);
+
 /* Calls fn for each socket in the table, lowest descriptor first. */
 void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx);
 
