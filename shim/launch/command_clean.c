@@ -1,5 +1,6 @@
 /* command_clean.c - sockshim clean: removes what runs that have ended have left. */
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,11 +1,14 @@
-# The sockshim command. Objects are made by the pattern rule of shim/part.mk.
-LAUNCH_SRCS := $(wildcard shim/launch/*.c) shim/run/reader.c shim/run/errno_name.c \
-               shim/switch/cookie.c shim/interpose/calls.c \
-               $(wildcard shim/fault/*.c) $(wildcard shim/plugin/*.c)
-LAUNCH_OBJS := $(LAUNCH_SRCS:%.c=$(B)/%.o)
+# The sockshim command. Its objects are its own, so that it can be built with sanitizers.
+LAUNCH_SRCS := $(sort $(wildcard shim/launch/*.c)) shim/run/reader.c shim/run/errno_name.c \
+               shim/switch/cookie.c shim/interpose/calls.c $(FAULT_SRCS) $(PLUGIN_SRCS)
+LAUNCH_OBJS := $(LAUNCH_SRCS:%.c=$(B)/launch/%.o)
 # Everything but main, for the tests.
-LAUNCH_LIB_OBJS := $(filter-out $(B)/shim/launch/sockshim.o,$(LAUNCH_OBJS))
-LAUNCH_LIBS := -ljansson -l:libffi_pic.a
+LAUNCH_LIB_OBJS := $(filter-out $(B)/launch/shim/launch/sockshim.o,$(LAUNCH_OBJS))
+LAUNCH_LIBS := -ljansson $(PLUGIN_LIBS)
+
+$(B)/launch/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ishim -DSOCKSHIM_LIBDIR='"$(PREFIX)/lib"' -c $< -o $@
 
 $(B)/sockshim: $(LAUNCH_OBJS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LAUNCH_LIBS)
