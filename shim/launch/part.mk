@@ -2,8 +2,8 @@
 LAUNCH_SRCS := $(sort $(wildcard shim/launch/*.c)) shim/run/reader.c shim/run/errno_name.c \
                shim/switch/cookie.c shim/interpose/calls.c $(FAULT_SRCS) $(PLUGIN_SRCS)
 LAUNCH_OBJS := $(LAUNCH_SRCS:%.c=$(B)/launch/%.o)
-# Everything but main, for the tests.
-LAUNCH_LIB_OBJS := $(filter-out $(B)/launch/shim/launch/sockshim.o,$(LAUNCH_OBJS))
+# Everything but main and the subcommands, for the tests.
+LAUNCH_LIB_OBJS := $(filter-out %/sockshim.o,$(foreach o,$(LAUNCH_OBJS),$(if $(findstring /command_,$o),,$o)))
 LAUNCH_LIBS := -ljansson $(PLUGIN_LIBS)
 
 $(B)/launch/%.o: %.c

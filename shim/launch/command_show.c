@@ -1,4 +1,4 @@
-/* show.c - sockshim stats and sockshim sockets: show a run once, or again and again. */
+/* command_show.c - sockshim stats and sockshim sockets: show a run once, or again and again. */
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
