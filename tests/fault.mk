@@ -1,15 +1,7 @@
-<<<<<<< HEAD
 # Tests of the fault rules and of the plugin layer. $(B)/unit/%.o: tests/shim.mk.
 
 FAULT_TEST_OBJS  := $(FAULT_SRCS:%.c=$(B)/unit/%.o) $(B)/unit/shim/run/errno_name.o
 PLUGIN_TEST_OBJS := $(PLUGIN_SRCS:%.c=$(B)/unit/%.o)
-=======
-# Tests of the fault rules and of the plugin layer. Objects are built by the shim's own rule for
-# $(B)/shim/%.o.
-
-FAULT_TEST_OBJS  := $(FAULT_SRCS:%.c=$(B)/%.o) $(B)/shim/run/errno_name.o
-PLUGIN_TEST_OBJS := $(PLUGIN_SRCS:%.c=$(B)/%.o)
->>>>>>> launch
 
 FAULT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/shim/fault_*.c))
 PLUGIN_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/shim/plugin_*.c))
@@ -20,19 +12,11 @@ PLUGIN_OBJECT := $(B)/tests/unit/shim/objects/functions.so
 
 $(FAULT_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(FAULT_TEST_OBJS)
 	@mkdir -p $(@D)
-<<<<<<< HEAD
 	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit $< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
 
 $(PLUGIN_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(PLUGIN_TEST_OBJS) $(PLUGIN_OBJECT)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DPLUGIN_OBJECT='"$(abspath $(PLUGIN_OBJECT))"' \
-=======
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit/shim $< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
-
-$(PLUGIN_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(PLUGIN_TEST_OBJS) $(PLUGIN_OBJECT)
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -DPLUGIN_OBJECT='"$(abspath $(PLUGIN_OBJECT))"' \
->>>>>>> launch
 		$< $(PLUGIN_TEST_OBJS) -o $@ -lcriterion $(PLUGIN_LIBS) -ldl
 
 $(PLUGIN_OBJECT): tests/unit/shim/objects/functions.c

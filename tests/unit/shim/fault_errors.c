@@ -5,12 +5,7 @@
 
 static struct rules r;
 
-<<<<<<< HEAD
 /* The only message about a text is an error, stands at line:column and says this. */
-=======
-/* The only message about a text, which is an error, stands at line:column and begins (or with "*" before,
- * contains) so. */
->>>>>>> launch
 static void expect(const char *text, unsigned line, unsigned column, const char *said)
 {
 	rules_read(&r, text);

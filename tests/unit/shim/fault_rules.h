@@ -3,10 +3,6 @@
 #define TESTS_FAULT_RULES_H
 
 #include <arpa/inet.h>
-<<<<<<< HEAD
-=======
-#include <criterion/criterion.h>
->>>>>>> launch
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,20 +10,14 @@
 #include <sys/un.h>
 
 #include "fault/fault.h"
-<<<<<<< HEAD
 #include "unit.h"
-=======
->>>>>>> launch
 
 #define SEED 42
 #define MESSAGES 8
 
 /* A set of rules, what was said of them, and a process's counters. */
 struct rules {
-<<<<<<< HEAD
 	void *mem;
-=======
->>>>>>> launch
 	struct fault_set *set;
 	struct fault_error err[MESSAGES];
 	size_t n_err;
@@ -36,18 +26,13 @@ struct rules {
 	const char *program;
 };
 
-<<<<<<< HEAD
 /* Reads rules in place of those before, from a copy of the text that is gone afterwards. The set's memory is
  * just as large as was asked. */
-=======
-/* Reads rules from a copy of the text that is gone afterwards; memory is just as large as was asked. */
->>>>>>> launch
 static inline void rules_read(struct rules *r, const char *text)
 {
 	size_t n = strlen(text);
 	char *copy = malloc(n ? n : 1);
 
-<<<<<<< HEAD
 	free(r->mem);
 	memset(r, 0, sizeof(*r));
 	r->mem = malloc(fault_set_bytes(n));
@@ -55,13 +40,6 @@ static inline void rules_read(struct rules *r, const char *text)
 	r->seed = SEED;
 	r->program = "prog";
 	r->set = fault_parse(r->mem, copy, n, false, 1, r->err, MESSAGES, &r->n_err);
-=======
-	memset(r, 0, sizeof(*r));
-	memcpy(copy, text, n);
-	r->seed = SEED;
-	r->program = "prog";
-	r->set = fault_parse(malloc(fault_set_bytes(n)), copy, n, false, 1, r->err, MESSAGES, &r->n_err);
->>>>>>> launch
 	memset(copy, 'x', n);
 	free(copy);
 }
