@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "interpose/site.h"
 
@@ -35,6 +36,7 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 {
 	sockshim_cookie stale;
 	struct run_socket *s;
+	struct timespec ts;
 
 	run_count(hook.stats, cookie, count);
 	s = socktab_add(&hook.tab, fd, cookie, &stale);
@@ -49,6 +51,8 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 		flags |= RUN_SOCK_CLOEXEC;
 	s->flags |= flags;
 	s->opener = (uint64_t)(uintptr_t)pc;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	s->opened_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	site_note(s, pc);
 	return s;
 }

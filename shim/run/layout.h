@@ -112,9 +112,10 @@ struct run_socket {
 	uint64_t opener;	/* program counter of the call that made it */
 	uint64_t rx_bytes, tx_bytes;
 	struct run_addr local, peer;
-	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+	uint64_t opened_ns;	/* CLOCK_MONOTONIC_COARSE */
 	uint64_t backtrace[RUN_BACKTRACE];
-	uint64_t reserved[4];
+	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+	uint64_t reserved[3];
 };
 
 /* One call. It is complete when `seq` is its number + 1. */

@@ -258,6 +258,7 @@ static void copy_socket(int fd, uint64_t *w, void *ctx)
 	if (old->cookie == cookie && old->refs) {
 		s->flags = old->flags & ~(uint32_t)RUN_SOCK_PENDING;
 		s->opener = old->opener;
+		s->opened_ns = old->opened_ns;
 		s->local = old->local;
 		s->peer = old->peer;
 		s->late_err = old->late_err;
