@@ -58,13 +58,15 @@ Test(switch_threads, threads_lose_no_socket_and_no_count)
 	}
 }
 
-/* Two threads dup and close the same descriptor's duplicates while a third reads. */
+/* Four threads dup and close the same descriptor's duplicates while a third reads. */
+#define SHARED_FD 15000
+
 static atomic_bool stop;
 
 static void *look(void *arg)
 {
 	while (!atomic_load(&stop)) {
-		struct run_socket *s = socktab_find(&tab, 5);
+		struct run_socket *s = socktab_find(&tab, SHARED_FD);
 
 		if (s && __atomic_load_n(&s->refs, __ATOMIC_RELAXED) == 0)
 			abort();
@@ -78,7 +80,7 @@ static void *dup_and_close(void *arg)
 	sockshim_cookie dropped;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		socktab_dup(&tab, 5, to, &dropped);
+		socktab_dup(&tab, SHARED_FD, to, &dropped);
 		if (!socktab_remove(&tab, to, NULL))
 			abort();
 	}
@@ -90,13 +92,13 @@ Test(switch_threads, duplicates_made_and_closed_by_threads_leave_one_reference)
 	pthread_t t[4], reader;
 	sockshim_cookie stale;
 
-	cr_assert_not_null(socktab_add(&tab, 5, COOKIE(1), &stale));
+	cr_assert_not_null(socktab_add(&tab, SHARED_FD, COOKIE(1), &stale));
 	pthread_create(&reader, NULL, look, NULL);
 	for (int i = 0; i < 4; i++)
-		pthread_create(&t[i], NULL, dup_and_close, (void *)(intptr_t)(10 + i));
+		pthread_create(&t[i], NULL, dup_and_close, (void *)(intptr_t)(SHARED_FD + 1 + i));
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	atomic_store(&stop, true);
 	pthread_join(reader, NULL);
-	cr_assert_eq(socktab_find(&tab, 5)->refs, 1);
+	cr_assert_eq(socktab_find(&tab, SHARED_FD)->refs, 1);
 }
