@@ -183,6 +183,11 @@ long call_run(struct call *c)
 	facts_addr(c);
 	rules = rules_hold();
 	fired = decide(c, rules, &v);
+	/* Not held while a call blocks: it may be left by siglongjmp, and never give back what it holds. */
+	if (!fired) {
+		rules_release(rules);
+		rules = NULL;
+	}
 	trace_begin(&mark, fired);
 	errno = saved;
 	carry_out(c, &v, rules);
