@@ -55,7 +55,7 @@ bool fault_number_parse(const struct fault_word *w, uint64_t max, uint64_t *valu
 {
 	struct decimal d;
 
-	if (decimal_parse(w, &d) != w->n || d.point || d.digits > max)
+	if (!w->n || decimal_parse(w, &d) != w->n || d.point || d.digits > max)
 		return false;
 	*value = d.digits;
 	return true;

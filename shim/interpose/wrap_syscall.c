@@ -12,7 +12,7 @@
 static long close_by_number(int fd)
 {
 	sockshim_cookie cookie;
-	uint64_t ref = socktab_ref(&hook_tab, fd);
+	uint64_t ref = socktab_ref(&hook.tab, fd);
 	bool counted;
 	long r;
 
@@ -20,7 +20,7 @@ static long close_by_number(int fd)
 		return sockshim_w_close(fd);
 	counted = ref > SOCKTAB_OTHER && !hook_vforked && !hook_detached() && outcome_closing(fd, &cookie);
 	if (!counted && !hook_vforked)
-		socktab_detached_remove(&hook_tab, fd);
+		socktab_detached_remove(&hook.tab, fd);
 	r = sys(SYS_close, fd);
 	if (counted)
 		outcome_closed(cookie, r < 0 ? (int)-r : 0);
