@@ -149,7 +149,10 @@ int sockshim_stat_format(char *buf, size_t n, const struct sockshim_stat *st);
  * `fn` has any signature of the grammar in sockshim-rules(5), for example
  *	"(status: ptr, port: u16, name: cstr) -> errno"
  * whose first parameter is the struct sockshim_status *; the others are captured now, from the
- * variable arguments in order (integers narrower than int are passed as int, f32 as double). */
+ * variable arguments in order (integers narrower than int are passed as int, f32 as double). A cstr is
+ * copied; what a ptr or sockaddr points to must live as long as the closure. A second parameter that is
+ * called `after: ptr` is not captured: it is the struct sockshim_after * of a filter, NULL in an
+ * after-filter. A result that is not errno lets the call pass. */
 struct sockshim_closure;
 
 /* -EINVAL: the signature is wrong; -ENOMEM; -ENOSYS: no executable memory is to be had here. */

@@ -1,8 +1,7 @@
-# Tests of the fault rules and of the plugin layer. Objects are built by the shim's own rule for
-# $(B)/shim/%.o.
+# Tests of the fault rules and of the plugin layer. $(B)/unit/%.o: tests/shim.mk.
 
-FAULT_TEST_OBJS  := $(FAULT_SRCS:%.c=$(B)/%.o) $(B)/shim/run/errno_name.o
-PLUGIN_TEST_OBJS := $(PLUGIN_SRCS:%.c=$(B)/%.o)
+FAULT_TEST_OBJS  := $(FAULT_SRCS:%.c=$(B)/unit/%.o) $(B)/unit/shim/run/errno_name.o
+PLUGIN_TEST_OBJS := $(PLUGIN_SRCS:%.c=$(B)/unit/%.o)
 
 FAULT_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/shim/fault_*.c))
 PLUGIN_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/shim/plugin_*.c))
@@ -13,11 +12,11 @@ PLUGIN_OBJECT := $(B)/tests/unit/shim/objects/functions.so
 
 $(FAULT_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(FAULT_TEST_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit/shim $< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
+	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit $< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
 
 $(PLUGIN_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(PLUGIN_TEST_OBJS) $(PLUGIN_OBJECT)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -DPLUGIN_OBJECT='"$(abspath $(PLUGIN_OBJECT))"' \
+	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DPLUGIN_OBJECT='"$(abspath $(PLUGIN_OBJECT))"' \
 		$< $(PLUGIN_TEST_OBJS) -o $@ -lcriterion $(PLUGIN_LIBS) -ldl
 
 $(PLUGIN_OBJECT): tests/unit/shim/objects/functions.c

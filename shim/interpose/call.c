@@ -48,6 +48,7 @@ static void fail_by_rule(struct call *c, const struct fault_verdict *v)
 	if (v->late && c->s && nonblocking(c->fd)) {
 		__atomic_store_n(&c->s->late_err, v->err, __ATOMIC_RELAXED);
 		__atomic_fetch_or(&c->s->flags, RUN_SOCK_LATE | RUN_SOCK_PENDING, __ATOMIC_RELAXED);
+		socktab_set_special(&hook.tab, c->fd, true);
 		fail_with(c, EINPROGRESS);
 		return;
 	}
@@ -62,7 +63,7 @@ static bool still_socket(struct call *c)
 
 	if (!c->s || sys(SYS_getsockopt, c->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0)
 		return true;
-	socktab_set_other(&hook_tab, c->fd);
+	socktab_set_other(&hook.tab, c->fd);
 	c->s = NULL;
 	return false;
 }

@@ -45,7 +45,7 @@ void ending_mark(enum run_state how)
 	struct run_file *f = hook.run.file;
 	struct timespec ts = { 0, 0 };
 
-	if (hook_vforked || !f || !__atomic_load_n(hook.alive, __ATOMIC_ACQUIRE) || f->state == RUN_EXITED)
+	if (hook_vforked || !f || !hook_is_alive() || f->state == RUN_EXITED)
 		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	f->ended_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
@@ -58,7 +58,7 @@ void ending_undo(void)
 {
 	struct run_file *f = hook.run.file;
 
-	if (hook_vforked || !f || !__atomic_load_n(hook.alive, __ATOMIC_ACQUIRE) || f->state != RUN_EXEC)
+	if (hook_vforked || !f || !hook_is_alive() || f->state != RUN_EXEC)
 		return;
 	__atomic_store_n(&f->state, RUN_ALIVE, __ATOMIC_RELEASE);
 	f->ended_ns = 0;

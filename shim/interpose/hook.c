@@ -11,8 +11,10 @@
 
 #define SCAN_FDS 256
 
-static const uint32_t zero;
-static struct run_stat no_stats[RUN_STATS];	/* until there is a run file */
+static const uint32_t no_generation;
+static struct hook_guard no_guard = { .seen = 1 };	/* not alive, and not quiet */
+static struct run_stat no_stats[RUN_STATS];		/* until there is a run file */
+static struct run_socket *chunks[SOCKTAB_CHUNKS];
 
 static struct run_socket *hook_chunk(void *ctx, unsigned i)
 {
@@ -21,17 +23,27 @@ static struct run_socket *hook_chunk(void *ctx, unsigned i)
 
 static void filters_changed(void);
 
-struct hook hook = { .generation = &zero, .alive = &zero, .stats = no_stats };
-struct socktab hook_tab = { .new_chunk = hook_chunk, .ctx = &hook.run };
-struct sockshim_switch hook_switch = { .tab = &hook_tab, .stats = no_stats, .armed_changed = filters_changed };
+struct hook hook __attribute__((aligned(4096))) = {
+	.fns = {
+#define CALL(name, filter, ret, nr, params) [CALL_##name] = (void (*)(void))libc_first_##name,
+#define ALIAS(alias, name)
+#define CHECKED(alias, name)
+#include "interpose/calls.def"
+	},
+	.guard = &no_guard,
+	.generation = &no_generation,
+	.stats = no_stats,
+	.tab = { .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
+};
+struct sockshim_switch hook_switch = { .tab = &hook.tab, .stats = no_stats, .armed_changed = filters_changed };
 __thread uint32_t hook_vforked;
 
-static uint32_t *guard;		/* the page that fork wipes */
-static bool started;		/* in this process or one that it was forked from */
+static struct hook_guard *guard;	/* the page that fork wipes */
+static bool started;			/* in this process or one that it was forked from */
 static uint32_t starting;
 static uint32_t scanned;
 static uint32_t forks;
-static uint32_t rules_armed;	/* what hook_set_armed was told */
+static uint32_t rules_armed;		/* what hook_set_armed was told */
 static bool tracing;
 
 struct sockshim_switch *sockshim_default_switch(void)
@@ -40,24 +52,22 @@ struct sockshim_switch *sockshim_default_switch(void)
 	return &hook_switch;
 }
 
-static void arm(void)
+static uint32_t armed_now(void)
 {
-	uint32_t all = tracing ? ~0u : 0;
-
-	__atomic_store_n(&hook.armed, all | rules_armed | __atomic_load_n(&hook_switch.armed, __ATOMIC_ACQUIRE),
-			 __ATOMIC_RELEASE);
+	return (tracing ? ~0u : 0) | rules_armed | __atomic_load_n(&hook_switch.armed, __ATOMIC_ACQUIRE);
 }
 
 static void filters_changed(void)
 {
-	arm();
+	__atomic_store_n(&hook.guard->armed, armed_now(), __ATOMIC_RELEASE);
 }
 
-void hook_set_armed(uint32_t by_rules, bool trace)
+void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)
 {
 	rules_armed = by_rules;
 	tracing = trace;
-	arm();
+	__atomic_store_n(&hook.guard->armed, armed_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook.guard->seen, generation, __ATOMIC_RELEASE);
 }
 
 void hook_count_fork(void)
@@ -67,7 +77,24 @@ void hook_count_fork(void)
 
 bool hook_detached(void)
 {
-	return started && !__atomic_load_n(hook.alive, __ATOMIC_ACQUIRE);
+	return started && !hook_is_alive();
+}
+
+bool hook_quiet_now(enum sockshim_filter_type t)
+{
+	bool about_any = t == SOCKSHIM_CLOSE || t == SOCKSHIM_POLL || t == SOCKSHIM_NONE;
+
+	if (hook_vforked)
+		return true;
+	if (!hook_is_alive()) {
+		/* Closing and waiting are no reason to start, unless somebody wanted to see them when the
+		 * process was forked. */
+		if (about_any && !(started && (armed_now() & 1u << t)))
+			return true;
+		hook_start();
+	}
+	hook_refresh();
+	return !(__atomic_load_n(&hook.guard->armed, __ATOMIC_RELAXED) & 1u << t);
 }
 
 static void block_signals(uint64_t *old)
@@ -82,24 +109,24 @@ static void unblock_signals(const uint64_t *old)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, 8);
 }
 
-static void make_guard(void)
+static struct hook_guard *make_guard(void)
 {
+	static struct hook_guard not_wiped;
 	long p = sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p < 0 && p > -4096)
-		return;
+		return &not_wiped;	/* no memory: a forked child will be taken for its parent */
 	sys(SYS_madvise, p, 4096, MADV_WIPEONFORK);
-	guard = (uint32_t *)p;
+	return (struct hook_guard *)p;
 }
 
 /* With signals blocked and `starting` held. */
 static void start_locked(void)
 {
-	static uint32_t always = 1;	/* no memory for a guard: alive for good */
 	bool forked = started;
 
 	if (!guard)
-		make_guard();
+		guard = make_guard();
 	if (run_writer_open(&hook.run, forked) == 0) {
 		hook.stats = hook.run.file->stats;
 		hook_switch.stats = hook.stats;
@@ -108,12 +135,13 @@ static void start_locked(void)
 	if (forked) {
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
 		forks = 0;
-		socktab_after_fork(&hook_tab);
+		socktab_after_fork(&hook.tab);
 	}
 	rules_start(forked);
 	started = true;
-	__atomic_store_n(guard ? guard : &always, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&hook.alive, guard ? guard : &always, __ATOMIC_RELEASE);
+	guard->seen = *hook.generation ^ 1u;	/* the rules are loaded at the first look */
+	__atomic_store_n(&guard->alive, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&hook.guard, guard, __ATOMIC_RELEASE);
 }
 
 void hook_start(void)
@@ -133,7 +161,7 @@ void hook_start(void)
 			sys(SYS_sched_yield, 0);
 		none = 0;
 	}
-	if (!__atomic_load_n(hook.alive, __ATOMIC_ACQUIRE))
+	if (!hook_is_alive())
 		start_locked();
 	__atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
 	unblock_signals(&old);
@@ -142,7 +170,8 @@ void hook_start(void)
 
 void hook_refresh(void)
 {
-	if (__atomic_load_n(hook.generation, __ATOMIC_ACQUIRE) != __atomic_load_n(&hook.seen, __ATOMIC_RELAXED))
+	if (__atomic_load_n(hook.generation, __ATOMIC_ACQUIRE) !=
+	    __atomic_load_n(&hook.guard->seen, __ATOMIC_RELAXED))
 		rules_load();
 }
 
@@ -181,33 +210,34 @@ static void scan(void)
 		int type;
 		socklen_t len = sizeof(type);
 
-		if (socktab_ref(&hook_tab, i) != SOCKTAB_UNKNOWN)
+		if (socktab_ref(&hook.tab, i) != SOCKTAB_UNKNOWN)
 			continue;
 		if (i >= n || (p[i].revents & POLLNVAL) ||
 		    sys(SYS_getsockopt, i, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
-			socktab_set_other(&hook_tab, i);
+			socktab_set_other(&hook.tab, i);
 	}
 }
 
-struct run_socket *hook_adopt(int fd)
+uint64_t hook_adopt(int fd)
 {
 	sockshim_cookie cookie, stale;
 	struct run_socket *s;
 
 	if ((unsigned)fd >= SOCKTAB_FDS || hook_vforked)
-		return NULL;
+		return 0;
 	if (!__atomic_exchange_n(&scanned, 1, __ATOMIC_ACQ_REL)) {
 		scan();
-		if (socktab_ref(&hook_tab, fd) == SOCKTAB_OTHER)
-			return NULL;
+		if (socktab_ref(&hook.tab, fd) == SOCKTAB_OTHER)
+			return 0;
 	}
 	if (socket_cookie(fd, &cookie) != 0) {
-		socktab_set_other(&hook_tab, fd);
-		return NULL;
+		socktab_set_other(&hook.tab, fd);
+		return 0;
 	}
 	hook_alive();
-	s = socktab_add(&hook_tab, fd, cookie, &stale);
-	if (s)
-		__atomic_fetch_or(&s->flags, RUN_SOCK_INHERITED, __ATOMIC_RELAXED);
-	return s;
+	s = socktab_add(&hook.tab, fd, cookie, &stale);
+	if (!s)
+		return 0;
+	__atomic_fetch_or(&s->flags, RUN_SOCK_INHERITED, __ATOMIC_RELAXED);
+	return socktab_ref(&hook.tab, fd);
 }

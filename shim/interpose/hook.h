@@ -5,7 +5,7 @@
  * a call on what is no socket costs a look-up. The first call that concerns a socket makes the run file,
  * maps the control block and loads the rules (hook_start).
  *
- * fork: `*hook.alive` lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a forked
+ * fork: hook.guard lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a forked
  * process, however it was made, finds itself not alive at its first call on a socket and starts again, as a
  * copy (its own file, objects of its own). Until then it is "detached": closing and duplicating change its
  * own table alone, since the objects are still the parent's. vfork shares all memory with the parent and
@@ -24,82 +24,114 @@
 
 /* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
 #define HOOK_TRACED	(1u << SOCKSHIM_NONE)
-/* Sockets on which a call must not take the short way: SO_ERROR has something to say, or they were reset. */
-#define HOOK_SPECIAL	(RUN_SOCK_RESET | RUN_SOCK_LATE)
 
+/* What fork must wipe. It lies in a page of its own. */
+struct hook_guard {
+	uint32_t alive;		/* in the process that started, and in none that it forks */
+	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
+	uint32_t seen;		/* generation of the control block that `armed` was made from */
+};
+
+/* All that the short way through a wrapper reads is close together: a machine whose system calls empty the
+ * TLB pays for every page that is touched after one. */
 struct hook {
-	uint32_t armed;			/* bit per filter type that filter, rule or trace wants to see */
-	uint32_t seen;			/* generation of the control block that `armed` was made from */
+	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
+	struct hook_guard *guard;
 	const uint32_t *generation;	/* in the control block */
-	const uint32_t *alive;
 	struct run_stat *stats;
+	uint64_t module_start, module_end;	/* of the last module that opened a socket */
+	struct socktab tab;
 	struct run_writer run;
 };
 
 extern struct hook hook;
-extern struct socktab hook_tab;
 extern struct sockshim_switch hook_switch;
 extern __thread uint32_t hook_vforked;
 
-/* Starts, or starts again after fork. Afterwards *hook.alive is set, hook.run and hook.stats are valid. */
+/* Starts, or starts again after fork. Afterwards the guard is alive, hook.run and hook.stats are valid. */
 void hook_start(void);
 
 /* Whether this process is a fork that has not started again. */
 bool hook_detached(void);
 
-/* Looks at a descriptor of which the table knows nothing, or that it takes for no socket. NULL: no socket. */
-struct run_socket *hook_adopt(int fd);
+/* Looks at a descriptor of which the table knows nothing, or that it takes for no socket. Returns its ref,
+ * 0 if it is no socket. */
+uint64_t hook_adopt(int fd);
+
+/* The rest of hook_quiet: starts, or loads rules, if that is to be done for a call of this type. */
+bool hook_quiet_now(enum sockshim_filter_type t);
 
 /* Brings `armed` up to date with the control block's generation. */
 void hook_refresh(void);
 
-/* Tells the hook what the rules want to see (bit per filter type), and whether calls are traced. */
-void hook_set_armed(uint32_t by_rules, bool trace);
+/* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
+ * traced, and the generation that says so. */
+void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation);
 
 /* Counts forks made by this process, for the children's seeds. */
 void hook_count_fork(void);
 
+static inline bool hook_is_alive(void)
+{
+	return LIKELY(__atomic_load_n(&hook.guard->alive, __ATOMIC_ACQUIRE));
+}
+
 static inline void hook_alive(void)
 {
-	if (UNLIKELY(!__atomic_load_n(hook.alive, __ATOMIC_ACQUIRE)))
+	if (UNLIKELY(!hook_is_alive()))
 		hook_start();
 }
 
+/* Nobody wants to see calls of type t. */
 static inline bool hook_quiet(enum sockshim_filter_type t)
 {
-	return !(__atomic_load_n(&hook.armed, __ATOMIC_RELAXED) & 1u << t) &&
-	       __atomic_load_n(hook.generation, __ATOMIC_RELAXED) == __atomic_load_n(&hook.seen, __ATOMIC_RELAXED);
+	const struct hook_guard *g = hook.guard;
+
+	return (LIKELY(__atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(&g->seen, __ATOMIC_RELAXED)) &&
+		LIKELY(!(__atomic_load_n(&g->armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
 }
 
-/* The short way is open: nobody wants to see calls of type t, and nothing is special about s. */
-static inline bool hook_quiet_on(const struct run_socket *s, enum sockshim_filter_type t)
+/* A socket as the wrappers look at it: its ref, 0 if it is none. */
+static inline struct run_socket *hook_object(uint64_t ref)
 {
-	return hook_quiet(t) && !(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & HOOK_SPECIAL);
+	return socktab_object(ref);
 }
 
-/* The socket that fd names, adopted if it came from elsewhere; NULL if it is none. */
-static inline struct run_socket *hook_socket(int fd)
+/* The short way is open: nobody wants to see calls of type t, and nothing is special about the socket. */
+static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
 {
-	uint64_t ref = socktab_ref(&hook_tab, fd);
+	return LIKELY(!(ref & SOCKTAB_SPECIAL)) && hook_quiet(t);
+}
+
+/* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */
+static inline uint64_t hook_ref(int fd)
+{
+	uint64_t ref = socktab_ref(&hook.tab, fd);
 
 	if (LIKELY(ref == SOCKTAB_OTHER))
-		return NULL;
+		return 0;
 	if (UNLIKELY(ref == SOCKTAB_UNKNOWN))
 		return hook_adopt(fd);
-	if (UNLIKELY(!__atomic_load_n(hook.alive, __ATOMIC_ACQUIRE))) {
+	if (UNLIKELY(!hook_is_alive())) {
 		hook_start();
-		ref = socktab_ref(&hook_tab, fd);
+		ref = socktab_ref(&hook.tab, fd);
 	}
-	return ref > SOCKTAB_OTHER ? socktab_object(ref) : NULL;
+	return ref > SOCKTAB_OTHER ? ref : 0;
+}
+
+static inline struct run_socket *hook_socket(int fd)
+{
+	return hook_object(hook_ref(fd));
 }
 
 /* The same for calls that make no sense on anything but a socket: what the table takes for none is looked
  * at again, since it may have been made by a call that we did not see. */
-static inline struct run_socket *hook_socket_call(int fd)
+static inline uint64_t hook_ref_call(int fd)
 {
-	struct run_socket *s = hook_socket(fd);
+	uint64_t ref = hook_ref(fd);
 
-	return LIKELY(s != NULL) ? s : hook_adopt(fd);
+	return LIKELY(ref) ? ref : hook_adopt(fd);
 }
 
 #endif

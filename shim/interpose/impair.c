@@ -270,6 +270,7 @@ int impair_reset(struct call *c)
 	if (!c->s || !is_stream(c) || !(c->s->flags & RUN_SOCK_CONNECTED))
 		return ECONNRESET;
 	__atomic_fetch_or(&c->s->flags, RUN_SOCK_RESET, __ATOMIC_RELAXED);
+	socktab_set_special(&hook.tab, c->fd, true);
 	/* tcp_disconnect() of a connected socket sends RST, and leaves ECONNRESET for SO_ERROR, which this
 	 * call reports in its stead. */
 	if (family != AF_INET && family != AF_INET6)
@@ -284,6 +285,7 @@ static void late_answer(struct call *c)
 	int err = __atomic_exchange_n(&c->s->late_err, 0, __ATOMIC_RELAXED);
 
 	__atomic_fetch_and(&c->s->flags, ~(uint32_t)RUN_SOCK_LATE, __ATOMIC_RELAXED);
+	socktab_set_special(&hook.tab, c->fd, false);
 	if (c->id == CALL_connect) {
 		c->ret = -1;
 		c->err = err;
@@ -304,7 +306,7 @@ bool impair_special(struct call *c)
 {
 	uint32_t flags = c->s ? __atomic_load_n(&c->s->flags, __ATOMIC_RELAXED) : 0;
 
-	if (!(flags & HOOK_SPECIAL))
+	if (!(flags & (RUN_SOCK_RESET | RUN_SOCK_LATE)))
 		return false;
 	if ((flags & RUN_SOCK_LATE) &&
 	    (c->id == CALL_connect || (c->id == CALL_getsockopt && (int)c->a[1] == SOL_SOCKET &&
@@ -318,7 +320,9 @@ bool impair_special(struct call *c)
 		c->err = 0;
 		return true;
 	}
-	if ((flags & RUN_SOCK_RESET) && c->id == CALL_connect)
+	if ((flags & RUN_SOCK_RESET) && c->id == CALL_connect) {
 		__atomic_fetch_and(&c->s->flags, ~(uint32_t)RUN_SOCK_RESET, __ATOMIC_RELAXED);
+		socktab_set_special(&hook.tab, c->fd, false);
+	}
 	return false;
 }

@@ -3,7 +3,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <sys/syscall.h>
+#include "interpose/hook.h"
+#include "run/sys.h"
 
 /* Calls that some architectures have under another name only; there they can't be made while a look-up
  * is under way. */
@@ -59,29 +60,23 @@ static long bare(long nr, const uint64_t *a, int n)
 		errno = ENOSYS;
 		return -1;
 	}
-	return syscall(nr, b[0], b[1], b[2], b[3], b[4], b[5]);
+	return sys_errno(sys_call(nr, (long)b[0], (long)b[1], (long)b[2], (long)b[3], (long)b[4], (long)b[5]));
 }
 
 #define ALIAS(alias, name)
 #define CHECKED(alias, name)
 
 #define CALL(name, filter, ret, nr, params) \
-	static ret first_##name(PARAMS_##params) \
+	ret libc_first_##name(PARAMS_##params) \
 	{ \
 		void (*fn)(void) = libc_next(#name); \
 		uint64_t a[] = { WORDS_##params }; \
 		if (!fn) \
 			return (ret)bare(nr, a, sizeof(a) / sizeof(a[0])); \
-		__atomic_store_n(&libc_fns[CALL_##name], fn, __ATOMIC_RELAXED); \
+		__atomic_store_n(&hook.fns[CALL_##name], fn, __ATOMIC_RELAXED); \
 		return ((libc_fn_##name *)fn)(NAMES_##params); \
 	}
 #include "interpose/calls.def"
-#undef CALL
-
-#define CALL(name, filter, ret, nr, params) [CALL_##name] = (void (*)(void))first_##name,
-void (*libc_fns[CALLS])(void) = {
-#include "interpose/calls.def"
-};
 #undef CALL
 
 #define CALL(name, filter, ret, nr, params) \

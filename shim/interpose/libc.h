@@ -31,11 +31,17 @@
 #undef ALIAS
 #undef CHECKED
 
-/* libc's functions as far as they have been looked up. Until then an entry holds a function of our own
- * with the same signature that looks it up, stores it and goes on there. */
-extern void (*libc_fns[CALLS])(void);
+/* Stand-ins: a function with each call's own signature that looks libc's up, stores it in hook.fns and goes
+ * on there. They are what hook.fns holds at first. */
+#define CALL(name, filter, ret, nr, params) libc_fn_##name libc_first_##name;
+#define ALIAS(alias, name)
+#define CHECKED(alias, name)
+#include "interpose/calls.def"
+#undef CALL
+#undef ALIAS
+#undef CHECKED
 
-#define LIBC(name) ((libc_fn_##name *)__atomic_load_n(&libc_fns[CALL_##name], __ATOMIC_RELAXED))
+#define LIBC(name) ((libc_fn_##name *)__atomic_load_n(&hook.fns[CALL_##name], __ATOMIC_RELAXED))
 
 /* Makes call `id` with its arguments as words. */
 long libc_call(enum call_id id, const uint64_t *a);

@@ -39,7 +39,7 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 	struct timespec ts;
 
 	run_count(hook.stats, cookie, count);
-	s = socktab_add(&hook_tab, fd, cookie, &stale);
+	s = socktab_add(&hook.tab, fd, cookie, &stale);
 	if (UNLIKELY(stale))
 		run_count(hook.stats, stale, RUN_CLOSED);
 	if (UNLIKELY(!s)) {
@@ -148,7 +148,7 @@ void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr
 
 bool outcome_closing(int fd, sockshim_cookie *cookie)
 {
-	return socktab_remove(&hook_tab, fd, cookie, NULL);
+	return socktab_remove(&hook.tab, fd, cookie);
 }
 
 void outcome_closed(sockshim_cookie cookie, int err)
@@ -163,10 +163,10 @@ void outcome_dup(int from, int to)
 	if (hook_vforked)
 		return;
 	if (UNLIKELY(hook_detached())) {
-		socktab_detached_dup(&hook_tab, from, to);
+		socktab_detached_dup(&hook.tab, from, to);
 		return;
 	}
-	if (socktab_dup(&hook_tab, from, to, &dropped))
+	if (socktab_dup(&hook.tab, from, to, &dropped))
 		run_count(hook.stats, dropped, RUN_CLOSED);
 }
 
@@ -183,7 +183,7 @@ void outcome_rights(const struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			socktab_set_unknown(&hook_tab, fd);
+			socktab_set_unknown(&hook.tab, fd);
 		}
 	}
 }

@@ -128,7 +128,7 @@ static bool has_calls(const struct fault_set *set, size_t *n)
 }
 
 /* Parses text into a holder and puts it in force. */
-static void install(const char *text, size_t n, bool trace)
+static void install(const char *text, size_t n, bool trace, uint32_t generation)
 {
 	struct fault_error err[1];
 	size_t n_err = 0, set_bytes = RUN_PAGE(fault_set_bytes(n)), calls;
@@ -151,13 +151,13 @@ static void install(const char *text, size_t n, bool trace)
 			memset(r->plugins, 0, sizeof(r->plugins));
 		__atomic_sub_fetch(&r->users, BEING_FILLED, __ATOMIC_ACQ_REL);
 		__atomic_store_n(&current, r, __ATOMIC_RELEASE);
-		hook_set_armed(fault_set_armed(r->set, hook.run.file->program), trace);
+		hook_set_armed(fault_set_armed(r->set, hook.run.file->program), trace, generation);
 		return;
 	}
 	if (r)
 		__atomic_sub_fetch(&r->users, BEING_FILLED, __ATOMIC_ACQ_REL);
 	__atomic_store_n(&current, NULL, __ATOMIC_RELEASE);
-	hook_set_armed(0, trace);
+	hook_set_armed(0, trace, generation);
 }
 
 void rules_load(void)
@@ -168,10 +168,8 @@ void rules_load(void)
 
 	if (!hook.run.control || __atomic_exchange_n(&loading, 1, __ATOMIC_ACQUIRE))
 		return;
-	if (copy_text(hook.run.control, text, &n, &generation, &flags)) {
-		install(text, n, flags & RUN_TRACE);
-		__atomic_store_n(&hook.seen, generation, __ATOMIC_RELEASE);
-	}
+	if (copy_text(hook.run.control, text, &n, &generation, &flags))
+		install(text, n, flags & RUN_TRACE, generation);
 	__atomic_store_n(&loading, 0, __ATOMIC_RELEASE);
 }
 
@@ -229,7 +227,6 @@ void rules_start(bool forked)
 
 	if (forked) {
 		loading = 0;
-		__atomic_store_n(&hook.seen, *hook.generation ^ 1u, __ATOMIC_RELEASE);
 		return;
 	}
 	/* Under `sockshim run` the rules are in the run's control block, checked before the program started. */
@@ -248,5 +245,4 @@ void rules_start(bool forked)
 			}
 		}
 	}
-	__atomic_store_n(&hook.seen, *hook.generation ^ 1u, __ATOMIC_RELEASE);
 }

@@ -198,9 +198,18 @@ static void note_backtrace(struct run_socket *s, const void *pc, uint32_t max)
 void site_note(struct run_socket *s, const void *pc)
 {
 	uint32_t max = hook.run.control ? hook.run.control->backtrace : 0;
+	uint64_t at = (uint64_t)(uintptr_t)pc;
 
-	if (UNLIKELY(!find(pc)))
-		module_of(pc);
+	if (UNLIKELY(at < hook.module_start || at >= hook.module_end)) {
+		const struct run_module *m = module_of(pc);
+
+		if (m) {
+			/* A mixture of two modules' bounds, if two threads are here, is only looked up again. */
+			__atomic_store_n(&hook.module_end, 0, __ATOMIC_RELAXED);
+			__atomic_store_n(&hook.module_start, m->start, __ATOMIC_RELAXED);
+			__atomic_store_n(&hook.module_end, m->end, __ATOMIC_RELAXED);
+		}
+	}
 	if (UNLIKELY(max))
 		note_backtrace(s, pc, max < RUN_BACKTRACE ? max : RUN_BACKTRACE);
 }

@@ -15,7 +15,7 @@
 
 static bool traced(int fd)
 {
-	return UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && !hook_vforked && hook_socket(fd);
+	return UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && hook_ref(fd);
 }
 
 /* close() of what is a socket, or of what nothing is known of. */
@@ -28,13 +28,13 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 	if (hook_vforked)
 		return LIBC(close)(fd);
 	if (hook_detached() && hook_quiet(SOCKSHIM_CLOSE)) {
-		socktab_detached_remove(&hook_tab, fd);
+		socktab_detached_remove(&hook.tab, fd);
 		return LIBC(close)(fd);
 	}
 	if (ref == SOCKTAB_UNKNOWN) {
 		/* Not used since it came from outside: adopted only if somebody wants to see its close. */
 		if (hook_quiet(SOCKSHIM_CLOSE) || !hook_adopt(fd)) {
-			socktab_detached_remove(&hook_tab, fd);
+			socktab_detached_remove(&hook.tab, fd);
 			return LIBC(close)(fd);
 		}
 	}
@@ -51,7 +51,7 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 
 WRAPPER(int, close, int fd)
 {
-	uint64_t ref = socktab_ref(&hook_tab, fd);
+	uint64_t ref = socktab_ref(&hook.tab, fd);
 
 	if (LIKELY(ref == SOCKTAB_OTHER))
 		return LIBC(close)(fd);
@@ -69,7 +69,7 @@ WRAPPER(int, fclose, FILE *file)
 
 	if (UNLIKELY(!real))
 		real = (int (*)(FILE *))libc_next("fclose");
-	counted = socktab_ref(&hook_tab, fd) > SOCKTAB_OTHER && !hook_vforked && !hook_detached() &&
+	counted = socktab_ref(&hook.tab, fd) > SOCKTAB_OTHER && !hook_vforked && !hook_detached() &&
 		  outcome_closing(fd, &cookie);
 	r = real(file);
 	if (counted)
@@ -81,7 +81,7 @@ struct range {
 	unsigned first, last;
 };
 
-static void close_one(int fd, struct socktab_entry *e, void *ctx)
+static void close_one(int fd, uint64_t *word, void *ctx)
 {
 	const struct range *r = ctx;
 	sockshim_cookie cookie;
@@ -89,7 +89,7 @@ static void close_one(int fd, struct socktab_entry *e, void *ctx)
 	if ((unsigned)fd < r->first || (unsigned)fd > r->last)
 		return;
 	if (hook_detached())
-		socktab_detached_remove(&hook_tab, fd);
+		socktab_detached_remove(&hook.tab, fd);
 	else if (outcome_closing(fd, &cookie))
 		outcome_closed(cookie, 0);
 }
@@ -100,7 +100,7 @@ static void close_sockets(unsigned first, unsigned last)
 	struct range r = { first, last };
 
 	if (!hook_vforked)
-		socktab_each(&hook_tab, close_one, &r);
+		socktab_each(&hook.tab, close_one, &r);
 }
 
 WRAPPER(int, close_range, unsigned first, unsigned last, int flags)

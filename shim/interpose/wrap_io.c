@@ -23,12 +23,13 @@
 #define WRAP_IO(name, filter, ret, params) \
 	WRAPPER(ret, name, PARAMS_##params) \
 	{ \
-		struct run_socket *s = hook_socket(fd); \
+		uint64_t ref = hook_ref(fd); \
+		struct run_socket *s = hook_object(ref); \
 		ret r; \
 \
-		if (LIKELY(!s)) \
+		if (LIKELY(!ref)) \
 			return LIBC(name)(NAMES_##params); \
-		if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_##filter))) \
+		if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_##filter))) \
 			return (ret)RUN(name, fd, s, WORDS_##params); \
 		r = LIBC(name)(NAMES_##params); \
 		AFTER_##name; \

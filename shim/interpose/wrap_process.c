@@ -133,7 +133,7 @@ WRAPPER(int, execveat, int fd, const char *path, strings argv, strings env, int 
 {
 	ENVIRONMENT(env)
 	ending_mark(RUN_EXEC);
-	return exec_failed((int)syscall(SYS_execveat, fd, path, argv, env, flags));
+	return exec_failed((int)sys_errno(sys(SYS_execveat, fd, path, argv, env, flags)));
 }
 
 /* The arguments of an execl call as an array on the stack, ended by NULL; what follows is left in ap. */

@@ -45,12 +45,13 @@ WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 
 WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 {
-	struct run_socket *s = hook_socket_call(fd);
+	uint64_t ref = hook_ref_call(fd);
+	struct run_socket *s = hook_object(ref);
 	int r;
 
 	if (!s)
 		return LIBC(bind)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_BIND)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_BIND)))
 		return (int)RUN(bind, fd, s, (uint64_t)fd, (uint64_t)addr, len);
 	r = LIBC(bind)(fd, addr, len);
 	outcome_bind(s, ERR(r), addr, len);
@@ -59,12 +60,13 @@ WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 
 WRAPPER(int, connect, int fd, const struct sockaddr *addr, socklen_t len)
 {
-	struct run_socket *s = hook_socket_call(fd);
+	uint64_t ref = hook_ref_call(fd);
+	struct run_socket *s = hook_object(ref);
 	int r;
 
 	if (!s)
 		return LIBC(connect)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_CONNECT)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_CONNECT)))
 		return (int)RUN(connect, fd, s, (uint64_t)fd, (uint64_t)addr, len);
 	r = LIBC(connect)(fd, addr, len);
 	/* An address that the kernel took can be read; after EFAULT it can't. */
@@ -75,12 +77,13 @@ WRAPPER_ALIAS(int, __connect, connect, int, const struct sockaddr *, socklen_t)
 
 WRAPPER(int, listen, int fd, int backlog)
 {
-	struct run_socket *s = hook_socket_call(fd);
+	uint64_t ref = hook_ref_call(fd);
+	struct run_socket *s = hook_object(ref);
 	int r;
 
 	if (!s)
 		return LIBC(listen)(fd, backlog);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_LISTEN)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_LISTEN)))
 		return (int)RUN(listen, fd, s, (uint64_t)fd, (uint64_t)backlog);
 	r = LIBC(listen)(fd, backlog);
 	outcome_listen(s, ERR(r));
@@ -89,12 +92,13 @@ WRAPPER(int, listen, int fd, int backlog)
 
 WRAPPER(int, accept, int fd, struct sockaddr *addr, socklen_t *len)
 {
-	struct run_socket *s = hook_socket_call(fd);
+	uint64_t ref = hook_ref_call(fd);
+	struct run_socket *s = hook_object(ref);
 	int ns;
 
 	if (!s)
 		return LIBC(accept)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_ACCEPT)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
 		return (int)RUN(accept, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
 	ns = LIBC(accept)(fd, addr, len);
 	outcome_accept(s, ns, ERR(ns), addr, len, HERE, 0);
@@ -103,12 +107,13 @@ WRAPPER(int, accept, int fd, struct sockaddr *addr, socklen_t *len)
 
 WRAPPER(int, accept4, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	struct run_socket *s = hook_socket_call(fd);
+	uint64_t ref = hook_ref_call(fd);
+	struct run_socket *s = hook_object(ref);
 	int ns;
 
 	if (!s)
 		return LIBC(accept4)(fd, addr, len, flags);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_ACCEPT)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
 		return (int)RUN(accept4, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)flags);
 	ns = LIBC(accept4)(fd, addr, len, flags);
 	outcome_accept(s, ns, ERR(ns), addr, len, HERE, flags);
@@ -117,21 +122,23 @@ WRAPPER(int, accept4, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 
 WRAPPER(int, shutdown, int fd, int how)
 {
-	struct run_socket *s = hook_socket(fd);
+	uint64_t ref = hook_ref(fd);
+	struct run_socket *s = hook_object(ref);
 
-	if (LIKELY(!s || hook_quiet_on(s, SOCKSHIM_SHUTDOWN)))
+	if (LIKELY(!s || hook_quiet_on(ref, SOCKSHIM_SHUTDOWN)))
 		return LIBC(shutdown)(fd, how);
 	return (int)RUN(shutdown, fd, s, (uint64_t)fd, (uint64_t)how);
 }
 
 WRAPPER(int, getsockopt, int fd, int level, int option, void *value, socklen_t *len)
 {
-	struct run_socket *s = hook_socket(fd);
+	uint64_t ref = hook_ref(fd);
+	struct run_socket *s = hook_object(ref);
 	int r;
 
 	if (LIKELY(!s))
 		return LIBC(getsockopt)(fd, level, option, value, len);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_GETSOCKOPT_INT)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_GETSOCKOPT_INT)))
 		return (int)RUN(getsockopt, fd, s, (uint64_t)fd, (uint64_t)level, (uint64_t)option, (uint64_t)value,
 				(uint64_t)len);
 	r = LIBC(getsockopt)(fd, level, option, value, len);
@@ -142,30 +149,33 @@ WRAPPER(int, getsockopt, int fd, int level, int option, void *value, socklen_t *
 
 WRAPPER(int, setsockopt, int fd, int level, int option, const void *value, socklen_t len)
 {
-	struct run_socket *s = hook_socket(fd);
+	uint64_t ref = hook_ref(fd);
+	struct run_socket *s = hook_object(ref);
 
-	if (LIKELY(!s || hook_quiet_on(s, SOCKSHIM_SETSOCKOPT)))
+	if (LIKELY(!s || hook_quiet_on(ref, SOCKSHIM_SETSOCKOPT)))
 		return LIBC(setsockopt)(fd, level, option, value, len);
 	return (int)RUN(setsockopt, fd, s, (uint64_t)fd, (uint64_t)level, (uint64_t)option, (uint64_t)value, len);
 }
 
 WRAPPER(int, getsockname, int fd, struct sockaddr *addr, socklen_t *len)
 {
-	struct run_socket *s = hook_socket(fd);
+	uint64_t ref = hook_ref(fd);
+	struct run_socket *s = hook_object(ref);
 
-	if (LIKELY(!s || hook_quiet_on(s, SOCKSHIM_NONE)))
+	if (LIKELY(!s || hook_quiet_on(ref, SOCKSHIM_NONE)))
 		return LIBC(getsockname)(fd, addr, len);
 	return (int)RUN(getsockname, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
 }
 
 WRAPPER(int, getpeername, int fd, struct sockaddr *addr, socklen_t *len)
 {
-	struct run_socket *s = hook_socket(fd);
+	uint64_t ref = hook_ref(fd);
+	struct run_socket *s = hook_object(ref);
 	int r;
 
 	if (LIKELY(!s))
 		return LIBC(getpeername)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(s, SOCKSHIM_NONE)))
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_NONE)))
 		return (int)RUN(getpeername, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
 	r = LIBC(getpeername)(fd, addr, len);
 	if (UNLIKELY(r == 0 && (s->flags & RUN_SOCK_PENDING)))

@@ -3,9 +3,12 @@
  * A signature is what `call` rules and sockshim_closure_new carry:
  *	(NAME: TYPE, ...) -> RESULT
  * TYPE: i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 cstr ptr sockaddr, RESULT: errno (an int: 0 passes, an
- * errno of either sign fails the call), i32, or void. NAME says which fact of the call is passed:
+ * errno of either sign fails the call; for resolve, an EAI_ value), or i32 or void (the call passes).
+ * NAME says which fact of the call is passed; a number as any integer or floating type, converted as C
+ * does, a string or an address also as ptr:
  *	fd family type protocol		of the socket
- *	ip (cstr) port (u16)		of the peer, "" and 0 if there is none
+ *	ip (cstr) port (u16)		of the peer, "" and 0 if there is none; an IPv4-mapped address is
+ *					the IPv4 address
  *	addr (sockaddr) addrlen		the same as a struct sockaddr *
  *	call (cstr)			"connect"
  *	host (cstr)			the name, for resolve
@@ -48,7 +51,7 @@ struct plugin_error {
 	char text[240];
 };
 
-/* A bound function; embedded by the caller, needs no release. */
+/* A bound function; embedded by the caller, may be copied, needs no release. */
 struct plugin {
 	void (*fn)(void);
 	uint64_t opaque[96];	/* the call's description for libffi */
@@ -62,7 +65,7 @@ int plugin_check(const char *signature, bool after, struct plugin_error *err);
 int plugin_bind(struct plugin *p, const char *object, const char *symbol, const char *signature,
 		bool after, struct plugin_error *err);
 
-/* Calls it. Returns 0 to let the call pass, or a positive errno. */
+/* Calls it. Returns 0 to let the call pass, or a positive errno (what can be none is EINVAL). */
 int plugin_call(const struct plugin *p, const struct plugin_facts *facts);
 
 #endif

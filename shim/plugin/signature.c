@@ -54,8 +54,9 @@ static bool is_name_char(char c)
 
 static struct name read_name(struct cursor *c)
 {
-	struct name name = { .column = skip_blanks(c), .s = c->p };
+	struct name name = { .column = skip_blanks(c) };
 
+	name.s = c->p;
 	while (is_name_char(*c->p))
 		c->p++;
 	name.n = (size_t)(c->p - name.s);

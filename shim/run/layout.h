@@ -114,7 +114,8 @@ struct run_socket {
 	struct run_addr local, peer;
 	uint64_t opened_ns;	/* CLOCK_MONOTONIC_COARSE */
 	uint64_t backtrace[RUN_BACKTRACE];
-	uint64_t reserved[4];
+	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+	uint64_t reserved[3];
 };
 
 /* One call. It is complete when `seq` is its number + 1. */

@@ -77,6 +77,7 @@ int sockshim_set(struct sockshim_switch *sw, enum sockshim_filter_type t, socksh
 struct own_switch {
 	struct sockshim_switch sw;
 	struct socktab tab;
+	struct run_socket *chunks[SOCKTAB_CHUNKS];
 	struct run_stat stats[RUN_STATS];
 };
 
@@ -108,6 +109,7 @@ int sockshim_switch_new(struct sockshim_switch **sw)
 		return -ENOMEM;
 	own->tab.new_chunk = own_chunk;
 	own->tab.ctx = &own->tab;
+	own->tab.chunk = own->chunks;
 	own->sw.tab = &own->tab;
 	own->sw.stats = own->stats;
 	*sw = &own->sw;
@@ -122,10 +124,10 @@ void sockshim_switch_free(struct sockshim_switch *sw)
 		return;
 	for (size_t i = 0; i < SOCKTAB_FDS / SOCKTAB_LEAF_FDS; i++)
 		if (own->tab.leaf[i])
-			munmap(own->tab.leaf[i], SOCKTAB_LEAF_FDS * sizeof(struct socktab_entry));
+			munmap(own->tab.leaf[i], sizeof(struct socktab_leaf));
 	for (size_t i = 0; i < SOCKTAB_CHUNKS; i++)
-		if (own->tab.chunk[i])
-			munmap(own->tab.chunk[i], RUN_CHUNK_BYTES);
+		if (own->chunks[i])
+			munmap(own->chunks[i], RUN_CHUNK_BYTES);
 	munmap(own, sizeof(*own));
 }
 
@@ -332,7 +334,7 @@ static int close_step(struct sockshim_switch *sw, int fd)
 	if (err)
 		return cancelled(&p, err);
 	/* Out of the table first: once closed, the number may be another thread's. */
-	socktab_remove(sw->tab, fd, NULL, NULL);
+	socktab_remove(sw->tab, fd, NULL);
 	p.s = NULL;
 	step_result(&p, close(fd));
 	err = step_end(&p);
@@ -400,15 +402,15 @@ struct sockets_copy {
 	size_t n, found;
 };
 
-static void copy_one(int fd, struct socktab_entry *e, void *ctx)
+static void copy_one(int fd, uint64_t *word, void *ctx)
 {
 	struct sockets_copy *c = ctx;
-	const struct run_socket *s = socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE));
+	const struct run_socket *s = socktab_object(__atomic_load_n(word, __ATOMIC_ACQUIRE));
 
 	if (c->found++ < c->n && s)
 		c->out[c->found - 1] = (struct sockshim_socket_status){
 			.fd = fd,
-			.status = { .cookie = __atomic_load_n(&e->cookie, __ATOMIC_RELAXED),
+			.status = { .cookie = __atomic_load_n(&s->cookie, __ATOMIC_RELAXED),
 				    .err = __atomic_load_n(&s->err, __ATOMIC_RELAXED),
 				    .socket_err = __atomic_load_n(&s->socket_err, __ATOMIC_RELAXED) },
 		};

@@ -5,8 +5,7 @@
 
 static struct rules r;
 
-/* The only message about a text, which is an error, stands at line:column and begins (or with "*" before,
- * contains) so. */
+/* The only message about a text is an error, stands at line:column and says this. */
 static void expect(const char *text, unsigned line, unsigned column, const char *said)
 {
 	rules_read(&r, text);

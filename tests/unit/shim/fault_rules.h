@@ -3,7 +3,6 @@
 #define TESTS_FAULT_RULES_H
 
 #include <arpa/inet.h>
-#include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +10,14 @@
 #include <sys/un.h>
 
 #include "fault/fault.h"
+#include "unit.h"
 
 #define SEED 42
 #define MESSAGES 8
 
 /* A set of rules, what was said of them, and a process's counters. */
 struct rules {
+	void *mem;
 	struct fault_set *set;
 	struct fault_error err[MESSAGES];
 	size_t n_err;
@@ -25,17 +26,20 @@ struct rules {
 	const char *program;
 };
 
-/* Reads rules from a copy of the text that is gone afterwards; memory is just as large as was asked. */
+/* Reads rules in place of those before, from a copy of the text that is gone afterwards. The set's memory is
+ * just as large as was asked. */
 static inline void rules_read(struct rules *r, const char *text)
 {
 	size_t n = strlen(text);
 	char *copy = malloc(n ? n : 1);
 
+	free(r->mem);
 	memset(r, 0, sizeof(*r));
+	r->mem = malloc(fault_set_bytes(n));
 	memcpy(copy, text, n);
 	r->seed = SEED;
 	r->program = "prog";
-	r->set = fault_parse(malloc(fault_set_bytes(n)), copy, n, false, 1, r->err, MESSAGES, &r->n_err);
+	r->set = fault_parse(r->mem, copy, n, false, 1, r->err, MESSAGES, &r->n_err);
 	memset(copy, 'x', n);
 	free(copy);
 }
