@@ -54,7 +54,7 @@ static void follow(struct tracer *t, const struct rundir *run, int signals)
 		if (tracer_failed(t))
 			return;
 		if (idle >= ALIVE_MS) {
-			if (!rundir_active(run))
+			if (!rundir_is_active(run))
 				return;
 			idle = 0;
 		}
@@ -107,7 +107,7 @@ static int trace_run(struct trace_options *o, const char *arg)
 		message_error("%s: cannot open for writing: %s", o->path, strerror(errno));
 		return 1;
 	}
-	rc = rundir_active(&run) ? trace_active(&run, o) : trace_ended(&run, o);
+	rc = rundir_is_active(&run) ? trace_active(&run, o) : trace_ended(&run, o);
 	rundir_close(&run);
 	return rc;
 }

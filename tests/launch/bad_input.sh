@@ -134,7 +134,7 @@ t_directory_that_others_may_write_to() {
 t_full_directory() {
 	mkdir full
 	unshare -m true 2>/dev/null || { skip "no right to mount"; return; }
-	unshare -m sh -c 'mount -t tmpfs -o size=32k tmpfs full && SOCKSHIM_DIR=full "$0" run -l "$1" touch started; s=$?; ls full; exit $s' \
+	unshare -m sh -c 'mount -t tmpfs -o size=32k,mode=700 tmpfs full && SOCKSHIM_DIR=full "$0" run -l "$1" touch started; s=$?; ls full; exit $s' \
 		"$sockshim" "$lib" >out 2>err
 	same status $? 125 || return
 	has err "No space left on device; make room" || return
@@ -144,7 +144,7 @@ t_full_directory() {
 t_read_only_file_system() {
 	mkdir ro
 	unshare -m true 2>/dev/null || { skip "no right to mount"; return; }
-	unshare -m sh -c 'mount -t tmpfs -o ro tmpfs ro && SOCKSHIM_DIR=ro "$0" run -l "$1" touch started' \
+	unshare -m sh -c 'mount -t tmpfs -o ro,mode=700 tmpfs ro && SOCKSHIM_DIR=ro "$0" run -l "$1" touch started' \
 		"$sockshim" "$lib" 2>err
 	same status $? 125 || return
 	has err "Read-only file system"

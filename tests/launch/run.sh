@@ -10,11 +10,11 @@ t_exit_status_is_the_programs() {
 t_signal_that_ends_the_program_ends_us() {
 	# bash says 128+n for a child that was ended by a signal, and how in its own words
 	(run sh -c 'kill -TERM $$') 2>err; same status $? 143 || return
-	python3 - "$sockshim" "$lib" <<-'E'
-		import subprocess, sys
-		p = subprocess.run([sys.argv[1], "run", "-l", sys.argv[2], "sh", "-c", "kill -KILL $$"])
-		sys.exit(p.returncode != -9)
-	E
+	python3 - "$sockshim" "$lib" <<'E'
+import subprocess, sys
+p = subprocess.run([sys.argv[1], "run", "-l", sys.argv[2], "sh", "-c", "kill -KILL $$"])
+sys.exit(p.returncode != -9)
+E
 }
 
 t_a_core_is_not_written_twice() {
@@ -116,7 +116,7 @@ t_the_same_seed_gives_the_same_faults() {
 
 t_signals_sent_to_us_reach_the_program_once() {
 	mkfifo ready
-	run "$client" tell ready signal >out & local pid=$!
+	"$sockshim" run -l "$lib" "$client" tell ready signal >out & local pid=$!
 	read -r _ <ready
 	for s in USR1 HUP INT USR2; do kill -$s $pid; until grep -q "^$(kill -l $s)$" out; do :; done; done
 	kill -TERM $pid
@@ -125,32 +125,32 @@ t_signals_sent_to_us_reach_the_program_once() {
 }
 
 t_signals_of_the_terminal_are_not_doubled() {
-	python3 - "$sockshim" "$lib" "$client" <<-'E'
-		import os, pty, sys
-		os.mkfifo("ready")
-		pid, tty = pty.fork()
-		if pid == 0:
-			os.execv(sys.argv[1], [sys.argv[1], "run", "-l", sys.argv[2], sys.argv[3], "tell", "ready", "signal"])
-		program = int(open("ready").read())
-		os.write(tty, b"\x03")
-		out = b""
-		while b"2\r\n" not in out:
-			out += os.read(tty, 100)
-		os.kill(program, 15)
-		try:
-			while True:
-				out += os.read(tty, 100)
-		except OSError:
-			pass
-		_, status = os.waitpid(pid, 0)
-		print(out, status)
-		sys.exit(out.replace(b"^C", b"") != b"2\r\n15\r\n" or status != 0)
-	E
+	python3 - "$sockshim" "$lib" "$client" <<'E'
+import os, pty, sys
+os.mkfifo("ready")
+pid, tty = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "run", "-l", sys.argv[2], sys.argv[3], "tell", "ready", "signal"])
+program = int(open("ready").read())
+os.write(tty, b"\x03")
+out = b""
+while b"2\r\n" not in out:
+    out += os.read(tty, 100)
+os.kill(program, 15)
+try:
+    while True:
+        out += os.read(tty, 100)
+except OSError:
+    pass
+_, status = os.waitpid(pid, 0)
+print(out, status)
+sys.exit(out.replace(b"^C", b"") != b"2\r\n15\r\n" or status != 0)
+E
 }
 
 t_orphans_are_waited_for_if_asked() {
 	mkfifo go
-	run -w --summary=sum "$client" leave hear go udp close & local pid=$!
+	"$sockshim" run -l "$lib" -w --summary=sum "$client" leave hear go udp close & local pid=$!
 	echo >go
 	wait $pid || return
 	has sum "(inet4, dgram, default): opened=1"
