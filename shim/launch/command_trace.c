@@ -25,18 +25,19 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' }, { 0 },
 };
 
-/* ^C must end the trace in order: tracing is to be switched off again. */
+/* ^C must end the trace in order: tracing is to be switched off again. What is ignored (nohup) stays so. */
 static int open_signals(void)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
 	sigset_t set;
 
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGPIPE);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigdelset(&set, SIGPIPE);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
