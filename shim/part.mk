@@ -11,7 +11,7 @@ SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
                    wrap_fd.c wrap_io.c wrap_poll.c wrap_process.c wrap_socket.c wrap_syscall.c)
 
 # The library is loaded into programs of every kind: hidden symbols, no fortified calls (musl has none of
-# them), no stack protector (vfork and setcontext), never a lazy binding.
+# them), no stack protector (vfork and setcontext).
 SHIM_LIB_CFLAGS = -Ishim -fvisibility=hidden -U_FORTIFY_SOURCE -fno-stack-protector \
                   -ftls-model=initial-exec
 SHIM_LIB_OBJS := $(SHIM_LIB_SRCS:%.c=$(B)/lib/%.o) $(B)/lib/shim/interpose/vfork.o
@@ -24,8 +24,9 @@ $(B)/lib/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# Two segments and lazy binding: what a process that never opens a socket pays is the loading.
 $(B)/libsockshim.so: $(SHIM_LIB_OBJS) shim/libsockshim.map
 	$(CC) -shared -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
-		-Wl,-z,defs -Wl,-z,now -Wl,-z,relro -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
+		-Wl,-z,defs -Wl,-z,relro -Wl,-z,lazy -Wl,-z,noseparate-code -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
 
 ALL += $(if $(SAN),,$(B)/libsockshim.so)
