@@ -116,8 +116,9 @@ static void fuzz_trace(const uint8_t *data, size_t size, bool right)
 }
 
 /* All that is ever done with a run. */
-static void show(void)
+static void show(bool traces)
 {
+	static unsigned turn;
 	struct trace_options o;
 	struct report r;
 	struct tracer *t;
@@ -132,15 +133,16 @@ static void show(void)
 		report_summary(null, &r, &options);
 		report_free(&r);
 	}
+	/* Seldom, but for traces: the kernel takes long to end an inotify. */
+	if (!traces && ++turn % 16)
+		return;
 	trace_options_init(&o);
 	o.out = null;
-	for (int json = 0; json < 2; json++) {
-		o.json = json;
-		t = tracer_open(&run, &o);
-		tracer_step(t);
-		tracer_recent(t);
-		tracer_finish(t);
-	}
+	o.json = turn % 2;
+	t = tracer_open(&run, &o);
+	tracer_step(t);
+	tracer_recent(t);
+	tracer_finish(t);
 	symbol_forget();
 }
 
@@ -153,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	kinds[(data[0] >> 1) % 3](data + 1, size - 1, data[0] & 1);
-	show();
+	show((data[0] >> 1) % 3 == 2);
 	unlinkat(run.fd, "0-1", 0);
 	unlinkat(run.fd, "0-1.trace", 0);
 	unlinkat(run.fd, "control", 0);
