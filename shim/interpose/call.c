@@ -147,7 +147,7 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 	}
 	/* Out of the table first: once closed, the number may be another thread's. */
 	if (c->id == CALL_close)
-		socktab_remove(&hook_tab, c->fd, NULL, NULL);
+		socktab_remove(&hook.tab, c->fd, NULL);
 	impair_call(c, v);
 	if (replaced_after(c, v, rules, &after))
 		count_injected(c);
