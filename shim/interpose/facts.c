@@ -231,6 +231,10 @@ static void outcome_on_socket(struct call *c)
 		if (!c->err)
 			outcome_rights((const struct msghdr *)c->a[1]);
 		break;
+	case CALL_recvmmsg:
+		for (long i = 0; i < c->ret; i++)
+			outcome_rights(&((const struct mmsghdr *)c->a[1])[i].msg_hdr);
+		break;
 	default:
 		break;
 	}
