@@ -141,11 +141,10 @@ static void start_locked(void)
 	/* A fork in the middle of another thread's start leaves half of it: the parent's. */
 	if (!forked)
 		hook.run = (struct run_writer){ 0 };
-	if (run_writer_open(&hook.run, forked) == 0) {
-		hook.stats = hook.run.file->stats;
-		hook_switch.stats = hook.stats;
-		hook.generation = &hook.run.control->generation;
-	}
+	run_writer_open(&hook.run, forked);
+	hook.stats = hook.run.file->stats;
+	hook_switch.stats = hook.stats;
+	hook.generation = &hook.run.control->generation;
 	if (forked) {
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
 		forks = 0;
