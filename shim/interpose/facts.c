@@ -179,8 +179,10 @@ static bool reads_so_error(const struct call *c)
 int facts_socket_error(const struct call *c)
 {
 	int v = 0;
+	socklen_t n;
 
-	if (reads_so_error(c) && !c->err)
+	/* Less than an int says nothing. */
+	if (reads_so_error(c) && !c->err && memory_read(&n, (const void *)c->a[4], sizeof(n)) && n >= sizeof(v))
 		memory_read(&v, (const void *)c->a[3], sizeof(v));
 	return v;
 }
@@ -220,7 +222,7 @@ static void outcome_on_socket(struct call *c)
 			       c->id == CALL_accept4 ? (int)c->a[3] : 0);
 		break;
 	case CALL_getsockopt:
-		if (reads_so_error(c) && !c->err)
+		if (reads_so_error(c) && !c->err && *(const socklen_t *)c->a[4] >= sizeof(int))
 			outcome_so_error(s, facts_socket_error(c));
 		break;
 	case CALL_getpeername:
