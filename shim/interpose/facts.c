@@ -208,8 +208,10 @@ static bool reads_so_error(const struct call *c)
 int facts_socket_error(const struct call *c)
 {
 	int v = 0;
+	socklen_t n;
 
-	if (reads_so_error(c) && !c->err)
+	/* Less than an int says nothing. */
+	if (reads_so_error(c) && !c->err && memory_read(&n, (const void *)c->a[4], sizeof(n)) && n >= sizeof(v))
 		memory_read(&v, (const void *)c->a[3], sizeof(v));
 	return v;
 }
@@ -249,7 +251,7 @@ static void outcome_on_socket(struct call *c)
 			       c->id == CALL_accept4 ? (int)c->a[3] : 0);
 		break;
 	case CALL_getsockopt:
-		if (reads_so_error(c) && !c->err)
+		if (reads_so_error(c) && !c->err && *(const socklen_t *)c->a[4] >= sizeof(int))
 			outcome_so_error(s, facts_socket_error(c));
 		break;
 	case CALL_getpeername:
@@ -259,6 +261,10 @@ static void outcome_on_socket(struct call *c)
 	case CALL_recvmsg:
 		if (!c->err)
 			outcome_rights((const struct msghdr *)c->a[1]);
+		break;
+	case CALL_recvmmsg:
+		for (long i = 0; i < c->ret; i++)
+			outcome_rights(&((const struct mmsghdr *)c->a[1])[i].msg_hdr);
 		break;
 	default:
 		break;

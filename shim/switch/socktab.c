@@ -171,6 +171,14 @@ void socktab_set_other(struct socktab *tab, int fd)
 		word_replace(w, SOCKTAB_OTHER, NULL);
 }
 
+void socktab_settle_other(struct socktab *tab, int fd)
+{
+	uint64_t *w = word_make(tab, fd), unknown = SOCKTAB_UNKNOWN;
+
+	if (w)
+		__atomic_compare_exchange_n(w, &unknown, SOCKTAB_OTHER, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 void socktab_set_unknown(struct socktab *tab, int fd)
 {
 	uint64_t *w = socktab_word(tab, fd);

@@ -105,6 +105,9 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 /* Says that a descriptor is no socket. */
 void socktab_set_other(struct socktab *tab, int fd);
 
+/* The same, if nothing is known of it yet: another thread may have entered a socket meanwhile. */
+void socktab_settle_other(struct socktab *tab, int fd);
+
 /* Says that nothing is known of a descriptor: it has come from outside. */
 void socktab_set_unknown(struct socktab *tab, int fd);
 
