@@ -12,7 +12,8 @@ PLUGIN_OBJECT := $(B)/tests/unit/shim/objects/functions.so
 
 $(FAULT_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(FAULT_TEST_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit $< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
+	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DSOURCE_DIR='"$(CURDIR)"' \
+		$< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
 
 $(PLUGIN_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(PLUGIN_TEST_OBJS) $(PLUGIN_OBJECT)
 	@mkdir -p $(@D)

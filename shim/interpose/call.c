@@ -145,6 +145,9 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 		count_injected(c);
 		return;
 	}
+	/* Out of the table first: once closed, the number may be another thread's. */
+	if (c->id == CALL_close)
+		socktab_remove(&hook.tab, c->fd, NULL);
 	impair_call(c, v);
 	if (replaced_after(c, v, rules, &after))
 		count_injected(c);
@@ -181,6 +184,11 @@ long call_run(struct call *c)
 	facts_addr(c);
 	rules = rules_hold();
 	fired = decide(c, rules, &v);
+	/* Not held while a call blocks: it may be left by siglongjmp, and never give back what it holds. */
+	if (!fired) {
+		rules_release(rules);
+		rules = NULL;
+	}
 	trace_begin(&mark, fired);
 	errno = saved;
 	carry_out(c, &v, rules);

@@ -16,6 +16,7 @@
 #include "run/sys.h"
 
 #define VECTOR_MAX	64
+#define VECTOR_VALID	1024		/* IOV_MAX: the kernel refuses more */
 #define CORRUPT_MAX	(1u << 20)
 
 /* Where in the argument words a call keeps its data. */
@@ -47,8 +48,11 @@ struct transfer {
 	size_t bytes;			/* in all of them */
 };
 
+/* False as well for a length that the kernel is to refuse. */
 static bool read_vector(struct transfer *t, const struct iovec *iov, size_t n)
 {
+	if (n > VECTOR_VALID)
+		return false;
 	if (n > VECTOR_MAX)
 		n = VECTOR_MAX;
 	if (n && !memory_read(t->iov, iov, n * sizeof(*iov)))
@@ -72,7 +76,7 @@ static bool take_apart(const struct call *c, struct transfer *t)
 		t->bytes = c->a[2];
 		break;
 	case SHAPE_VECTOR:
-		if (!read_vector(t, p, (size_t)(int)c->a[2] > VECTOR_MAX ? VECTOR_MAX : (size_t)c->a[2]))
+		if (!read_vector(t, p, (size_t)(int)c->a[2]))
 			return false;
 		break;
 	case SHAPE_MESSAGE:
@@ -109,12 +113,33 @@ static void cut(struct transfer *t, size_t max)
 		t->bytes = max;
 }
 
+/* What recvmsg leaves in the program's header, and the length of the first of several messages. */
+static bool give_back(const struct call *c, struct transfer *t)
+{
+	struct mmsghdr *user = (struct mmsghdr *)c->a[1];
+	const struct msghdr *m = &t->msg.msg_hdr;
+	bool ok = true;
+
+	if (c->id == CALL_recvmsg || c->id == CALL_recvmmsg)
+		ok = memory_write(&user->msg_hdr.msg_namelen, &m->msg_namelen, sizeof(m->msg_namelen)) &&
+		     memory_write(&user->msg_hdr.msg_controllen, &m->msg_controllen, sizeof(m->msg_controllen)) &&
+		     memory_write(&user->msg_hdr.msg_flags, &m->msg_flags, sizeof(m->msg_flags));
+	if (shapes[c->id].shape == SHAPE_MESSAGES)
+		ok = ok && memory_write(&user->msg_len, &t->msg.msg_len, sizeof(t->msg.msg_len));
+	return ok;
+}
+
+static void set_fault(struct call *c)
+{
+	c->ret = -1;
+	c->err = EFAULT;
+}
+
 /* Makes the call on the copies. Of several messages only the first is transferred, which is a result that
  * the program must expect. */
 static void make_from(struct call *c, struct transfer *t)
 {
 	struct call copy = *c;
-	struct mmsghdr *user = (struct mmsghdr *)c->a[1];
 
 	t->msg.msg_hdr.msg_iov = t->iov;
 	t->msg.msg_hdr.msg_iovlen = t->n;
@@ -142,15 +167,8 @@ static void make_from(struct call *c, struct transfer *t)
 	facts_make(&copy);
 	c->ret = copy.ret;
 	c->err = copy.err;
-	if (c->err)
-		return;
-	if (c->id == CALL_recvmsg || c->id == CALL_recvmmsg) {
-		user->msg_hdr.msg_namelen = t->msg.msg_hdr.msg_namelen;
-		user->msg_hdr.msg_controllen = t->msg.msg_hdr.msg_controllen;
-		user->msg_hdr.msg_flags = t->msg.msg_hdr.msg_flags;
-	}
-	if (shapes[c->id].shape == SHAPE_MESSAGES)
-		user->msg_len = t->msg.msg_len;
+	if (!c->err && !give_back(c, t))
+		set_fault(c);
 }
 
 static bool is_stream(const struct call *c)
@@ -214,8 +232,9 @@ static void drop(struct call *c, struct transfer *t)
 	if (sends(c)) {
 		c->err = 0;
 		c->ret = shapes[c->id].shape == SHAPE_MESSAGES ? 1 : (long)t->bytes;
-		if (shapes[c->id].shape == SHAPE_MESSAGES)
-			((struct mmsghdr *)c->a[1])->msg_len = (unsigned)t->bytes;
+		t->msg.msg_len = (unsigned)t->bytes;
+		if (!give_back(c, t))
+			set_fault(c);
 		return;
 	}
 	facts_make(c);

@@ -30,7 +30,7 @@ static int clean_one(const char *arg)
 		return 0;
 	}
 	run.pid = 0;
-	if (rundir_active(&run)) {
+	if (rundir_is_active(&run)) {
 		message_error("run %s has not ended; nothing was removed", run.id);
 		rundir_close(&run);
 		return 1;

@@ -30,8 +30,9 @@ struct edit {
 	unsigned drop[RUN_RULES];	/* numbers to leave out */
 	size_t n_drop;
 	const struct rules *instead;	/* put where the first of them was */
-	bool done, too_long;
-	size_t dropped;
+	bool too_long;
+	size_t dropped;			/* how many of them there were */
+	bool found[RUN_RULES];
 };
 
 static void put(struct edit *e, const char *text, size_t n)
@@ -54,6 +55,7 @@ static void edit_rule(unsigned number, const char *rule, size_t n, void *user)
 		if (e->drop[i] != number)
 			continue;
 		e->dropped++;
+		e->found[i] = true;
 		if (e->instead)
 			put(e, e->instead->text, e->instead->bytes);
 		return;
@@ -160,9 +162,11 @@ static int del(const struct fault_args *a, const struct rundir *run, struct cont
 	if (control_lock(c, run->id) < 0)
 		return 1;
 	rules_each(c->block.rules, edit_rule, &e);
-	if (e.dropped != e.n_drop) {
-		message_error("run %s has not all of these rules; nothing was changed; see: sockshim fault list -r %s",
-			      run->id, run->id);
+	for (size_t i = 0; i < e.n_drop; i++) {
+		if (e.found[i])
+			continue;
+		message_error("run %s has no rule %u; nothing was changed; see: sockshim fault list -r %s", run->id,
+			      e.drop[i], run->id);
 		control_unlock(c);
 		return 1;
 	}

@@ -25,18 +25,19 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' }, { 0 },
 };
 
-/* ^C must end the trace in order: tracing is to be switched off again. */
+/* ^C must end the trace in order: tracing is to be switched off again. What is ignored (nohup) stays so. */
 static int open_signals(void)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now;
 	sigset_t set;
 
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGPIPE);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigdelset(&set, SIGPIPE);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
@@ -54,7 +55,7 @@ static void follow(struct tracer *t, const struct rundir *run, int signals)
 		if (tracer_failed(t))
 			return;
 		if (idle >= ALIVE_MS) {
-			if (!rundir_active(run))
+			if (!rundir_is_active(run))
 				return;
 			idle = 0;
 		}
@@ -107,7 +108,7 @@ static int trace_run(struct trace_options *o, const char *arg)
 		message_error("%s: cannot open for writing: %s", o->path, strerror(errno));
 		return 1;
 	}
-	rc = rundir_active(&run) ? trace_active(&run, o) : trace_ended(&run, o);
+	rc = rundir_is_active(&run) ? trace_active(&run, o) : trace_ended(&run, o);
 	rundir_close(&run);
 	return rc;
 }

@@ -80,4 +80,4 @@ const char help_list[] =
 const char help_clean[] =
 "Usage: sockshim clean [-k N] [RUN...]\n"
 "Remove the files of runs that have ended: of all, or of those named.\n\n"
-"  -k, --keep N            keep the newest N of them\n";
+"  -k, --keep N            keep the newest N runs\n";

@@ -79,7 +79,6 @@ int report_load(struct report *r, const struct rundir *run)
 	memset(r, 0, sizeof(*r));
 	r->run = run;
 	meta_read(run->fd, &r->meta);
-	r->active = rundir_held(run);
 	rc = rundir_images(run, &r->images);
 	if (rc == 0)
 		rc = tally_add_all(&r->tally, &r->images);
@@ -91,7 +90,7 @@ int report_load(struct report *r, const struct rundir *run)
 	if (r->images.refused)
 		message_warning("%s: %zu of its files cannot be read and are left out, the first because of %s",
 				run->path, r->images.refused, r->images.why.text);
-	r->active |= r->tally.fates[RUN_FATE_RUNNING] != 0;
+	r->active = rundir_active(run, &r->images);
 	load_rules(r);
 	return 0;
 }

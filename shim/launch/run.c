@@ -108,7 +108,7 @@ static int make_run(const struct run_request *q, struct rundir *run, char *const
 		rundir_remove(run);
 		return -1;
 	}
-	rundir_prune(RUNDIR_KEEP);
+	rundir_prune(RUNDIR_KEEP + 1);	/* this one, too */
 	return 0;
 }
 
@@ -196,7 +196,7 @@ static int run_in(struct run_request *q, struct rundir *run, const char *library
 	meta_add_pid(run->fd, child.pid);
 	follow(q, &child, run);
 	leak = conclude(q, run, summary);
-	if (q->no_keep && (rundir_unhold(run), !rundir_active(run)))
+	if (q->no_keep && (rundir_unhold(run), !rundir_is_active(run)))
 		rundir_remove(run);
 	child_free(&child);
 	if (leak && WIFEXITED(child.status) && WEXITSTATUS(child.status) == 0)

@@ -160,15 +160,24 @@ bool rundir_held(const struct rundir *run)
 	return held;
 }
 
-bool rundir_active(const struct rundir *run)
+bool rundir_active(const struct rundir *run, const struct run_images *images)
+{
+	for (size_t i = 0; i < images->n; i++)
+		if (images->v[i]->fate == RUN_FATE_RUNNING)
+			return true;
+	if (run->plain)
+		return false;
+	return rundir_held(run) || rundir_has_members(run);
+}
+
+bool rundir_is_active(const struct rundir *run)
 {
 	struct run_images images;
-	bool active = rundir_held(run);
+	bool active;
 
-	if (active || rundir_images(run, &images) < 0)
-		return active;
-	for (size_t i = 0; i < images.n && !active; i++)
-		active = images.v[i]->fate == RUN_FATE_RUNNING;
+	if (rundir_images(run, &images) < 0)
+		return false;
+	active = rundir_active(run, &images);
 	run_images_free(&images);
 	return active;
 }
@@ -226,9 +235,7 @@ static int prune_one(struct rundir *run, void *user)
 {
 	struct prune *p = user;
 
-	if (run->plain || rundir_active(run))
-		return 0;
-	if (p->seen++ < p->keep)
+	if (run->plain || p->seen++ < p->keep || rundir_is_active(run))
 		return 0;
 	if (rundir_remove(run) == 0)
 		p->removed++;

@@ -14,7 +14,7 @@
 
 #include "run/reader.h"
 
-#define RUNDIR_KEEP	16	/* ended runs that pruning leaves */
+#define RUNDIR_KEEP	16	/* runs that pruning leaves */
 #define RUNDIR_PLAIN	"plain"
 #define RUNDIR_ID_MAX	80
 #define RUNDIR_PATH_MAX	240	/* what the library has room for */
@@ -52,8 +52,14 @@ bool rundir_held(const struct rundir *run);
 /* Lets go of a run that we made. */
 void rundir_unhold(struct rundir *run);
 
-/* Whether it has a launcher or a living process. */
-bool rundir_active(const struct rundir *run);
+/* Whether a process was started in the run and is still there, be it that it has made no socket. Looks at
+ * every process of the machine. Never for plain. */
+bool rundir_has_members(const struct rundir *run);
+
+/* Whether it has a launcher or a living process. `images`: those of the run. */
+bool rundir_active(const struct rundir *run, const struct run_images *images);
+/* The same, reading them. */
+bool rundir_is_active(const struct rundir *run);
 
 /* Reads the images that the reference takes in, with their fates. 0 or -errno. */
 int rundir_images(const struct rundir *run, struct run_images *out);
@@ -68,7 +74,7 @@ int rundir_remove(struct rundir *run);
 /* Removes the files of ended processes from <base>/plain; returns how many processes. */
 size_t rundir_remove_ended(struct rundir *plain);
 
-/* Removes ended runs but for the `keep` newest; returns how many. */
+/* Removes runs that have ended and are not among the `keep` newest of all; returns how many. */
 size_t rundir_prune(size_t keep);
 
 #endif

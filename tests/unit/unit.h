@@ -45,6 +45,7 @@ static struct unit_test *unit_tests;
 #define cr_assert_neq(a, b, ...) cr_assert((a) != (b))
 #define cr_assert_leq(a, b, ...) cr_assert((a) <= (b))
 #define cr_assert_null(a, ...) cr_assert(!(a))
+#define cr_assert_not_null(a, ...) cr_assert(a)
 #define cr_assert_str_eq(a, b, ...) cr_assert(!strcmp(a, b))
 #define cr_skip(why) do { printf("[SKIP] %s\n", why); return; } while (0)
 

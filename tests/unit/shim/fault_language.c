@@ -419,3 +419,20 @@ Test(fault_language, nothing_at_all)
 	cr_assert_not(rules_fire(&r, &call));
 	cr_assert_eq(fault_set_armed(r.set, "x"), 0);
 }
+
+Test(fault_language, the_examples_of_the_manual)
+{
+	FILE *f = fopen(SOURCE_DIR "/shim/fault/sockshim-rules.5", "r");
+	char line[256];
+	int n = 0;
+
+	cr_assert(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, ".Dl ", 4) != 0)
+			continue;
+		rules_good(&r, line + 4);
+		n++;
+	}
+	fclose(f);
+	cr_assert_eq(n, 12);
+}

@@ -203,7 +203,7 @@ Test(rundir, pruning_keeps_the_newest_and_the_living)
 	cr_assert_eq(rundir_find(&running, ids[0]), 0);
 	fixture_write(running.fd, "0-1", f);	/* a process of the oldest is alive: this one */
 	rundir_close(&running);
-	cr_assert_eq(rundir_prune(2), 3);
+	cr_assert_eq(rundir_prune(3), 3);
 	cr_assert(exists(ids[0]));
 	cr_assert_not(exists(ids[1]));
 	cr_assert_not(exists(ids[3]));
