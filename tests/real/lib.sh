@@ -169,12 +169,12 @@ stop() {
 # shim [OPTIONS] -- PROGRAM...: under the shim, with a summary in the file summary.
 shim() { "$SHIM" run -q --summary=summary "$@"; }
 
-# both PROGRAM...: without and with the shim, with the same output and exit status. They are in out, err
-# and rc.
+# both PROGRAM...: without and with the shim, with the same output and exit status. Output is in out and
+# err, input comes from the file $IN.
 both() {
 	local rc_bare rc
-	"$@" >out.bare 2>err.bare; rc_bare=$?
-	shim -- "$@" >out 2>err; rc=$?
+	"$@" <"${IN:-/dev/null}" >out.bare 2>err.bare; rc_bare=$?
+	shim -- "$@" <"${IN:-/dev/null}" >out 2>err; rc=$?
 	[ $rc = $rc_bare ] || fail "$1 exits with $rc under the shim, $rc_bare without"
 	cmp out.bare out || fail "$1 prints something else under the shim"
 }
