@@ -8,7 +8,7 @@ SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
                  $(addprefix shim/run/,config.c writer.c) \
                  $(addprefix shim/interpose/,call.c calls.c ending.c facts.c hook.c impair.c libc.c \
                    memory.c outcome.c rules.c site.c symbol.c trace.c \
-                   wrap_fd.c wrap_io.c wrap_poll.c wrap_process.c wrap_socket.c wrap_syscall.c)
+                   wrap_fd.c wrap_identity.c wrap_io.c wrap_poll.c wrap_process.c wrap_socket.c wrap_syscall.c)
 
 # The library is loaded into programs of every kind: hidden symbols, no fortified calls (musl has none of
 # them), no stack protector (vfork and setcontext).

@@ -46,6 +46,11 @@ static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 	return chunk;
 }
 
+void socktab_reserve(struct socktab *tab, unsigned i)
+{
+	chunk_make(tab, i);
+}
+
 static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd)
 {
 	uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_RELAXED);
