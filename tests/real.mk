@@ -2,7 +2,7 @@
 ifeq ($(SAN),)
 TEST_SCRIPTS += $(filter-out %/lib.sh,$(wildcard tests/real/*.sh))
 
-run-tests: $(B)/tests/real/threads
+test-programs: $(B)/tests/real/threads
 $(B)/tests/real/threads: tests/real/threads.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra -Werror -O2 -g $< -o $@ -pthread

@@ -336,8 +336,8 @@ static void file_init(struct run_writer *w, const struct run_file *parent, uint6
 	__atomic_store_n(&f->magic, RUN_MAGIC, __ATOMIC_RELEASE);
 }
 
-/* The control block of a run directory. NULL if there is none that we understand. */
-static struct run_control *open_control(struct run_writer *w)
+/* Maps the control block of a run directory. -EPROTONOSUPPORT: another version of sockshim made it. */
+static int open_control(struct run_writer *w)
 {
 	char path[PATH_BYTES];
 	struct run_control *c;
@@ -348,14 +348,17 @@ static struct run_control *open_control(struct run_writer *w)
 	path_of(path, w, "");
 	fd = open_high(path, O_RDWR, 0);
 	if (fd < 0)
-		return NULL;
+		return fd;
 	c = fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(*c) ? map_shared(fd, 0, sizeof(*c)) : NULL;
 	sys(SYS_close, fd);
-	if (c && (c->magic != RUN_CONTROL_MAGIC || c->version != RUN_VERSION)) {
+	if (!c)
+		return -EINVAL;
+	if (c->magic != RUN_CONTROL_MAGIC || c->version != RUN_VERSION) {
 		sys(SYS_munmap, c, sizeof(*c));
-		return NULL;
+		return -EPROTONOSUPPORT;
 	}
-	return c;
+	w->control = c;
+	return 0;
 }
 
 /* Makes the file and maps `bytes` of it. */
@@ -389,8 +392,7 @@ static int join_run(struct run_writer *w)
 	if (strlen(cfg->run) >= sizeof(w->dir))
 		return -ENAMETOOLONG;
 	strcpy(w->dir, cfg->run);
-	w->control = open_control(w);
-	return w->control ? 0 : -ENOENT;
+	return open_control(w);
 }
 
 static const char in_memory[] = "statistics are not kept; the program goes on";
