@@ -2,6 +2,7 @@
 #include "fault_rules.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define THREADS 4
 #define CALLS 20000
@@ -50,6 +51,46 @@ Test(fault_threads, no_more_than_the_first_n)
 {
 	for (int i = 0; i < 20; i++)
 		cr_assert_eq(ask_in_threads("fail connect first 777"), 777);
+}
+
+#define ROUNDS 20000
+
+static int arrived, total;
+
+/* Waits until both threads have come here for the nth time. */
+static void meet(int n)
+{
+	__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL);
+	for (int i = 0; __atomic_load_n(&arrived, __ATOMIC_ACQUIRE) < 2 * n; i++)
+		if (i > 1000)
+			sched_yield();
+}
+
+/* In each round both threads make one call at the same moment. */
+static void *ask_together(void *clears)
+{
+	struct fault_call call = CALL(CONNECT, connect);
+
+	for (int i = 0; i < ROUNDS; i++) {
+		meet(2 * i + 1);
+		if (rules_fire(&r, &call))
+			__atomic_add_fetch(&total, 1, __ATOMIC_RELAXED);
+		meet(2 * i + 2);
+		if (clears)
+			__atomic_store_n(&r.counts[1].fired, 0, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+Test(fault_threads, the_one_firing_that_is_left_is_had_by_one_thread)
+{
+	pthread_t other;
+
+	rules_good(&r, "fail connect first 1");
+	cr_assert_eq(pthread_create(&other, NULL, ask_together, NULL), 0);
+	ask_together(&r);
+	pthread_join(other, NULL);
+	cr_assert_eq(total, ROUNDS);
 }
 
 Test(fault_threads, chance_is_drawn_once_per_call)
