@@ -118,7 +118,7 @@ static void fuzz_trace(const uint8_t *data, size_t size, bool right)
 /* All that is ever done with a run. */
 static void show(bool traces)
 {
-	static unsigned turn;
+	static unsigned turn, traced;
 	struct trace_options o;
 	struct report r;
 	struct tracer *t;
@@ -138,7 +138,7 @@ static void show(bool traces)
 		return;
 	trace_options_init(&o);
 	o.out = null;
-	o.json = turn % 2;
+	o.json = ++traced % 2;
 	t = tracer_open(&run, &o);
 	tracer_step(t);
 	tracer_recent(t);
