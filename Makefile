@@ -38,7 +38,7 @@ FUZZERS      :=
 include $(wildcard shim/part.mk stack/part.mk diag/part.mk)
 include $(wildcard tests/shim.mk tests/stack.mk tests/diag.mk)
 
-.PHONY: all check check-units check-layers deps clean help
+.PHONY: all check check-units check-layers deps demo install clean help
 
 all: $(ALL)
 
@@ -70,6 +70,14 @@ check-layers:
 ## deps          install the Debian packages that building and testing need
 deps:
 	@scripts/install-deps
+
+## demo          install what is missing, build, and show curl and nginx under the shim
+demo: deps
+	$(MAKE) all
+	scripts/demo
+
+## install       to PREFIX (default /usr/local), below DESTDIR
+install:
 
 ## clean         remove build/
 clean:

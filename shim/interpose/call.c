@@ -135,7 +135,8 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 {
 	struct sockshim_after after = { NULL, NULL };
 
-	if (UNLIKELY(impair_special(c)))
+	if (UNLIKELY(c->s && (c->s->flags & (RUN_SOCK_RESET | RUN_SOCK_LATE))) && still_socket(c) &&
+	    impair_special(c))
 		return;
 	if (v->fired[FAULT_DELAY]) {
 		c->rule = fault_rule_number(v->fired[FAULT_DELAY]);

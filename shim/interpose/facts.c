@@ -137,6 +137,35 @@ static void buffer_facts(const struct call *c, struct plugin_facts *p)
 	}
 }
 
+/* The innermost frame of this thread that is asking a function. A frame that was left by a jump stays
+ * here, but what it held is overwritten before long. */
+struct asking {
+	uint64_t mark;
+};
+
+static __thread volatile struct asking *asking;
+static __thread uint64_t asked;
+
+/* Whether we are called from inside such a frame: a function that a rule calls may itself make socket calls,
+ * which are not asked about. */
+static bool inside_asking(void)
+{
+	volatile struct asking *a = asking;
+
+	return a && (uintptr_t)a > (uintptr_t)__builtin_frame_address(0) && a->mark == asked;
+}
+
+static int ask(const struct plugin *p, const struct plugin_facts *f)
+{
+	volatile struct asking here = { .mark = ++asked };
+	int err;
+
+	asking = &here;
+	err = plugin_call(p, f);
+	asking = NULL;
+	return err;
+}
+
 int facts_ask(struct call *c, const struct plugin *p)
 {
 	struct sockaddr_storage ss = { 0 };
@@ -149,7 +178,7 @@ int facts_ask(struct call *c, const struct plugin *p)
 		.pid = hook.run.file->pid, .tid = (int)sys(SYS_gettid, 0),
 	};
 
-	if (!p)
+	if (!p || inside_asking())
 		return 0;
 	if (c->addr.len && c->id != CALL_getaddrinfo)
 		memcpy(&ss, c->addr.data, f.addr_len = c->addr.len);
@@ -157,7 +186,7 @@ int facts_ask(struct call *c, const struct plugin *p)
 		ask_kernel(SYS_getpeername, c->fd, &ss, &f.addr_len);
 	f.addr = (struct sockaddr *)&ss;
 	buffer_facts(c, &f);
-	return plugin_call(p, &f);
+	return ask(p, &f);
 }
 
 bool facts_failed(const struct call *c)
@@ -179,8 +208,10 @@ static bool reads_so_error(const struct call *c)
 int facts_socket_error(const struct call *c)
 {
 	int v = 0;
+	socklen_t n;
 
-	if (reads_so_error(c) && !c->err)
+	/* Less than an int says nothing. */
+	if (reads_so_error(c) && !c->err && memory_read(&n, (const void *)c->a[4], sizeof(n)) && n >= sizeof(v))
 		memory_read(&v, (const void *)c->a[3], sizeof(v));
 	return v;
 }
@@ -220,7 +251,7 @@ static void outcome_on_socket(struct call *c)
 			       c->id == CALL_accept4 ? (int)c->a[3] : 0);
 		break;
 	case CALL_getsockopt:
-		if (reads_so_error(c) && !c->err)
+		if (reads_so_error(c) && !c->err && *(const socklen_t *)c->a[4] >= sizeof(int))
 			outcome_so_error(s, facts_socket_error(c));
 		break;
 	case CALL_getpeername:
@@ -230,6 +261,10 @@ static void outcome_on_socket(struct call *c)
 	case CALL_recvmsg:
 		if (!c->err)
 			outcome_rights((const struct msghdr *)c->a[1]);
+		break;
+	case CALL_recvmmsg:
+		for (long i = 0; i < c->ret; i++)
+			outcome_rights(&((const struct mmsghdr *)c->a[1])[i].msg_hdr);
 		break;
 	default:
 		break;

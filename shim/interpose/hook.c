@@ -120,6 +120,17 @@ static struct hook_guard *make_guard(void)
 	return (struct hook_guard *)p;
 }
 
+/* fork copies the descriptors before the memory, and another thread of the parent may have opened a socket in
+ * between, that the table has and the child has not. */
+static void forget_if_gone(int fd, uint64_t *word, void *ctx)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+		socktab_detached_remove(&hook.tab, fd);
+}
+
 /* With signals blocked and `starting` held. */
 static void start_locked(void)
 {
@@ -127,14 +138,17 @@ static void start_locked(void)
 
 	if (!guard)
 		guard = make_guard();
-	if (run_writer_open(&hook.run, forked) == 0) {
-		hook.stats = hook.run.file->stats;
-		hook_switch.stats = hook.stats;
-		hook.generation = &hook.run.control->generation;
-	}
+	/* A fork in the middle of another thread's start leaves half of it: the parent's. */
+	if (!forked)
+		hook.run = (struct run_writer){ 0 };
+	run_writer_open(&hook.run, forked);
+	hook.stats = hook.run.file->stats;
+	hook_switch.stats = hook.stats;
+	hook.generation = &hook.run.control->generation;
 	if (forked) {
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
 		forks = 0;
+		socktab_each(&hook.tab, forget_if_gone, NULL);
 		socktab_after_fork(&hook.tab);
 	}
 	rules_start(forked);
@@ -214,7 +228,7 @@ static void scan(void)
 			continue;
 		if (i >= n || (p[i].revents & POLLNVAL) ||
 		    sys(SYS_getsockopt, i, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
-			socktab_set_other(&hook.tab, i);
+			socktab_settle_other(&hook.tab, i);
 	}
 }
 

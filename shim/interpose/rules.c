@@ -64,6 +64,7 @@ static struct rules *claim_holder(void)
 /* What is wrong with rules, said once. */
 static void say_error(const char *source, const struct fault_error *e)
 {
+	const char *then = e->warning ? "the rule holds all the same" : "no fault rules are in force";
 	char where[128];
 	struct text t = text_to(where, sizeof(where));
 
@@ -72,9 +73,9 @@ static void say_error(const char *source, const struct fault_error *e)
 	text_uint(&t, e->line);
 	text_char(&t, ':');
 	text_uint(&t, e->column);
-	text_str(&t, ": ");
+	text_char(&t, ':');
 	text_end(&t);
-	run_say(&hook.run, where, e->text, 0, "no fault rules are in force");
+	run_say(&hook.run, where, e->text, 0, then);
 }
 
 static void bind_plugins(struct rules *r, struct plugin *mem)
@@ -142,7 +143,8 @@ static void install(const char *text, size_t n, bool trace, uint32_t generation)
 		r->mem_bytes = bytes;
 		r->set = r->mem ? fault_parse(r->mem, text, n, true, 1, err, 1, &n_err) : NULL;
 	}
-	if (n_err)
+	/* Whoever wrote them has been told of warnings. */
+	if (n_err && !r->set)
 		say_error("rules", &err[0]);
 	if (r && r->set && fault_set_count(r->set)) {
 		if (has_calls(r->set, &calls))
@@ -183,7 +185,7 @@ static bool add_rules(const char *source, char *text, size_t n)
 	const struct fault_set *set = mem ? fault_parse(mem, text, n, false, c->next_rule, err, 1, &n_err) : NULL;
 	struct text t = text_to(c->rules + c->rules_bytes, RUN_RULES_TEXT - c->rules_bytes);
 
-	if (mem && !set)
+	if (n_err)
 		say_error(source, &err[0]);
 	for (size_t i = 0; set && i < fault_set_count(set); i++) {
 		text_uint(&t, c->next_rule++);

@@ -63,14 +63,18 @@ WRAPPER_ALIAS(int, __close, close, int)
 WRAPPER(int, fclose, FILE *file)
 {
 	static int (*real)(FILE *);
-	int fd = file ? fileno_unlocked(file) : -1, r;
+	int saved = errno, fd = file ? fileno_unlocked(file) : -1, r;
+	bool socket = socktab_ref(&hook.tab, fd) > SOCKTAB_OTHER && !hook_vforked;
+	bool detached = socket && hook_detached();
 	sockshim_cookie cookie;
 	bool counted;
 
+	errno = saved;		/* a stream without a descriptor */
 	if (UNLIKELY(!real))
 		real = (int (*)(FILE *))libc_next("fclose");
-	counted = socktab_ref(&hook.tab, fd) > SOCKTAB_OTHER && !hook_vforked && !hook_detached() &&
-		  outcome_closing(fd, &cookie);
+	if (UNLIKELY(detached))
+		socktab_detached_remove(&hook.tab, fd);
+	counted = socket && !detached && outcome_closing(fd, &cookie);
 	r = real(file);
 	if (counted)
 		outcome_closed(cookie, 0);

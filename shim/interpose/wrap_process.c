@@ -7,6 +7,7 @@
 #include "interpose/ending.h"
 #include "interpose/hook.h"
 #include "interpose/call.h"
+#include "interpose/memory.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -57,12 +58,27 @@ static bool has(strings env, const char *entry)
 
 #define ENTRIES_MAX (sizeof(((struct run_config *)0)->entries) / sizeof(char *))
 
+/* Whether env can be read: of one that can't, the kernel is to say EFAULT. */
+static bool readable(strings env)
+{
+	const char *entry;
+	char c;
+
+	for (; env; env++)
+		if (!memory_read(&entry, env, sizeof(entry)) || (entry && !memory_read(&c, entry, 1)))
+			return false;
+		else if (!entry)
+			break;
+	return true;
+}
+
 /* Whether env is to be completed. */
 static bool lacks_preload(strings env)
 {
 	const struct run_config *cfg = run_config();
 
-	return cfg->preload && !cfg->secure && strstr(cfg->preload, "libsockshim") && !has(env, "LD_PRELOAD=");
+	return cfg->preload && !cfg->secure && strstr(cfg->preload, "libsockshim") && readable(env) &&
+	       !has(env, "LD_PRELOAD=");
 }
 
 /* Fills `to` (room for count(env) + ENTRIES_MAX + 1) with env and what it lacks. */

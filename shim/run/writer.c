@@ -299,11 +299,17 @@ static uint64_t hash_text(uint64_t h, const char *s)
 	return h;
 }
 
+/* Where the file is when there is neither disk nor memory for it. A forked child has its parent's contents
+ * there. */
+static char last_resort[RUN_FILE_BYTES + sizeof(struct run_control)] __attribute__((aligned(4096)));
+
 static void file_init(struct run_writer *w, const struct run_file *parent, uint64_t control_start,
 		      uint64_t sockets_start)
 {
 	struct run_file *f = w->file;
 
+	if (parent)
+		f->forked_from = parent->pid;
 	f->version = RUN_VERSION;
 	f->header_bytes = sizeof(*f);
 	f->pid = (int32_t)sys(SYS_getpid, 0);
@@ -314,8 +320,10 @@ static void file_init(struct run_writer *w, const struct run_file *parent, uint6
 	f->boot_ns = now_ns(CLOCK_BOOTTIME);
 	f->control_start = control_start;
 	f->sockets_start = sockets_start;
-	if (parent) {
-		f->forked_from = parent->pid;
+	if (parent == f) {
+		memset(f->stats, 0, sizeof(f->stats));
+		memset(f->rules, 0, sizeof(f->rules));
+	} else if (parent) {
 		memcpy(f->program, parent->program, sizeof(f->program));
 		memcpy(f->command, parent->command, sizeof(f->command));
 		memcpy(f->control_file, parent->control_file, sizeof(f->control_file));
@@ -328,8 +336,8 @@ static void file_init(struct run_writer *w, const struct run_file *parent, uint6
 	__atomic_store_n(&f->magic, RUN_MAGIC, __ATOMIC_RELEASE);
 }
 
-/* The control block of a run directory. NULL if there is none that we understand. */
-static struct run_control *open_control(struct run_writer *w)
+/* Maps the control block of a run directory. -EPROTONOSUPPORT: another version of sockshim made it. */
+static int open_control(struct run_writer *w)
 {
 	char path[PATH_BYTES];
 	struct run_control *c;
@@ -340,14 +348,17 @@ static struct run_control *open_control(struct run_writer *w)
 	path_of(path, w, "");
 	fd = open_high(path, O_RDWR, 0);
 	if (fd < 0)
-		return NULL;
+		return fd;
 	c = fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof(*c) ? map_shared(fd, 0, sizeof(*c)) : NULL;
 	sys(SYS_close, fd);
-	if (c && (c->magic != RUN_CONTROL_MAGIC || c->version != RUN_VERSION)) {
+	if (!c)
+		return -EINVAL;
+	if (c->magic != RUN_CONTROL_MAGIC || c->version != RUN_VERSION) {
 		sys(SYS_munmap, c, sizeof(*c));
-		return NULL;
+		return -EPROTONOSUPPORT;
 	}
-	return c;
+	w->control = c;
+	return 0;
 }
 
 /* Makes the file and maps `bytes` of it. */
@@ -381,13 +392,12 @@ static int join_run(struct run_writer *w)
 	if (strlen(cfg->run) >= sizeof(w->dir))
 		return -ENAMETOOLONG;
 	strcpy(w->dir, cfg->run);
-	w->control = open_control(w);
-	return w->control ? 0 : -ENOENT;
+	return open_control(w);
 }
 
 static const char in_memory[] = "statistics are not kept; the program goes on";
 
-int run_writer_open(struct run_writer *w, bool forked)
+void run_writer_open(struct run_writer *w, bool forked)
 {
 	const struct run_file *parent = forked ? w->file : NULL;
 	int err = !parent ? join_run(w) : w->mapped ? 0 : -EPERM;
@@ -401,7 +411,7 @@ int run_writer_open(struct run_writer *w, bool forked)
 	if (!w->file)
 		w->file = map_private(bytes);
 	if (!w->file)
-		return -ENOMEM;
+		w->file = (struct run_file *)last_resort;
 	if (!w->control) {
 		w->control = (struct run_control *)((char *)w->file + control_start);
 		control_init(w->control);
@@ -410,7 +420,6 @@ int run_writer_open(struct run_writer *w, bool forked)
 	w->file->seed = hash_text(w->control->seed, w->file->program);
 	if (err && !parent && !run_config()->secure)
 		run_say(w, "cannot keep a run file in", w->dir, -err, in_memory);
-	return 0;
 }
 
 struct run_socket *run_writer_chunk(struct run_writer *w, unsigned i)

@@ -1,7 +1,7 @@
 /* writer.h - the process's own file in the run: made at its first socket, mapped, written in place.
  *
  * Where no file can be made (no space, read-only, no such directory, no right to after a chroot or a change
- * of user), the same structures live in private memory and the program goes on; nobody sees them.
+ * of user, no memory), the same structures live in private memory and the program goes on; nobody sees them.
  */
 #ifndef SHIM_RUN_WRITER_H
 #define SHIM_RUN_WRITER_H
@@ -19,8 +19,8 @@ struct run_writer {
 };
 
 /* Opens this process's file. `forked`: the process is a fork of the one that `w` was opened by, and follows
- * its control block. 0; -errno: nothing could be mapped at all (no memory). */
-int run_writer_open(struct run_writer *w, bool forked);
+ * its control block. */
+void run_writer_open(struct run_writer *w, bool forked);
 
 /* Chunk i of sockets of the file. NULL: no memory. */
 struct run_socket *run_writer_chunk(struct run_writer *w, unsigned i);

@@ -46,6 +46,11 @@ static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 	return chunk;
 }
 
+void socktab_reserve(struct socktab *tab, unsigned i)
+{
+	chunk_make(tab, i);
+}
+
 static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd)
 {
 	uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_RELAXED);
@@ -169,6 +174,14 @@ void socktab_set_other(struct socktab *tab, int fd)
 
 	if (w)
 		word_replace(w, SOCKTAB_OTHER, NULL);
+}
+
+void socktab_settle_other(struct socktab *tab, int fd)
+{
+	uint64_t *w = word_make(tab, fd), unknown = SOCKTAB_UNKNOWN;
+
+	if (w)
+		__atomic_compare_exchange_n(w, &unknown, SOCKTAB_OTHER, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 void socktab_set_unknown(struct socktab *tab, int fd)

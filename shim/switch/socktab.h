@@ -105,11 +105,17 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 /* Says that a descriptor is no socket. */
 void socktab_set_other(struct socktab *tab, int fd);
 
+/* The same, if nothing is known of it yet: another thread may have entered a socket meanwhile. */
+void socktab_settle_other(struct socktab *tab, int fd);
+
 /* Says that nothing is known of a descriptor: it has come from outside. */
 void socktab_set_unknown(struct socktab *tab, int fd);
 
 /* Marks the socket of fd, under all the descriptors that name it, as special or not. */
 void socktab_set_special(struct socktab *tab, int fd, bool special);
+
+/* Has chunk i of objects made, if it is not there. */
+void socktab_reserve(struct socktab *tab, unsigned i);
 
 /* Calls fn for each socket in the table, lowest descriptor first. */
 void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, void *ctx), void *ctx);
