@@ -14,7 +14,7 @@ LAUNCH_CLIENT  := $(B)/tests/launch/client
 LAUNCH_SCRIPTS := tests/launch/run.sh tests/launch/bad_input.sh tests/launch/show.sh tests/launch/fault.sh \
                   tests/launch/trace.sh tests/launch/docs.sh
 TEST_SCRIPTS   += $(LAUNCH_SCRIPTS)
-run-tests: $(LAUNCH_CLIENT)
+test-programs: $(LAUNCH_CLIENT)
 
 # Never sanitized: the library is preloaded into it.
 $(LAUNCH_CLIENT): tests/launch/client.c
