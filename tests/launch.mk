@@ -41,4 +41,4 @@ $(LAUNCH_FUZZER): tests/fuzz/shim/run_reader.c $(filter-out shim/launch/sockshim
 ## fuzz-launch   run the fuzzer of run files
 fuzz-launch: $(LAUNCH_FUZZER)
 	mkdir -p $(B)/corpus/run_reader
-	$(LAUNCH_FUZZER) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=16384 -close_fd_mask=3 $(B)/corpus/run_reader
+	$(LAUNCH_FUZZER) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=16384 -len_control=0 -close_fd_mask=3 -artifact_prefix=$(B)/ $(B)/corpus/run_reader
