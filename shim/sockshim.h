@@ -28,7 +28,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-#pragma GCC visibility push(default)
+
+/* The library is built with hidden symbols; this is what programs are to find. */
+#if defined(__GNUC__)
+#endif
 
 /* A socket's address family, type and protocol as they were given to socket(2):
  * family<<48 | (type & 0xffffffff)<<16 | (protocol & 0xffff). The type keeps SOCK_NONBLOCK and
@@ -164,7 +167,10 @@ void sockshim_closure_free(struct sockshim_closure *c);
 sockshim_after_filter sockshim_closure_after(struct sockshim_closure *c);
 sockshim_filter sockshim_closure_filter(struct sockshim_closure *c);
 
+#if defined(__GNUC__)
 #pragma GCC visibility pop
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,7 +62,7 @@ static bool still_socket(struct call *c)
 	int type;
 	socklen_t len = sizeof(type);
 
-	if (!c->s || sys(SYS_getsockopt, c->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0)
+	if (!c->s || hook_sandboxed || sys(SYS_getsockopt, c->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0)
 		return true;
 	socktab_set_other(&hook.tab, c->fd);
 	c->s = NULL;

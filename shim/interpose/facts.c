@@ -59,11 +59,15 @@ void facts_addr(struct call *c)
 	}
 }
 
-/* An address that the socket itself knows. */
-static void ask_kernel(long nr, int fd, struct sockaddr_storage *ss, socklen_t *len)
+/* An address that the socket itself knows; in a sandbox what the table remembers of it. */
+static void ask_kernel(long nr, const struct call *c, struct sockaddr_storage *ss, socklen_t *len)
 {
+	const struct run_addr *known = nr == SYS_getpeername ? &c->s->peer : &c->s->local;
+
 	*len = sizeof(*ss);
-	if (fd < 0 || sys(nr, fd, ss, len) != 0)
+	if (hook_sandboxed)
+		memcpy(ss, known->data, *len = known->len);
+	else if (sys(nr, c->fd, ss, len) != 0)
 		*len = 0;
 }
 
@@ -100,17 +104,17 @@ void facts_gather(struct call *c, struct fault_call *f, uint32_t needs)
 		if (c->addr.len && c->id != CALL_bind && c->id != CALL_getaddrinfo)
 			memcpy(&peer, c->addr.data, f->peer_len = c->addr.len);
 		else if (c->s)
-			ask_kernel(SYS_getpeername, c->fd, &peer, &f->peer_len);
+			ask_kernel(SYS_getpeername, c, &peer, &f->peer_len);
 		f->peer = f->peer_len ? (struct sockaddr *)&peer : NULL;
 	}
 	if (needs & FAULT_NEED_LOCAL) {
 		if (c->addr.len && c->id == CALL_bind)
 			memcpy(&local, c->addr.data, f->local_len = c->addr.len);
 		else if (c->s)
-			ask_kernel(SYS_getsockname, c->fd, &local, &f->local_len);
+			ask_kernel(SYS_getsockname, c, &local, &f->local_len);
 		f->local = f->local_len ? (struct sockaddr *)&local : NULL;
 	}
-	if (needs & FAULT_NEED_THREAD) {
+	if ((needs & FAULT_NEED_THREAD) && !hook_sandboxed) {
 		f->tid = (int)sys(SYS_gettid, 0);
 		sys(SYS_prctl, 16 /* PR_GET_NAME */, comm);
 		f->thread = comm;
@@ -183,7 +187,7 @@ int facts_ask(struct call *c, const struct plugin *p)
 	if (c->addr.len && c->id != CALL_getaddrinfo)
 		memcpy(&ss, c->addr.data, f.addr_len = c->addr.len);
 	else if (c->s)
-		ask_kernel(SYS_getpeername, c->fd, &ss, &f.addr_len);
+		ask_kernel(SYS_getpeername, c, &ss, &f.addr_len);
 	f.addr = (struct sockaddr *)&ss;
 	buffer_facts(c, &f);
 	return ask(p, &f);

@@ -37,6 +37,7 @@ struct hook hook __attribute__((aligned(4096))) = {
 };
 struct sockshim_switch hook_switch = { .tab = &hook.tab, .stats = no_stats, .armed_changed = filters_changed };
 __thread uint32_t hook_vforked;
+bool hook_sandboxed;
 
 static struct hook_guard *guard;	/* the page that fork wipes */
 static bool started;			/* in this process or one that it was forked from */
@@ -127,7 +128,7 @@ static void forget_if_gone(int fd, uint64_t *word, void *ctx)
 	int type;
 	socklen_t len = sizeof(type);
 
-	if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+	if (!hook_sandboxed && sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
 		socktab_detached_remove(&hook.tab, fd);
 }
 
@@ -237,7 +238,7 @@ uint64_t hook_adopt(int fd)
 	sockshim_cookie cookie, stale;
 	struct run_socket *s;
 
-	if ((unsigned)fd >= SOCKTAB_FDS || hook_vforked)
+	if ((unsigned)fd >= SOCKTAB_FDS || hook_vforked || hook_sandboxed)
 		return 0;
 	if (!__atomic_exchange_n(&scanned, 1, __ATOMIC_ACQ_REL)) {
 		scan();
@@ -254,4 +255,24 @@ uint64_t hook_adopt(int fd)
 		return 0;
 	__atomic_fetch_or(&s->flags, RUN_SOCK_INHERITED, __ATOMIC_RELAXED);
 	return socktab_ref(&hook.tab, fd);
+}
+
+void hook_prepare_sandbox(void)
+{
+	if (hook_vforked || hook_sandboxed)
+		return;
+	hook_alive();
+	for (unsigned i = 0; i < HOOK_CHUNKS_AHEAD; i++)
+		socktab_reserve(&hook.tab, i);
+	for (int fd = 0; fd < SCAN_FDS; fd++)
+		if (socktab_ref(&hook.tab, fd) == SOCKTAB_UNKNOWN)
+			hook_adopt(fd);
+}
+
+void hook_enter_sandbox(void)
+{
+	if (hook_vforked)
+		return;
+	hook.run.mapped = false;	/* no more files: what follows is kept in memory */
+	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
 }

@@ -22,6 +22,9 @@
 #include "run/writer.h"
 #include "switch/switch.h"
 
+/* Sockets, in chunks, that still find a place in the run file when it can't be opened again. */
+#define HOOK_CHUNKS_AHEAD 8
+
 /* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
 #define HOOK_TRACED	(1u << SOCKSHIM_NONE)
 
@@ -48,6 +51,10 @@ extern struct hook hook;
 extern struct sockshim_switch hook_switch;
 extern __thread uint32_t hook_vforked;
 
+/* The program has had its system calls filtered (seccomp): what is not one of its own may end it. No file is
+ * opened from then on, and no descriptor, address or name asked for. */
+extern bool hook_sandboxed;
+
 /* Starts, or starts again after fork. Afterwards the guard is alive, hook.run and hook.stats are valid. */
 void hook_start(void);
 
@@ -67,6 +74,12 @@ void hook_refresh(void);
 /* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
  * traced, and the generation that says so. */
 void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation);
+
+/* Does ahead of a sandbox what can't be done in it: starts, makes room, and looks at all descriptors. */
+void hook_prepare_sandbox(void);
+
+/* Enters it. */
+void hook_enter_sandbox(void);
 
 /* Counts forks made by this process, for the children's seeds. */
 void hook_count_fork(void);

@@ -70,7 +70,7 @@ static struct run_module *enter(uint64_t start, uint64_t end, uint64_t base, con
 
 static const char *main_program(char *buf, size_t n)
 {
-	long len = sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n - 1);
+	long len = hook_sandboxed ? -EPERM : sys(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", buf, n - 1);
 	const char *execfn = (const char *)getauxval(AT_EXECFN);
 
 	if (len <= 0)
@@ -142,7 +142,8 @@ static struct run_module *from_maps(const void *pc)
 	struct maps_scan s = { .pc = (uint64_t)(uintptr_t)pc };
 	char buf[4096];
 	size_t have = 0;
-	int fd = (int)sys(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	int fd = hook_sandboxed ? -EPERM :
+		(int)sys(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
 	long n;
 
 	if (fd < 0)

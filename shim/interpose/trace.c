@@ -49,7 +49,7 @@ static int32_t thread_id(void)
 	static __thread int32_t tid, pid;
 
 	if (UNLIKELY(pid != hook.run.file->pid)) {
-		tid = (int32_t)sys(SYS_gettid, 0);
+		tid = hook_sandboxed ? hook.run.file->pid : (int32_t)sys(SYS_gettid, 0);
 		pid = hook.run.file->pid;
 	}
 	return tid;

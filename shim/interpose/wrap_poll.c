@@ -14,7 +14,8 @@ static struct run_socket *first_polled(const struct pollfd *fds, nfds_t n, int *
 
 	if (n > LOOK_AT)
 		n = LOOK_AT;
-	if (!n || !memory_read(copy, fds, n * sizeof(*fds)))
+	/* A sandbox may allow waiting and nothing else. */
+	if (!n || hook_sandboxed || !memory_read(copy, fds, n * sizeof(*fds)))
 		return NULL;
 	for (nfds_t i = 0; i < n; i++) {
 		struct run_socket *s = copy[i].fd >= 0 ? hook_socket(copy[i].fd) : NULL;
@@ -34,7 +35,7 @@ static struct run_socket *first_selected(int n, const fd_set *a, const fd_set *b
 
 	if (n > FD_SETSIZE)
 		n = FD_SETSIZE;
-	for (int k = 0; n > 0 && k < 3; k++) {
+	for (int k = 0; n > 0 && k < 3 && !hook_sandboxed; k++) {
 		size_t bytes = ((size_t)n + 63) / 64 * 8;
 
 		if (!sets[k] || !memory_read(&copy, sets[k], bytes))

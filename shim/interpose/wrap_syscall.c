@@ -54,6 +54,19 @@ WRAPPER(long, syscall, long nr, long a, long b, long c, long d, long e, long f)
 		return sockshim_w_dup3((int)a, (int)b, (int)c);
 	case SYS_close_range:
 		return sockshim_w_close_range((unsigned)a, (unsigned)b, (int)c);
+#ifdef SYS_seccomp
+	case SYS_seccomp: {
+		bool filters = a == 0 || a == 1;	/* SECCOMP_SET_MODE_STRICT, SECCOMP_SET_MODE_FILTER */
+		long r;
+
+		if (filters)
+			hook_prepare_sandbox();
+		r = sys_call(nr, a, b, c, d, e, f);
+		if (filters && r == 0)
+			hook_enter_sandbox();
+		return sys_errno(r);
+	}
+#endif
 	default:
 		return sys_errno(sys_call(nr, a, b, c, d, e, f));
 	}

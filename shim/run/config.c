@@ -1,10 +1,14 @@
 /* config.c - what the environment says. */
 #include "run/config.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "run/sys.h"
 
 static struct run_config config;
 static int state;		/* 0: not read, 1: being read, 2: read */
@@ -44,23 +48,52 @@ static void keep(const char **field, const char *entry, size_t name_bytes)
 	copied += n;
 }
 
+static void read_entry(const char *e)
+{
+	if (e[0] != 'S' && e[0] != 'X' && e[0] != 'L')
+		return;
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		size_t n = strlen(variables[i].name);
+		const char **field = (const char **)((char *)&config + variables[i].offset);
+
+		if (!*field && strncmp(e, variables[i].name, n) == 0)
+			keep(field, e, n);
+	}
+}
+
+#define EARLY_BYTES (1u << 20)
+
+/* A program's .preinit_array runs before libc knows the environment; the kernel does. */
+static void read_early_environment(void)
+{
+	int fd = (int)sys(SYS_openat, AT_FDCWD, "/proc/self/environ", O_RDONLY | O_CLOEXEC, 0);
+	long p = fd < 0 ? fd : sys(SYS_mmap, NULL, EARLY_BYTES, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), n;
+	size_t have = 0;
+	char *text = (char *)p;
+
+	if (p < 0 && p > -4096) {
+		if (fd >= 0)
+			sys(SYS_close, fd);
+		return;
+	}
+	while ((n = sys(SYS_read, fd, text + have, EARLY_BYTES - 1 - have)) > 0)
+		have += (size_t)n;
+	for (size_t i = 0; i < have; i += strlen(text + i) + 1)
+		read_entry(text + i);
+	sys(SYS_munmap, text, EARLY_BYTES);
+	sys(SYS_close, fd);
+}
+
 static void read_environment(void)
 {
 	config.secure = getauxval(AT_SECURE) != 0;
 	if (config.secure)
 		return;
-	for (char **e = environ; e && *e; e++) {
-		if ((*e)[0] != 'S' && (*e)[0] != 'X' && (*e)[0] != 'L')
-			continue;
-		for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
-			size_t n = strlen(variables[i].name);
-
-			const char **field = (const char **)((char *)&config + variables[i].offset);
-
-			if (!*field && strncmp(*e, variables[i].name, n) == 0)
-				keep(field, *e, n);
-		}
-	}
+	if (!environ)
+		read_early_environment();
+	for (char **e = environ; e && *e; e++)
+		read_entry(*e);
 }
 
 const struct run_config *run_config(void)

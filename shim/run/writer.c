@@ -153,14 +153,16 @@ static int make_plain_dir(struct run_writer *w)
 	}
 	text_end(&t);
 	for (int level = 0; level < 2; level++) {
+		int made;
+
 		if (level == 1)
 			text_str(&t, "/plain");
 		if ((size_t)text_end(&t) >= sizeof(w->dir) - sizeof("/plain") - 1 && level == 0)
 			return -ENAMETOOLONG;
-		sys(SYS_mkdirat, AT_FDCWD, w->dir, 0700);
+		made = (int)sys(SYS_mkdirat, AT_FDCWD, w->dir, 0700);
 		fd = open_high(w->dir, O_RDONLY | O_DIRECTORY, 0);
 		if (fd < 0)
-			return fd;
+			return made < 0 && made != -EEXIST ? made : fd;
 		err = fstat(fd, &st) < 0 ? -EACCES : 0;
 		sys(SYS_close, fd);
 		if (err || st.st_uid != (uid_t)sys(SYS_geteuid, 0) || (st.st_mode & 022))
