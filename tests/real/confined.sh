@@ -31,11 +31,12 @@ with_rules() {
 # A socket that was there before the program was: looked at before, or not at all.
 inherited() {
 	cat >parent.py <<-'END'
-		import socket, subprocess, sys
+		import os, socket, subprocess, sys
 		a, b = socket.socketpair()
-		import os
 		os.dup2(b.fileno(), 9)
 		r = subprocess.run([sys.argv[1], "9"], close_fds=False)
+		b.close()
+		os.close(9)
 		print(a.recv(100), r.returncode)
 	END
 	both "$PY" parent.py "$T/confined"
