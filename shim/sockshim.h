@@ -28,6 +28,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* A socket's address family, type and protocol as they were given to socket(2):
  * family<<48 | (type & 0xffffffff)<<16 | (protocol & 0xffff). The type keeps SOCK_NONBLOCK and
@@ -163,6 +164,7 @@ void sockshim_closure_free(struct sockshim_closure *c);
 sockshim_after_filter sockshim_closure_after(struct sockshim_closure *c);
 sockshim_filter sockshim_closure_filter(struct sockshim_closure *c);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
