@@ -98,7 +98,7 @@ t_more_rules_than_numbers_are_refused() {
 
 t_rules_longer_than_a_run_holds_are_refused() {
 	start
-	yes 'fail bind with EIO to 10.0.0.0/8:6379 family inet4 type stream probability 50% on 3rd program abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz' |
+	yes 'fail connect with EIO to 10.0.0.0/8:6379 family inet4 type stream probability 50% on 3rd program abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz' |
 		head -n 60 >many
 	fault add -F many || return
 	before=$(cksum runs/*/control)
