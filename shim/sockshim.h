@@ -31,6 +31,7 @@ extern "C" {
 
 /* The library is built with hidden symbols; this is what programs are to find. */
 #if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #endif
 
 /* A socket's address family, type and protocol as they were given to socket(2):
