@@ -275,6 +275,16 @@ static void outcome_on_socket(struct call *c)
 	}
 }
 
+static int recv_flags(const struct call *c)
+{
+	switch (c->id) {
+	case CALL_recv:
+	case CALL_recvfrom: return (int)c->a[3];
+	case CALL_recvmsg: return (int)c->a[2];
+	default: return 0;
+	}
+}
+
 void facts_outcome(struct call *c)
 {
 	enum sockshim_filter_type t = call_infos[c->id].filter;
@@ -290,7 +300,7 @@ void facts_outcome(struct call *c)
 		outcome_closed(c->cookie, c->err);
 	} else if (c->s) {
 		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg)
-			outcome_rx(c->s, c->ret);
+			outcome_rx(c->s, c->ret, recv_flags(c));
 		else if (t == SOCKSHIM_SEND && c->id != CALL_sendmmsg)
 			outcome_tx(c->s, c->ret);
 		outcome_on_socket(c);
