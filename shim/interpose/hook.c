@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "interpose/rules.h"
+#include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
 
@@ -98,18 +99,6 @@ bool hook_quiet_now(enum sockshim_filter_type t)
 	return !(__atomic_load_n(&hook.guard->armed, __ATOMIC_RELAXED) & 1u << t);
 }
 
-static void block_signals(uint64_t *old)
-{
-	uint64_t all = ~0ull;
-
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, old, 8);
-}
-
-static void unblock_signals(const uint64_t *old)
-{
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, 8);
-}
-
 static struct hook_guard *make_guard(void)
 {
 	static struct hook_guard not_wiped;
@@ -143,6 +132,8 @@ static void start_locked(void)
 	if (!forked)
 		hook.run = (struct run_writer){ 0 };
 	run_writer_open(&hook.run, forked);
+	if (!forked && run_config()->too_long)
+		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
 	hook.stats = hook.run.file->stats;
 	hook_switch.stats = hook.stats;
 	hook.generation = &hook.run.control->generation;
@@ -166,7 +157,7 @@ void hook_start(void)
 
 	if (hook_vforked)
 		return;		/* in the parent's memory: what there is must do */
-	block_signals(&old);
+	sys_hold_signals(&old);
 	/* In a forked child nobody else can be starting: a value left by another thread of the parent is void. */
 	while (!__atomic_compare_exchange_n(&starting, &none, (uint32_t)sys(SYS_getpid, 0), 0, __ATOMIC_ACQUIRE,
 					    __ATOMIC_RELAXED)) {
@@ -179,7 +170,7 @@ void hook_start(void)
 	if (!hook_is_alive())
 		start_locked();
 	__atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
-	unblock_signals(&old);
+	sys_release_signals(&old);
 	hook_refresh();
 }
 
