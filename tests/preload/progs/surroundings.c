@@ -64,6 +64,30 @@ static void fill(int argc, char **argv)
 	many(0, NULL);
 }
 
+/* Goes to another directory, as daemons do, and forks there. */
+static void wander(int argc, char **argv)
+{
+	pid_t pid;
+
+	use();
+	CHECK(chdir("elsewhere") == 0);
+	for (int i = 0; i < 300; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		for (int i = 0; i < 300; i++)
+			CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+		use();
+		exit(0);
+	}
+	reap(pid);
+	for (int i = 0; i < 300; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+	for (int i = 0; i < 300; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+}
+
 static void root_changed(int argc, char **argv)
 {
 	bool before = strcmp(argv[1], "before") == 0;
@@ -252,6 +276,6 @@ static void contained(int argc, char **argv)
 	close(l);
 }
 
-PROG({ "plain", plain }, { "many", many }, { "fill", fill }, { "root", root_changed }, { "user", user_changed },
+PROG({ "plain", plain }, { "many", many }, { "fill", fill }, { "wander", wander }, { "root", root_changed }, { "user", user_changed },
      { "worker", worker }, { "sandbox", sandbox }, { "heir", sandboxed_heir }, { "sandboxheir", sandbox_heir },
      { "contained", contained })
