@@ -14,7 +14,7 @@ LAUNCH_CLIENT  := $(B)/tests/launch/client
 LAUNCH_SCRIPTS := tests/launch/run.sh tests/launch/bad_input.sh tests/launch/show.sh tests/launch/fault.sh \
                   tests/launch/trace.sh tests/launch/docs.sh
 TEST_SCRIPTS   += $(LAUNCH_SCRIPTS)
-run-tests: $(LAUNCH_CLIENT)
+test-programs: $(LAUNCH_CLIENT)
 
 # Never sanitized: the library is preloaded into it.
 $(LAUNCH_CLIENT): tests/launch/client.c
@@ -41,4 +41,4 @@ $(LAUNCH_FUZZER): tests/fuzz/shim/run_reader.c $(filter-out shim/launch/sockshim
 ## fuzz-launch   run the fuzzer of run files
 fuzz-launch: $(LAUNCH_FUZZER)
 	mkdir -p $(B)/corpus/run_reader
-	$(LAUNCH_FUZZER) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=16384 -close_fd_mask=3 $(B)/corpus/run_reader
+	$(LAUNCH_FUZZER) -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=16384 -len_control=0 -close_fd_mask=3 -artifact_prefix=$(B)/ $(B)/corpus/run_reader

@@ -130,7 +130,7 @@ enum fault_quantity_error fault_probability_parse(const struct fault_word *w, ui
 	else if (p >= 1)
 		*threshold = UINT64_MAX;
 	else
-		*threshold = (uint64_t)(p * 0x1p64) | (p * 0x1p64 < 1);
+		*threshold = (uint64_t)(p * 0x1p64);	/* 18 digits are never as small as 2^-64 */
 	return FAULT_QUANTITY_OK;
 }
 

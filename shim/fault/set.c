@@ -1,6 +1,8 @@
 /* set.c - a set of rules, as others see it. */
 #include "fault/fault.h"
 
+#include <string.h>
+
 #include "fault/glob.h"
 #include "fault/rule.h"
 
@@ -63,7 +65,7 @@ uint32_t fault_set_armed(const struct fault_set *set, const char *program)
 	for (unsigned t = 0; t < SOCKSHIM_FILTER_TYPES; t++) {
 		for (const struct fault_rule *rule = set->by_type[t]; rule; rule = rule->next) {
 			if (!(rule->checks & FAULT_CHECK_PROGRAM) ||
-			    fault_glob_match(rule->program, program, __builtin_strlen(program), false))
+			    (program && fault_glob_match(rule->program, program, strlen(program), false)))
 				armed |= 1u << t;
 		}
 	}

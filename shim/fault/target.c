@@ -5,30 +5,17 @@
 
 #define EXPECTED "OBJECT:FUNCTION(PARAMETERS) -> RESULT"
 
-/* Index of the ')' that closes the '(' at s, or 0. */
-static size_t closing(const char *s, size_t n)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] == '(')
-			depth++;
-		else if (s[i] == ')' && !--depth)
-			return i;
-	}
-	return 0;
-}
-
 /* The signature is opaque here: from '(' to its ')', and the result after "->". */
 static bool parse_signature(struct fault_parser *p, const char *s, unsigned column)
 {
-	size_t n = closing(s, (size_t)(p->line.end - s));
+	const char *closing = memchr(s, ')', (size_t)(p->line.end - s));
 	struct fault_word w, result;
 	struct fault_line rest;
+	size_t n;
 
-	if (!n)
+	if (!closing)
 		return fault_fail(p, column, "a '(' is not closed; expected %s", EXPECTED);
-	p->line.p = s + n + 1;
+	p->line.p = closing + 1;
 	rest = p->line;
 	if (!fault_line_next(&rest, &w) || w.n < 2 || memcmp(w.s, "->", 2) != 0)
 		return fault_fail(p, w.column, "expected '-> RESULT' after the parameters, found %w", &w);

@@ -21,8 +21,9 @@ static enum sockshim_filter_type type_of(const struct call *c)
 
 static void fail_with(struct call *c, int err)
 {
-	c->err = err;
-	c->ret = c->id == CALL_getaddrinfo ? err : -1;
+	/* The codes of getaddrinfo are negative, filters and functions answer with positive ones. */
+	c->err = c->id == CALL_getaddrinfo && err > 0 ? -err : err;
+	c->ret = c->id == CALL_getaddrinfo ? c->err : -1;
 }
 
 /* Sleeps a delay off. It is a cancellation point, as the call that it delays is; a signal handler may run
@@ -94,7 +95,7 @@ static bool ended_before(struct call *c, const struct fault_verdict *v, struct r
 	}
 	if (type_of(c) < SOCKSHIM_FILTER_TYPES)
 		err = switch_before(&hook_switch, type_of(c), &st, after);
-	if (!err && ask && !fault_rule_after(ask)) {
+	if (!err && ask) {
 		err = facts_ask(c, rules->plugins[fault_rule_number(ask)]);
 		if (err)
 			c->rule = fault_rule_number(ask);
@@ -108,7 +109,7 @@ static bool ended_before(struct call *c, const struct fault_verdict *v, struct r
 static bool replaced_after(struct call *c, const struct fault_verdict *v, struct rules *rules,
 			   const struct sockshim_after *after)
 {
-	const struct fault_rule *ask = v->fired[FAULT_CALL];
+	const struct fault_rule *ask = v->fired[FAULT_CALL_AFTER];
 	struct sockshim_status st = { .cookie = c->cookie, .err = c->err };
 	int err = 0;
 
@@ -116,7 +117,7 @@ static bool replaced_after(struct call *c, const struct fault_verdict *v, struct
 		st.socket_err = c->s->socket_err;
 	if (c->id == CALL_getsockopt)
 		st.socket_err = facts_socket_error(c);
-	if (ask && fault_rule_after(ask)) {
+	if (ask) {
 		err = facts_ask(c, rules->plugins[fault_rule_number(ask)]);
 		if (err)
 			c->rule = fault_rule_number(ask);

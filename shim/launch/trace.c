@@ -7,6 +7,7 @@
 #include "launch/trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,12 +224,30 @@ static void keep(struct tracer *t, const struct run_event *e, size_t source)
 	t->pending[t->n_pending++] = (struct pending){ *e, source };
 }
 
+/* Gives back what an ended process has not used of its ring: a ring takes megabytes, and a run may have
+ * thousands. A hole, not a shorter file: whoever still has it mapped must not get SIGBUS. */
+static void shrink(const struct tracer *t, const struct source *s)
+{
+	off_t used = (off_t)(sizeof(struct run_trace) + s->ring.next * sizeof(struct run_event));
+	off_t whole = (off_t)(sizeof(struct run_trace) + s->ring.capacity * sizeof(struct run_event));
+	int fd;
+
+	if (s->ring.next >= s->ring.capacity)
+		return;
+	fd = openat(t->run->fd, s->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	/* Not every file system can; then it stays as it is. */
+	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, used, whole - used);
+	close(fd);
+}
+
 /* Reads what one ring has. */
 static void drain(struct tracer *t, size_t i, bool final)
 {
 	struct source *s = &t->sources[i];
 	/* First whether it is gone, then what it left: nothing can come in between. */
-	bool gone = final || (kill(s->pid, 0) < 0 && errno == ESRCH);
+	bool ended = kill(s->pid, 0) < 0 && errno == ESRCH, gone = final || ended;
 	struct run_event events[BATCH];
 	int n = 0;
 
@@ -239,6 +258,8 @@ static void drain(struct tracer *t, size_t i, bool final)
 	s->lost_said = s->ring.lost;
 	if (n < 0)
 		message_warning("%s/%s: is damaged; no more is read from it", t->run->path, s->name);
+	if (n == 0 && ended)
+		shrink(t, s);
 	if (n < 0 || (n == 0 && gone))
 		run_ring_close(&s->ring);
 }

@@ -171,7 +171,7 @@ const char *signature_type_name(enum signature_type t)
 	return type_names[t];
 }
 
-int signature_type_is_number(enum signature_type t)
+bool signature_type_is_number(enum signature_type t)
 {
 	return t <= SIGNATURE_F64;
 }

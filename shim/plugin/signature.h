@@ -50,7 +50,7 @@ int signature_fail(struct plugin_error *err, unsigned column, const char *fmt, .
 const char *signature_type_name(enum signature_type t);
 
 /* Whether it is an integer or floating type. */
-int signature_type_is_number(enum signature_type t);
+bool signature_type_is_number(enum signature_type t);
 
 /* libffi's description of a type. */
 ffi_type *signature_ffi_type(enum signature_type t);

@@ -87,6 +87,13 @@ t_more_calls_than_a_ring_holds_are_counted() {
 	same sum $((shown + lost)) 120000
 }
 
+t_what_a_process_did_not_use_of_its_ring_is_given_back() {
+	run --trace=live "$client" many 50 || return
+	kib=$(du -k runs/*/*.trace | cut -f1)
+	[ "$kib" -le 64 ] || fail "the ring takes $kib KiB" || return
+	trace >later && cmp live later
+}
+
 t_order_is_that_of_time() {
 	run --trace=t "$client" many 200 fork many 200 exit 0 || return
 	same lines "$(wc -l <t)" 800 || return

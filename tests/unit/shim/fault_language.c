@@ -177,6 +177,13 @@ Test(fault_language, call_after_with_conditions_behind_the_signature)
 	cr_assert_not(rules_fire(&r, &call));
 }
 
+Test(fault_language, the_last_colon_ends_the_object)
+{
+	rules_good(&r, "call connect ./a:b.so:f() -> void");
+	cr_assert_str_eq(fault_rule_object(fault_set_rule(r.set, 0)), "./a:b.so");
+	cr_assert_str_eq(fault_rule_symbol(fault_set_rule(r.set, 0)), "f");
+}
+
 Test(fault_language, fail_connect_late)
 {
 	struct fault_call call = CALL(CONNECT, connect);

@@ -52,6 +52,40 @@ Test(fault_threads, no_more_than_the_first_n)
 		cr_assert_eq(ask_in_threads("fail connect first 777"), 777);
 }
 
+static pthread_barrier_t both;
+
+/* Where a rule that stands behind another asks for the call site, it is known that the first is due, but it
+ * has not been counted. Here the threads wait for each other. */
+static bool meet(const struct fault_call *call, const char *module, const char *function)
+{
+	pthread_barrier_wait(&both);
+	return false;
+}
+
+static void *ask_together(void *fired)
+{
+	struct fault_call call = CALL(CONNECT, connect);
+
+	call.from_site = meet;
+	*(bool *)fired = rules_fire(&r, &call);
+	return NULL;
+}
+
+Test(fault_threads, the_one_firing_that_is_left_is_had_by_one_thread)
+{
+	bool a = false, b = false;
+	pthread_t other;
+
+	rules_good(&r, "fail connect first 1\ndelay connect by 1s at x");
+	pthread_barrier_init(&both, NULL, 2);
+	cr_assert_eq(pthread_create(&other, NULL, ask_together, &a), 0);
+	ask_together(&b);
+	pthread_join(other, NULL);
+	cr_assert(a != b);
+	cr_assert_eq(r.counts[1].fired, 1);
+	pthread_barrier_destroy(&both);
+}
+
 Test(fault_threads, chance_is_drawn_once_per_call)
 {
 	struct fault_call call = CALL(CONNECT, connect);

@@ -69,7 +69,7 @@ Test(rundir, a_base_that_is_a_link_is_refused)
 {
 	struct rundir run;
 
-	cr_assert_eq(symlink("/tmp", base), 0);
+	cr_assert_eq(symlink(fixture_path(), base), 0);	/* ours alone, but for being a link */
 	cr_assert_eq(rundir_make(&run, base, "x"), -1);
 	cr_assert_eq(rundir_open_base(base, false), -1);
 }
@@ -113,8 +113,11 @@ Test(rundir, the_newest_run_is_the_default)
 	char old[RUNDIR_ID_MAX], newer[RUNDIR_ID_MAX];
 	struct rundir run;
 
+	for (int i = 0; i < 8; i++)
+		make_run(old, "a", 1000 + i);
 	make_run(newer, "b", 2000);
-	make_run(old, "a", 1000);
+	for (int i = 0; i < 8; i++)
+		make_run(old, "c", 1900 + i);
 	cr_assert_eq(rundir_find(&run, NULL), 0);
 	cr_assert_str_eq(run.id, newer);
 	rundir_close(&run);
@@ -162,7 +165,7 @@ Test(rundir, without_a_run_the_image_and_its_forks_are_meant)
 {
 	struct run_images images;
 	struct rundir run;
-	char path[400];
+	char path[400], id[RUNDIR_ID_MAX];
 	struct fixture *f;
 	int fd;
 
@@ -187,6 +190,16 @@ Test(rundir, without_a_run_the_image_and_its_forks_are_meant)
 	cr_assert_eq(rundir_images(&run, &images), 0);
 	cr_assert_eq(images.n, 2);
 	run_images_free(&images);
+	rundir_close(&run);
+	make_run(id, "earlier", 1);
+	cr_assert_eq(rundir_find(&run, NULL), 0);
+	cr_assert(run.plain);
+	rundir_close(&run);
+	make_run(id, "later", 3);
+	cr_assert_eq(rundir_find(&run, NULL), 0);
+	cr_assert_str_eq(run.id, id);
+	rundir_close(&run);
+	cr_assert_eq(rundir_find(&run, RUNDIR_PLAIN), 0);
 	cr_assert_eq(rundir_remove_ended(&run), 3);
 	rundir_close(&run);
 }
@@ -281,6 +294,10 @@ Test(rundir, editing_a_control_block_leaves_its_generation_even_and_higher)
 	cr_assert_eq(control_set_trace(&edit, run.id, true), 0);
 	cr_assert_eq(control_read(&edit, run.id), 0);
 	cr_assert_eq(edit.block.generation, 4);
+	cr_assert_eq(control_set_trace(&edit, run.id, false), 1);
+	cr_assert_eq(control_set_trace(&edit, run.id, true), 1);
+	cr_assert_eq(control_read(&edit, run.id), 0);
+	cr_assert_eq(edit.block.generation, 8);
 	cr_assert_eq(edit.block.flags, RUN_TRACE);
 	cr_assert_eq(edit.block.seed, 5);
 	control_close(&edit);

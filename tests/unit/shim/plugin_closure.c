@@ -128,6 +128,21 @@ Test(plugin_closure, a_function_without_a_result_passes_the_call)
 	sockshim_closure_free(c);
 }
 
+static int32_t seven(const struct sockshim_status *st)
+{
+	return 7;
+}
+
+Test(plugin_closure, a_result_that_is_no_errno_passes_the_call)
+{
+	struct sockshim_closure *c;
+
+	cr_assert_eq(sockshim_closure_new(&c, FN(seven), "(status: ptr) -> i32"), 0);
+	cr_assert_eq(sockshim_closure_after(c)(&status, NULL), 0);
+	cr_assert_eq(sockshim_closure_filter(c)(&status, NULL, NULL), 0);
+	sockshim_closure_free(c);
+}
+
 Test(plugin_closure, wrong_signatures)
 {
 	struct sockshim_closure *c = (void *)1;

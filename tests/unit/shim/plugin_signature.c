@@ -86,6 +86,26 @@ Test(plugin_signature, sixteen_parameters_and_no_more)
 	    "fd: i32, fd: i32, fd: i32, fd: i32, fd: i32) -> errno", 146, "more than 16 parameters");
 }
 
+Test(plugin_signature, types_as_libffi_has_them)
+{
+	/* a callee may rely on how narrow arguments are extended, so sign matters as much as size */
+	static const struct { const char *name; int size, ffi; } types[SIGNATURE_TYPES] = {
+		{ "i8", 1, FFI_TYPE_SINT8 }, { "i16", 2, FFI_TYPE_SINT16 }, { "i32", 4, FFI_TYPE_SINT32 },
+		{ "i64", 8, FFI_TYPE_SINT64 }, { "u8", 1, FFI_TYPE_UINT8 }, { "u16", 2, FFI_TYPE_UINT16 },
+		{ "u32", 4, FFI_TYPE_UINT32 }, { "u64", 8, FFI_TYPE_UINT64 }, { "f32", 4, FFI_TYPE_FLOAT },
+		{ "f64", 8, FFI_TYPE_DOUBLE }, { "cstr", 8, FFI_TYPE_POINTER }, { "ptr", 8, FFI_TYPE_POINTER },
+		{ "sockaddr", 8, FFI_TYPE_POINTER },
+	};
+
+	for (int t = 0; t < SIGNATURE_TYPES; t++) {
+		const ffi_type *ffi = signature_ffi_type((enum signature_type)t);
+
+		cr_assert_str_eq(signature_type_name((enum signature_type)t), types[t].name);
+		cr_assert_eq(ffi->size, (size_t)types[t].size, "%s", types[t].name);
+		cr_assert_eq(ffi->type, types[t].ffi, "%s", types[t].name);
+	}
+}
+
 Test(plugin_signature, what_results_say)
 {
 	cr_assert_eq(signature_errno(0), 0);

@@ -81,10 +81,11 @@ Test(run_reader, holes_between_chunks_are_no_sockets)
 	struct fixture *f = fixture_new(1);
 	struct run_socket s = { .refs = 1, .fd = 6000 };
 	struct run_image *image;
-	off_t at = (off_t)(sizeof(f->file) + 90 * RUN_CHUNK_BYTES + 48 * sizeof(s));
+	off_t at = (off_t)(sizeof(f->file) + 8 + 90 * RUN_CHUNK_BYTES + 48 * sizeof(s));
 	int fd;
 
 	f->file.chunks = 91;
+	f->file.sockets_start += 8;	/* so that no page begins with a socket */
 	fixture_write(dir, "0-1", f);
 	fd = openat(dir, "0-1", O_WRONLY);
 	cr_assert_eq(pwrite(fd, &s, sizeof(s), at), (ssize_t)sizeof(s));
