@@ -275,6 +275,13 @@ static void outcome_on_socket(struct call *c)
 	}
 }
 
+/* What is peeked at will be received once more. */
+static bool peeks(const struct call *c)
+{
+	return ((c->id == CALL_recv || c->id == CALL_recvfrom) && (c->a[3] & MSG_PEEK)) ||
+	       (c->id == CALL_recvmsg && (c->a[2] & MSG_PEEK));
+}
+
 void facts_outcome(struct call *c)
 {
 	enum sockshim_filter_type t = call_infos[c->id].filter;
@@ -289,7 +296,7 @@ void facts_outcome(struct call *c)
 	} else if (c->id == CALL_close) {
 		outcome_closed(c->cookie, c->err);
 	} else if (c->s) {
-		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg)
+		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg && !peeks(c))
 			outcome_rx(c->s, c->ret);
 		else if (t == SOCKSHIM_SEND && c->id != CALL_sendmmsg)
 			outcome_tx(c->s, c->ret);

@@ -12,9 +12,12 @@
 #define AFTER_write COUNT_TX
 #define AFTER_writev COUNT_TX
 #define AFTER_sendfile COUNT_TX
-#define AFTER_recv COUNT_RX
-#define AFTER_recvfrom COUNT_RX
-#define AFTER_recvmsg do { COUNT_RX; if (r >= 0) outcome_rights(msg); } while (0)
+/* What is peeked at will be received once more. */
+#define COUNT_RX_UNLESS_PEEKED \
+	do { if (LIKELY(!(flags & MSG_PEEK))) COUNT_RX; } while (0)
+#define AFTER_recv COUNT_RX_UNLESS_PEEKED
+#define AFTER_recvfrom COUNT_RX_UNLESS_PEEKED
+#define AFTER_recvmsg do { COUNT_RX_UNLESS_PEEKED; if (r >= 0) outcome_rights(msg); } while (0)
 #define AFTER_recvmmsg \
 	do { for (ssize_t i = 0; i < r; i++) outcome_rights(&msgs[i].msg_hdr); } while (0)
 #define AFTER_read COUNT_RX
