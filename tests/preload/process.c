@@ -77,6 +77,25 @@ Test(fork, childs_fclose_is_seen)
 	child_done(&c);
 }
 
+static void by_hand(const char *how)
+{
+	struct child c = { .prog = "process", .args = { "byhand", how } };
+	size_t child;
+
+	child_ok(&c);
+	child = child_file_of(&c, (int)child_said(&c, "child"));
+	cr_expect_eq(c.files[child]->forked_from, c.pid);
+	cr_expect_eq(child_open_sockets(&c, child), 0);
+	cr_expect_eq(child_open_sockets(&c, child_file_of(&c, c.pid)), 1);
+	child_done(&c);
+}
+
+Test(fork, made_by_hand_is_noticed)
+{
+	by_hand("hand");
+	by_hand("number");
+}
+
 Test(vfork, child_closes_and_execs_and_leaves_the_parents_sockets_alone)
 {
 	struct child c = { .prog = "process", .args = { "vfork" } };
@@ -173,6 +192,7 @@ Test(exec, bad_environments_fail_as_the_kernel_says)
 	struct child c = { .prog = "process", .args = { "badexec" } };
 
 	child_compare(&c);
+	cr_assert_eq(c.files[0]->state, RUN_EXITED, "an exec that failed was taken for the end");
 	child_done(&c);
 }
 

@@ -50,6 +50,30 @@ Test(signals, storm_of_handlers_is_counted_exactly_while_rules_look_on)
 	storm(WATCHED);
 }
 
+static void stacks(const char *where)
+{
+	struct child c = { .prog = "signals", .args = { "stack", where } };
+
+	child_compare(&c);
+	child_done(&c);
+	c = (struct child){ .prog = "signals", .args = { "stack", where }, .rules = WATCHED };
+	child_compare(&c);
+	child_done(&c);
+	c = (struct child){ .prog = "signals", .args = { "stack", where }, .env = { "SOCKSHIM_TRACE=1" } };
+	child_compare(&c);
+	child_done(&c);
+}
+
+Test(stacks, twelve_kilobytes_are_enough_for_a_handler)
+{
+	stacks("handler");
+}
+
+Test(stacks, sixteen_kilobytes_are_enough_for_a_thread)
+{
+	stacks("thread");
+}
+
 Test(signals, mask_is_the_programs_own_after_the_start)
 {
 	struct child c = { .prog = "signals", .args = { "mask" } };

@@ -332,7 +332,33 @@ static void threads(int argc, char **argv)
 	puts("done");
 }
 
-/* A filter that calls back into the switch, from a signal handler's call among others. */
+/* The first calls of all on the smallest stacks that there are: an alternate one, and a thread's. */
+static void small_stacks(int argc, char **argv)
+{
+	bool in_handler = strcmp(argv[1], "handler") == 0;
+	pthread_attr_t attr;
+	pthread_t t;
+	void *page = mmap(NULL, 4096 + 12288, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t ss = { .ss_sp = (char *)page + 4096, .ss_size = 12288 };
+
+	/* A guard page below the handler's. */
+	CHECK(page != MAP_FAILED && mprotect(ss.ss_sp, ss.ss_size, PROT_READ | PROT_WRITE) == 0);
+	if (in_handler) {
+		CHECK(sigaltstack(&ss, NULL) == 0);
+		on(SIGUSR1, handler, SA_ONSTACK);
+		raise(SIGUSR1);
+		printf("handled %d\n", (int)handled);
+		return;
+	}
+	pthread_attr_init(&attr);
+	CHECK(pthread_attr_setstacksize(&attr, 16384) == 0);
+	on(SIGUSR1, handler, 0);
+	CHECK(pthread_create(&t, &attr, (void *(*)(void *))(void *)raise, (void *)(long)SIGUSR1) == 0);
+	CHECK(pthread_join(t, NULL) == 0);
+	printf("handled %d\n", (int)handled);
+}
+
+/* The library blocks signals while it starts. */
 static void reset_signal_mask(int argc, char **argv)
 {
 	sigset_t before, after;
@@ -347,4 +373,5 @@ static void reset_signal_mask(int argc, char **argv)
 }
 
 PROG({ "first", first_call }, { "storm", storm }, { "longjmp", longjmp_out }, { "change", longjmp_and_change },
-     { "cancel", cancel }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask })
+     { "cancel", cancel }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
+     { "stack", small_stacks })
