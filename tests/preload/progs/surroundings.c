@@ -208,7 +208,8 @@ static void sandbox(int argc, char **argv)
 	pid_t pid;
 
 	tcp_pair(fd);
-	CHECK(pipe(p) == 0 && dup2(p[0], 700) == 700);
+	/* A number that the table has not seen, when it looks at the low ones. */
+	CHECK(pipe(p) == 0 && by_hand(SYS_dup3, p[0], 700, 0) == 700);
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
