@@ -192,3 +192,54 @@ Test(directory, relative_name_is_followed_from_the_start)
 	cr_assert_eq(chdir("/"), 0);
 	cr_assert_eq(system(path), 0);
 }
+
+Test(interface, program_is_linked_with_the_library)
+{
+	struct child c = { .prog = "linked", .args = { "switch" }, .bare = true };
+	char env[100], dir[] = "/tmp/sockshim-test-XXXXXX", command[128];
+
+	cr_assert(mkdtemp(dir));
+	snprintf(env, sizeof(env), "SOCKSHIM_DIR=%s", dir);
+	c.env[0] = env;
+	child_ok(&c);
+	cr_assert_str_eq(c.out, "(inet4, stream, default): opened=1 connected=0 listened=0 accepted=0 closed=1 "
+			 "openfailed=0 connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n");
+	child_done(&c);
+	/* And started under it as well, it has the library once. */
+	c = (struct child){ .prog = "linked", .args = { "switch" } };
+	child_ok(&c);
+	cr_assert_eq(c.n_files, 1);
+	child_done(&c);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	cr_assert_eq(system(command), 0);
+}
+
+/* Puts a copy of the program that runs as root for whoever starts it into the directory, and starts it as
+ * somebody else. */
+static void as_nobody(const char *dir)
+{
+	char command[1500];
+
+	snprintf(command, sizeof(command), "cp %s %s/linked && chmod 4755 %s/linked && chmod 755 %s && mkdir -m 700 %s/runs",
+		 child_prog("linked"), dir, dir, dir, dir);
+	if (system(command) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+		_exit(126);
+	snprintf(command, sizeof(command), "%s/linked", dir);
+	execl(command, command, "secure", NULL);
+	_exit(127);
+}
+
+Test(interface, environment_is_not_trusted_by_programs_with_more_rights)
+{
+	struct child c = { .prog = "linked", .args = { "secure" }, .bare = true, .setup = as_nobody,
+			   .env = { "SOCKSHIM_RULES=fail socket with EMFILE", "SOCKSHIM_DUMP=-" } };
+
+	if (geteuid() != 0)
+		cr_skip_test("not root");
+	child_run(&c);
+	if (strncmp(c.out, "secure 1", 8) != 0)
+		cr_skip_test("set-user-id programs can't be made or run here: %s%s", c.out, c.err);
+	cr_assert_str_eq(c.out, "secure 1 socket 1\n");
+	cr_assert_str_eq(c.err, "");
+	child_done(&c);
+}

@@ -228,6 +228,48 @@ Test(end, killed_process_leaves_its_counts)
 	child_done(&c);
 }
 
+/* The module of a file's table that an address lies in. */
+static const char *module_of(const struct run_file *f, uint64_t pc)
+{
+	for (int i = 0; i < RUN_MODULES; i++)
+		if (pc >= f->modules[i].start && pc < f->modules[i].end)
+			return f->modules[i].path;
+	return "";
+}
+
+Test(table, says_who_opened_each_socket)
+{
+	struct child c = { .prog = "process", .args = { "killed" } };
+	const struct run_socket *s;
+
+	child_run(&c);
+	for (unsigned i = 0; i < 2; i++) {
+		s = child_socket(&c, 0, i);
+		cr_assert_not_null(s);
+		cr_expect(strstr(module_of(c.files[0], s->opener), "/process"), "opened by %s",
+			  module_of(c.files[0], s->opener));
+		cr_expect_eq(s->backtrace[0], 0, "a backtrace that nobody asked for");
+		cr_expect_gt(s->opened_ns, 0);
+	}
+	child_done(&c);
+}
+
+Test(table, traces_openers_back_if_asked)
+{
+	struct child c = { .prog = "process", .args = { "killed" }, .env = { "SOCKSHIM_BACKTRACE=3" } };
+	const struct run_socket *s;
+
+	child_run(&c);
+	s = child_socket(&c, 0, 0);
+	cr_assert_not_null(s);
+	cr_assert_eq(s->backtrace[0], s->opener);
+	for (int k = 0; k < 3; k++)
+		cr_assert(strstr(module_of(c.files[0], s->backtrace[k]), "/process") ||
+			  strstr(module_of(c.files[0], s->backtrace[k]), "libc"), "frame %d", k);
+	cr_assert_eq(s->backtrace[3], 0);
+	child_done(&c);
+}
+
 static void ends(const char *how, bool marked)
 {
 	struct child c = { .prog = "process", .args = { "exit", how } };

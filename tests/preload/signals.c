@@ -50,6 +50,28 @@ Test(signals, storm_of_handlers_is_counted_exactly_while_rules_look_on)
 	storm(WATCHED);
 }
 
+static void fork_storm(const char *rules)
+{
+	struct child c = { .prog = "signals", .args = { "forkstorm" }, .rules = rules };
+
+	child_compare(&c);
+	for (size_t i = 0; i < c.n_files; i++)
+		if (c.files[i]->pid != c.pid)
+			for (int k = 0; k < RUN_STATS; k++)
+				if (c.files[i]->stats[k].cookie_plus_one == LOCAL + 1) {
+					cr_assert_eq(c.files[i]->stats[k].count[RUN_OPENED], 2);
+					cr_assert_eq(c.files[i]->stats[k].count[RUN_CLOSED], 2);
+				}
+	cr_assert_eq(child_count(&c, LOCAL, RUN_OPENED), 2 * (c.n_files - 1));
+	child_done(&c);
+}
+
+Test(signals, handlers_that_fork_leave_children_that_go_on)
+{
+	fork_storm(NULL);
+	fork_storm(WATCHED);
+}
+
 static void stacks(const char *where)
 {
 	struct child c = { .prog = "signals", .args = { "stack", where } };

@@ -13,6 +13,14 @@
 static volatile sig_atomic_t handled;
 static int ready[2];		/* a pair with a byte in it */
 
+/* The next signal comes some time after the handler is done: the program gets on, on a slow machine too. */
+static void again_in(long us)
+{
+	struct itimerval t = { { 0, 0 }, { 0, us } };
+
+	CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
+}
+
 /* Some of everything, as a handler that must not know what it interrupts. */
 static void handler(int sig)
 {
@@ -44,16 +52,21 @@ static void first_call(int argc, char **argv)
 	printf("handled %d\n", (int)handled);
 }
 
+static void storming(int sig)
+{
+	handler(sig);
+	again_in(5 + handled * 7 % 60);
+}
+
 /* A timer that interrupts every few microseconds, in the program's first socket call too. */
 static void storm(int argc, char **argv)
 {
-	struct itimerval often = { { 0, 37 }, { 0, 37 } }, never = { { 0, 0 }, { 0, 0 } };
 	int made = 0, v;
 	socklen_t n = sizeof(v);
 	char c;
 
-	on(SIGALRM, handler, SA_RESTART);
-	CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	on(SIGALRM, storming, SA_RESTART);
+	again_in(5);
 	while (handled < 2000) {
 		int s = socket(AF_INET, SOCK_STREAM, 0), fd[2], d;
 
@@ -65,8 +78,42 @@ static void storm(int argc, char **argv)
 		CHECK(close(fd[0]) == 0 && close(fd[1]) == 0);
 		made++;
 	}
-	setitimer(ITIMER_REAL, &never, NULL);
+	again_in(0);
 	printf("inet=%d\nlocal=%d\n", made, made + (int)handled);
+}
+
+/* Forks wherever the program is, and the child goes on from there by itself. */
+static void forker(int sig)
+{
+	int saved = errno, fd[2];
+	pid_t pid = fork();
+	char c;
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		alarm(5);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+		CHECK(send(fd[0], "x", 1, 0) == 1 && recv(fd[1], &c, 1, 0) == 1);
+		CHECK(close(fd[0]) == 0 && close(fd[1]) == 0);
+		_exit(0);
+	}
+	reap(pid);
+	handled++;
+	again_in(50 + handled * 7 % 200);
+	errno = saved;
+}
+
+static void fork_storm(int argc, char **argv)
+{
+	on(SIGALRM, forker, SA_RESTART);
+	again_in(50);
+	while (handled < 200) {
+		int s = socket(AF_INET, SOCK_STREAM, 0), d = dup(s);
+
+		CHECK(s >= 0 && d >= 0 && close(s) == 0 && close(d) == 0);
+	}
+	again_in(0);
+	puts("done");
 }
 
 static sigjmp_buf back;
@@ -373,4 +420,5 @@ static void reset_signal_mask(int argc, char **argv)
 
 PROG({ "first", first_call }, { "storm", storm }, { "longjmp", longjmp_out }, { "change", longjmp_and_change },
      { "cancel", cancel }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
-     { "stack", small_stacks })
+     { "stack", small_stacks },
+     { "forkstorm", fork_storm })
