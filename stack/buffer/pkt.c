@@ -245,6 +245,72 @@ size_t pkt_copy_iov(const struct pkt *k, size_t off, const struct iovec *iov, in
 	return done;
 }
 
+size_t pkt_copy_from(const struct pkt *k, uint32_t head_off, void *to, size_t n)
+{
+	size_t front = k->off + k->head_len - head_off;
+	struct iovec iov;
+
+	if (front > n)
+		front = n;
+	memcpy(to, k->head->data + head_off, front);
+	iov = (struct iovec){ (uint8_t *)to + front, n - front };
+	return front + pkt_copy_iov(k, k->head_len, &iov, 1);
+}
+
+static bool slice_share(struct pkt *s, const struct pkt *k, size_t off, size_t len)
+{
+	if (off < k->head_len) {
+		size_t n = k->head_len - off < len ? k->head_len - off : len;
+
+		if (!pkt_add_frag(s, k->head, k->off + off, n))
+			return false;
+		len -= n;
+		off = 0;
+	} else {
+		off -= k->head_len;
+	}
+	for (int i = 0; i < k->nfrags && len; i++) {
+		const struct pkt_frag *f = &k->frags[i];
+		size_t n;
+
+		if (off >= f->len) {
+			off -= f->len;
+			continue;
+		}
+		n = f->len - off < len ? f->len - off : len;
+		if (!pkt_add_frag(s, f->chunk, f->off + off, n))
+			return false;
+		len -= n;
+		off = 0;
+	}
+	return true;
+}
+
+struct pkt *pkt_slice(const struct pkt *k, size_t off, size_t len)
+{
+	struct pkt *s = pkt_alloc(k->pool, PKT_HEADROOM, 0);
+
+	if (s && !slice_share(s, k, off, len)) {
+		/* Head and fragments together were one too many: then a copy. */
+		pkt_free(s);
+		s = pkt_alloc(k->pool, PKT_HEADROOM, len);
+		if (s)
+			pkt_copy_out(k, off, pkt_put(s, len), len);
+	}
+	if (!s)
+		return NULL;
+	s->net_proto = k->net_proto;
+	s->trans_proto = k->trans_proto;
+	s->type = k->type;
+	s->hop_limit = k->hop_limit;
+	s->tos = k->tos;
+	s->nic_id = k->nic_id;
+	s->rx_wall_ns = k->rx_wall_ns;
+	s->src = k->src;
+	s->dst = k->dst;
+	return s;
+}
+
 uint16_t pkt_cksum(const struct pkt *k, size_t off, uint16_t sum)
 {
 	struct iovec iov[PKT_MAX_FRAGS + 1];

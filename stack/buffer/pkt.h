@@ -19,8 +19,6 @@
 #include "base/list.h"
 #include "buffer/pool.h"
 
-struct nic;
-
 enum {
 	/* virtio-net 12 + Ethernet 14 + IPv6 40 + TCP 60, rounded up */
 	PKT_HEADROOM = 128,
@@ -65,7 +63,9 @@ struct pkt_frag {
  * @hop_limit, @tos: received TTL or hop limit, and TOS or traffic class
  * @is_frag_assembled: was put together from fragments
  * @looped:     never left the stack: checksums need no look
- * @nic:        received on, or sent through
+ * @frag_off:   while it waits for reassembly: where it belongs in its datagram
+ * @nic_id:     NIC it was received on; 0 while one of our own has not been. No pointer: packets
+ *              wait in queues that outlive NICs.
  * @rx_wall_ns: wall clock at reception
  * @src, @dst:  network addresses, once the network layer has read or chosen them
  * @sport, @dport: transport ports, once the transport layer has read them
@@ -87,7 +87,8 @@ struct pkt {
 	uint8_t hop_limit, tos;
 	bool ecn, is_frag_assembled, looped;
 	uint16_t sport, dport;
-	struct nic *nic;
+	uint32_t frag_off;
+	uint32_t nic_id;
 	int64_t rx_wall_ns;
 	struct addr src, dst;
 	struct link_addr link_src, link_dst;
@@ -169,6 +170,14 @@ size_t pkt_copy_iov(const struct pkt *pkt, size_t off, const struct iovec *iov, 
 
 /** pkt_iov() - borrows: the live bytes as a vector of at most PKT_MAX_FRAGS + 1; returns its length */
 int pkt_iov(const struct pkt *pkt, struct iovec iov[PKT_MAX_FRAGS + 1]);
+
+/** pkt_copy_from() - borrows: copy at most @n bytes that start at offset @head_off of the head (a header
+ * passed already, such as @net_off); returns how many there were */
+size_t pkt_copy_from(const struct pkt *pkt, uint32_t head_off, void *to, size_t n);
+
+/** pkt_slice() - borrows: a packet with PKT_HEADROOM that shares bytes @off to @off + @len - 1, metadata
+ * but for checksum and GSO copied; NULL if there is no memory */
+struct pkt *pkt_slice(const struct pkt *pkt, size_t off, size_t len);
 
 /** pkt_cksum() - borrows: Internet checksum of the live bytes from @off on, added to @sum */
 uint16_t pkt_cksum(const struct pkt *pkt, size_t off, uint16_t sum);
