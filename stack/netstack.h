@@ -19,17 +19,23 @@
 #include "header/ipv4.h"
 #include "link/channel.h"
 #include "link/ether.h"
+#include "link/fdbased.h"
+#include "link/impair.h"
 #include "link/loopback.h"
+#include "link/sniffer.h"
+#include "link/tap.h"
+#include "link/waitable.h"
 #include "network/arp.h"
 #include "network/ipv4.h"
 #include "network/ipv6.h"
+#include "transport/ping.h"
 #include "transport/udp.h"
 
 /** netstack_config() - a configuration with every protocol the library has; seed all zero */
 static inline struct stack_config netstack_config(void)
 {
 	static const struct net_proto_ops *const net[] = { &ipv4_proto, &ipv6_proto, &arp_proto };
-	static const struct trans_proto_ops *const trans[] = { &udp_proto };
+	static const struct trans_proto_ops *const trans[] = { &udp_proto, &ping_proto };
 
 	return (struct stack_config){
 		.net = net, .nnet = sizeof(net) / sizeof(net[0]),

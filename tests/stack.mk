@@ -20,3 +20,35 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
+
+# Against the kernel, in a network namespace the program makes itself.
+STACK_KERNEL := $(B)/tests/kernel/tap
+TEST_SCRIPTS += $(STACK_KERNEL)
+run-tests: $(STACK_KERNEL)
+
+$(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $< tests/kernel/rig.c $(B)/libsockstack.a
+
+# Fuzzers: libFuzzer programs over a build of the library with its instrumentation. FUZZ_SECONDS is for each.
+STACK_FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/stack_*.c))
+FUZZERS += $(STACK_FUZZERS)
+FUZZ_SECONDS ?= 15
+
+$(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_SRCS) $(wildcard stack/*.h stack/*/*.h)
+	@mkdir -p $(@D)
+	@echo "  FUZZ    $<"
+	@$(CLANG) -std=gnu11 $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-Istack -o $@ $< $(STACK_SRCS)
+
+.PHONY: fuzz-stack
+## fuzz-stack    each of the stack's fuzzers for FUZZ_SECONDS (15), starting from its corpus
+fuzz-stack: $(STACK_FUZZERS)
+	@for f in $(STACK_FUZZERS); do \
+		mkdir -p $$f.corpus; echo "$$(basename $$f)"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$$f- $$f.corpus tests/fuzz/corpus/$$(basename $$f) 2>$$f.log \
+			|| { tail -n 60 $$f.log; exit 1; }; \
+		grep -a 'stat::number_of_executed_units' $$f.log; \
+	done

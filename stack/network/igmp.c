@@ -76,7 +76,8 @@ void igmp_rx(struct nic *nic, struct pkt *pkt)
 	const uint8_t *p;
 
 	/* RFC 3376, 9.1 (and 2236, 9): what did not come from this link is a forgery. */
-	if (!pkt_pullup(pkt, IGMP_LEN) || pkt_cksum(pkt, 0, 0) != 0xffff || pkt->hop_limit != 1) {
+	if (!pkt_pullup(pkt, IGMP_LEN) || pkt->hop_limit != 1 ||
+	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, 0) != 0xffff)) {
 		stat_inc(&st->invalid);
 		pkt_free(pkt);
 		return;
