@@ -52,3 +52,20 @@ fuzz-stack: $(STACK_FUZZERS)
 			|| { tail -n 60 $$f.log; exit 1; }; \
 		grep -a 'stat::number_of_executed_units' $$f.log; \
 	done
+
+# Random simulations; a sample of them in `make check`.
+STACK_RANDOM := $(B)/tests/random/stack
+SEEDS ?= 1000
+FIRST ?= 1
+TEST_SCRIPTS += $(STACK_RANDOM)
+run-tests: $(STACK_RANDOM)
+
+$(STACK_RANDOM): tests/sim/random.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+
+.PHONY: sim
+## sim           SEEDS (1000) random networks from seed FIRST (1) on; a failing one leaves build/sim-SEED.pcapng
+sim: $(STACK_RANDOM)
+	@$(STACK_RANDOM) -n $(SEEDS) -s $(FIRST)

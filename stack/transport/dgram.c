@@ -61,16 +61,16 @@ void dgram_rx_error(struct dgram *d, const struct net_error *e)
 		stat_inc(&d->ep.stats.send_errors.no_link_addr);
 		return;
 	}
-	if (d->state != DGRAM_CONNECTED)
-		return;
+	/* The path's MTU concerns whoever sends there; errors only those that sent to this peer alone. */
 	if (e->kind == NET_ERROR_TOO_BIG) {
 		pmtu_update(&s->pmtu, &e->remote, e->mtu);
 		if (d->ep.opts.pmtu_discover < NET_PMTUD_DO)
 			return;
-	} else if (!e->hard) {
-		/* RFC 1122, 4.1.3.3, as every kernel reads it: soft errors may pass. */
-		return;
 	}
+	if (d->state != DGRAM_CONNECTED)
+		return;
+	if (e->kind != NET_ERROR_TOO_BIG && !e->hard)
+		return;		/* RFC 1122, 4.1.3.3, as every kernel reads it: soft errors may pass */
 	endpoint_set_error(&d->ep, e->err);
 }
 
