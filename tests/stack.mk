@@ -69,3 +69,21 @@ $(STACK_RANDOM): tests/sim/random.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 ## sim           SEEDS (1000) random networks from seed FIRST (1) on; a failing one leaves build/sim-SEED.pcapng
 sim: $(STACK_RANDOM)
 	@$(STACK_RANDOM) -n $(SEEDS) -s $(FIRST)
+
+# Benchmarks, on demand: what they print depends on the machine.
+STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-tap
+
+$(B)/tests/bench/stack-path: tests/bench/path.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
+
+$(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ tests/bench/tap.c tests/kernel/rig.c $(B)/libsockstack.a
+
+.PHONY: bench-stack
+## bench-stack   the stack's speed: a packet's cost, look-ups, UDP echo over TAP beside a bare loop and the kernel
+bench-stack: $(STACK_BENCHES)
+	@for b in $(STACK_BENCHES); do $$b || exit 1; done
