@@ -3,9 +3,10 @@
  *
  * Theory of operation. One readv() per packet, into a chunk of frame size with bulk chunks behind
  * it for what is larger: a small packet holds only the first, and the bulk chunks wait for the
- * next. A super-segment takes as many as it filled along as fragments; nothing is copied. One
- * writev() per packet, the virtio-net header in a place of its own. What the descriptor does not
- * take now is dropped, as by any full queue.
+ * next. A super-segment takes as many as it filled along as fragments; nothing is copied. Where no
+ * packet can be larger than a frame chunk it is a read(): importing a vector costs the kernel up to
+ * a microsecond. One write() or writev() per packet, the virtio-net header in front of its head. What
+ * the descriptor does not take now is dropped, as by any full queue.
  */
 #include "link/fdbased.h"
 
@@ -23,6 +24,7 @@ enum { BULK_CHUNKS = 5 };	/* with the frame chunk more than 64 KiB and its heade
 struct fdbased {
 	struct link link;
 	struct fdbased_config config;
+	bool small;				/* every packet fits into a frame chunk */
 	struct pkt *next;			/* empty, its head waiting to be read into */
 	struct chunk *bulk[BULK_CHUNKS];
 };
@@ -35,7 +37,7 @@ static bool rx_prepare(struct fdbased *f)
 		f->next = pkt_alloc(pool, PKT_HEADROOM, CHUNK_FRAME - PKT_HEADROOM);
 	if (!f->next)
 		return false;
-	for (int i = 0; i < BULK_CHUNKS; i++) {
+	for (int i = 0; i < BULK_CHUNKS && !f->small; i++) {
 		if (!f->bulk[i])
 			f->bulk[i] = chunk_alloc(pool, CHUNK_BULK);
 		if (!f->bulk[i])
@@ -101,19 +103,28 @@ static bool rx_vnet(struct fdbased *f, struct pkt *pkt)
 	return true;
 }
 
+static ssize_t rx_read(struct fdbased *f, int fd)
+{
+	struct iovec iov[1 + BULK_CHUNKS] = {
+		{ pkt_data(f->next), f->next->head->cap - f->next->off },
+	};
+
+	if (f->small)
+		return read(fd, iov[0].iov_base, iov[0].iov_len);
+	for (int i = 0; i < BULK_CHUNKS; i++)
+		iov[1 + i] = (struct iovec){ f->bulk[i]->data, CHUNK_BULK };
+	return readv(fd, iov, 1 + BULK_CHUNKS);
+}
+
 static int rx_one(struct fdbased *f, int fd)
 {
-	struct iovec iov[1 + BULK_CHUNKS];
 	struct pkt *pkt;
 	ssize_t n;
 
 	if (!rx_prepare(f))
 		return -ENOMEM;
-	iov[0] = (struct iovec){ pkt_data(f->next), f->next->head->cap - f->next->off };
-	for (int i = 0; i < BULK_CHUNKS; i++)
-		iov[1 + i] = (struct iovec){ f->bulk[i]->data, CHUNK_BULK };
 	do
-		n = readv(fd, iov, 1 + BULK_CHUNKS);
+		n = rx_read(f, fd);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
@@ -150,9 +161,10 @@ int fdbased_fd(const struct link *l, int queue)
 	return queue >= 0 && queue < f->config.nfds ? f->config.fds[queue] : -1;
 }
 
-static void tx_vnet(const struct pkt *pkt, uint8_t *p, size_t len)
+static bool tx_vnet(struct pkt *pkt, size_t len)
 {
 	struct vnet_hdr h = { 0 };
+	uint8_t *p;
 
 	if (pkt->csum == PKT_CSUM_PARTIAL) {
 		h.flags = VNET_NEEDS_CSUM;
@@ -167,7 +179,10 @@ static void tx_vnet(const struct pkt *pkt, uint8_t *p, size_t len)
 		/* Up to and with the TCP header, whose length is in its 13th byte. */
 		h.hdr_len = (uint16_t)(h.csum_start + (pkt_trans_hdr(pkt)[12] >> 4) * 4);
 	}
-	vnet_emit(&h, p, len);
+	p = pkt_push(pkt, len);
+	if (p)
+		vnet_emit(&h, p, len);
+	return p != NULL;
 }
 
 /* Packets of a flow keep to one queue, and so to their order. */
@@ -192,19 +207,18 @@ static int tx_fd(const struct fdbased *f, const struct pkt *pkt)
 static enum ns_err fdbased_write(struct link *l, struct pkt *pkt)
 {
 	struct fdbased *f = container_of(l, struct fdbased, link);
-	struct iovec iov[PKT_MAX_FRAGS + 2];
-	uint8_t vnet[VNET_HDR_MRG_LEN];
+	int fd = tx_fd(f, pkt), n;
+	struct iovec iov[PKT_MAX_FRAGS + 1];
 	enum ns_err err = NS_OK;
-	int n = 0;
 	ssize_t r;
 
-	if (f->config.vnet_hdr_len) {
-		tx_vnet(pkt, vnet, f->config.vnet_hdr_len);
-		iov[n++] = (struct iovec){ vnet, f->config.vnet_hdr_len };
+	if (f->config.vnet_hdr_len && !tx_vnet(pkt, f->config.vnet_hdr_len)) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
 	}
-	n += pkt_iov(pkt, iov + n);
+	n = pkt_iov(pkt, iov);
 	do
-		r = writev(tx_fd(f, pkt), iov, n);
+		r = n == 1 ? write(fd, iov[0].iov_base, iov[0].iov_len) : writev(fd, iov, n);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		err = errno == EAGAIN || errno == EWOULDBLOCK ? NS_ERR_WOULD_BLOCK
@@ -246,6 +260,7 @@ struct link *fdbased_new(const struct fdbased_config *c)
 	if (!f)
 		return NULL;
 	f->config = *c;
+	f->small = !c->tso && c->mtu + ETH_HDR_LEN + c->vnet_hdr_len + PKT_HEADROOM <= CHUNK_FRAME;
 	pkt_pool_ref(c->pool);
 	f->link.ops = &fdbased_ops;
 	f->link.mtu = c->mtu;

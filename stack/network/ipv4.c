@@ -12,6 +12,7 @@
 
 #include "base/byteorder.h"
 #include "base/cksum.h"
+#include "core/gso.h"
 #include "header/eth.h"
 #include "header/icmp.h"
 #include "network/ipv4_impl.h"
@@ -89,7 +90,7 @@ static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr
 		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_NET_UNREACHABLE, 0);
 		goto error;
 	}
-	if (pkt->len > route_mtu(&r) && h->dont_fragment) {
+	if ((pkt->gso ? gso_segment_len(pkt) : pkt->len) > route_mtu(&r) && h->dont_fragment) {
 		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_FRAG_NEEDED,
 				  route_mtu(&r) > 0xffff ? 0xffff : route_mtu(&r));
 		route_release(&r);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/byteorder.h"
+#include "core/gso.h"
 #include "header/eth.h"
 #include "network/ipv6_impl.h"
 
@@ -227,7 +228,7 @@ static void ipv6_forward(struct nic *nic, struct pkt *pkt)
 		icmpv6_send_error(nic, pkt, ICMPV6_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
 	} else if (route_find(s, &key, &r)) {
 		icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, ICMPV6_NO_ROUTE, 0);
-	} else if (pkt->len > route_mtu(&r)) {
+	} else if ((pkt->gso ? gso_segment_len(pkt) : pkt->len) > route_mtu(&r)) {
 		icmpv6_send_error(nic, pkt, ICMPV6_PACKET_TOO_BIG, 0, route_mtu(&r));
 	} else if (hook_any(&s->hooks, HOOK_FORWARD) &&
 		   hook_ask(&s->hooks, HOOK_FORWARD, pkt, nic, r.nic) != HOOK_ACCEPT) {
