@@ -66,7 +66,7 @@ static void arp_rx(struct nic *nic, struct pkt *pkt)
 		stat_inc(&st->malformed_packets_received);
 	} else if (stack_find_addr(nic->stack, &h.sender, nic->id)) {
 		/* Somebody uses our address, or it is our own echo: nothing to learn. */
-		stat_inc(&st->disabled_packets_received);
+		stat_inc(&st->conflicts_received);
 	} else if (h.op == ARP_REQUEST) {
 		arp_request_rx(nic, &h);
 	} else if (h.op == ARP_REPLY) {

@@ -402,6 +402,9 @@ Test(core, unknown_protocols_and_options_are_named_errors)
 	int64_t v;
 
 	cr_assert_eq(endpoint_new(s, NET_IPV4, 200, &ep), NS_ERR_UNKNOWN_PROTOCOL);
+	cr_assert_eq(stack_set_trans_option(s, 200, 0, &v, sizeof(v)), NS_ERR_UNKNOWN_PROTOCOL);
+	cr_assert_eq(stack_get_trans_option(s, IP_PROTO_UDP, 0, &v, sizeof(v)),
+		     NS_ERR_UNKNOWN_PROTOCOL_OPTION);
 	ep = sim_udp(h, "", 1);
 	cr_assert_eq(endpoint_set_int(ep, SOCKOPT_NO_DELAY, 1), NS_ERR_UNKNOWN_PROTOCOL_OPTION);
 	cr_assert_eq(endpoint_set_int(ep, SOCKOPT_TTL, 256), NS_ERR_INVALID_OPTION_VALUE);
@@ -411,4 +414,72 @@ Test(core, unknown_protocols_and_options_are_named_errors)
 	cr_assert_eq(endpoint_set_int(ep, SOCKOPT_RECEIVE_BUFFER_SIZE, 1), NS_OK);
 	cr_assert_eq(endpoint_get_int(ep, SOCKOPT_RECEIVE_BUFFER_SIZE, &v), NS_OK);
 	cr_assert_eq(v, 2048);
+}
+
+static void count_ep(void *ctx, struct endpoint *ep)
+{
+	*(int *)ctx += !ep->dangling;
+}
+
+Test(core, endpoints_are_walked)
+{
+	struct endpoint *a = sim_udp(h, "", 1);
+	int n = 0;
+
+	sim_udp(h, "::", 1000);
+	endpoint_walk(s, count_ep, &n);
+	cr_assert_eq(n, 2);
+	endpoint_close(a);
+	endpoint_walk(s, count_ep, &n);
+	cr_assert_eq(n, 3);
+}
+
+/* What the option says is what is on the wire. */
+static uint8_t wire_ttl, wire_tos;
+
+static void note_ip(void *ctx, const uint8_t *f, size_t n)
+{
+	if (f[12] == 8 && f[13] == 0 && f[23] == IP_PROTO_UDP) {
+		wire_ttl = f[22];
+		wire_tos = f[15];
+	}
+	if (f[12] == 0x86 && f[20] == IP_PROTO_UDP) {
+		wire_ttl = f[21];
+		wire_tos = (uint8_t)(f[14] << 4 | f[15] >> 4);
+	}
+}
+
+Test(core, ttl_tos_and_traffic_class_are_on_the_wire)
+{
+	struct sim_host *p = sim_host(sim, "p");
+	struct endpoint *e4, *e6;
+
+	sim_attach(p, lan, "10.0.0.2/24", NULL);
+	sim_addr(p->ports[0]->nic, "2001:db8::2/64");
+	sim_addr(h->ports[0]->nic, "2001:db8::1/64");
+	sim_run(sim, 3 * NS_PER_SEC);
+	sim->tap = note_ip;
+	e4 = sim_udp(h, "", 1);
+	e6 = sim_udp(h, "::", 2);
+	sim_send(e4, "10.0.0.2", 9, "x", 1);
+	sim_settle(sim);
+	cr_assert(wire_ttl == 64 && wire_tos == 0);
+	cr_assert_eq(stack_set_default_ttl(s, NET_IPV4, 0), NS_ERR_INVALID_OPTION_VALUE);
+	cr_assert_eq(stack_set_default_ttl(s, NET_IPV4, 77), NS_OK);
+	cr_assert_eq(endpoint_set_int(e4, SOCKOPT_TOS, 0xb8), NS_OK);
+	sim_send(e4, "10.0.0.2", 9, "x", 1);
+	sim_settle(sim);
+	cr_assert(wire_ttl == 77 && wire_tos == 0xb8);
+	cr_assert_eq(endpoint_set_int(e4, SOCKOPT_TTL, 5), NS_OK);
+	sim_send(e4, "10.0.0.2", 9, "x", 1);
+	sim_settle(sim);
+	cr_assert_eq(wire_ttl, 5);
+	sim_send(e4, "224.1.1.1", 9, "x", 1);
+	sim_settle(sim);
+	cr_assert_eq(wire_ttl, 1, "multicast has a TTL of its own");
+	cr_assert_eq(endpoint_set_int(e6, SOCKOPT_TRAFFIC_CLASS, 0xab), NS_OK);
+	cr_assert_eq(endpoint_set_int(e6, SOCKOPT_TTL, 9), NS_OK);
+	sim_send(e6, "2001:db8::2", 9, "x", 1);
+	sim_settle(sim);
+	cr_assert(wire_ttl == 9 && wire_tos == 0xab);
 }
