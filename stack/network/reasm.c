@@ -59,16 +59,26 @@ static void dgram_drop_frags(struct reasm_dgram *d)
 	d->first = NULL;
 }
 
-static void dgram_free(struct reasm_dgram *d)
+static void dgram_unlink(struct reasm_dgram *d)
 {
 	struct reasm *r = d->owner;
 
-	dgram_drop_frags(d);
-	r->bytes -= d->bytes;
 	htab_remove(&r->table, &d->node);
 	list_remove(&d->order);
 	timer_fini(r->stack->clock, &d->timer);
+}
+
+static void dgram_release(struct reasm_dgram *d)
+{
+	dgram_drop_frags(d);
+	d->owner->bytes -= d->bytes;
 	free(d);
+}
+
+static void dgram_free(struct reasm_dgram *d)
+{
+	dgram_unlink(d);
+	dgram_release(d);
 }
 
 void reasm_fini(struct reasm *r)
@@ -84,9 +94,11 @@ static void dgram_timeout(struct timer *t)
 	struct reasm *r = d->owner;
 
 	stat_inc(&r->stack->stats.ip.reassembly_timeouts);
+	/* Out of the table first: what is sent now may come back as another fragment at once. */
+	dgram_unlink(d);
 	if (d->first)
 		r->expired(r, d->first);
-	dgram_free(d);
+	dgram_release(d);
 }
 
 static uint64_t key_hash(const struct reasm *r, const struct reasm_key *k)

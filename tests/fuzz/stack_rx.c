@@ -8,7 +8,7 @@
 
 #include "netstack.h"
 
-enum { TO_TUN = 1, KEEP_CKSUM = 2, TIME = 4, LONG_TIME = 8, SPLIT = 16, GROUP = 32, SHUT_NIC = 64 };
+enum { MERGED = 128, TO_TUN = 1, KEEP_CKSUM = 2, TIME = 4, LONG_TIME = 8, SPLIT = 16, SMALL = 32, SHUT_NIC = 64 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -99,6 +99,10 @@ static struct pkt *make(struct world *w, const uint8_t *p, size_t n, uint8_t how
 		memcpy(c->data, p + head, n - head);
 		pkt_add_frag(pkt, c, 0, n - head);
 		chunk_unref(c);
+	}
+	if (how & MERGED) {		/* as from a TAP with offload; the Ethernet one */
+		pkt->gso = how & SMALL ? PKT_GSO_TCP6 : PKT_GSO_TCP4;
+		pkt->gso_size = 100;
 	}
 	if (!(how & KEEP_CKSUM))
 		pkt->csum = PKT_CSUM_VALID;

@@ -129,7 +129,7 @@ static void pings(struct rig *r, const char *what)
 		bool ok = true;
 
 		for (size_t i = 0; ok && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-			snprintf(cmd, sizeof(cmd), "ping -%d -n -c 2 -i 0.01 -W 2 -s %d %s", v6 ? 6 : 4,
+			snprintf(cmd, sizeof(cmd), "ping -%d -n -c 1 -W 3 -s %d %s", v6 ? 6 : 4,
 				 sizes[i], v6 ? STACK_V6 : STACK_V4);
 			ok = rig_run(r, cmd, out, sizeof(out)) == 0 && strstr(out, " 0% packet loss");
 		}
@@ -357,9 +357,9 @@ static void forwarding(struct rig *r)
 	sh("ip route add 10.88.0.0/24 via " STACK_V4 "; ip route add fd00:88::/64 via " STACK_V6);
 	r->idle = inner_idle;
 	if (have("ping")) {
-		result(rig_run(r, "ping -n -c 2 -i 0.05 -W 2 -s 4000 10.88.0.2", out, sizeof(out)) == 0,
+		result(rig_run(r, "ping -n -c 1 -W 3 -s 4000 10.88.0.2", out, sizeof(out)) == 0,
 		       "ping through the forwarding stack, fragments, IPv4");
-		result(rig_run(r, "ping -6 -n -c 3 -i 0.05 -W 2 -s 1000 fd00:88::2", out, sizeof(out)) == 0,
+		result(rig_run(r, "ping -6 -n -c 1 -W 3 -s 1000 fd00:88::2", out, sizeof(out)) == 0,
 		       "ping through the forwarding stack, IPv6");
 	}
 	if (have("traceroute")) {
@@ -397,7 +397,7 @@ static void captures(const char *path)
 	p = popen(cmd, "r");
 	while (p && fgets(out, sizeof(out), p)) {
 		packets += strstr(out, "IP") != NULL;
-		if (strstr(out, "bad") || strstr(out, "truncated") || strstr(out, "wrong") ||
+		if (strstr(out, "bad ") || strstr(out, "[|") || strstr(out, "incorrect") ||
 		    strstr(out, "invalid")) {
 			bad++;
 			printf("%s", out);
@@ -514,6 +514,39 @@ static void bad_devices(void)
 	pkt_pool_unref(pool);
 }
 
+/* The sample, as a user runs it: a TUN device made beforehand, both families. */
+static void sample(void)
+{
+	const char *b = getenv("B");
+	struct sockaddr_storage ss;
+	char cmd[256];
+	pid_t pid;
+	int ok = 0;
+
+	snprintf(cmd, sizeof(cmd), "%s/sample/tun_udp_echo", b ? b : "build");
+	sh("ip tuntap add mode tun ss8 && ip addr add 10.79.0.1/24 dev ss8 && ip link set ss8 up");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		execl(cmd, cmd, "ss8", "10.79.0.2/24", "7", NULL);
+		_exit(127);
+	}
+	/* It may not have opened its device yet: ask until it answers. */
+	for (int i = 0; i < 100 && !ok; i++) {
+		socklen_t len = to_sockaddr("10.79.0.2", 7, &ss);
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		struct timeval tv = { .tv_usec = 50000 };
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+		if (connect(fd, (struct sockaddr *)&ss, len) == 0 && send(fd, "hello", 5, 0) == 5)
+			ok = recv(fd, buf, sizeof(buf), 0) == 5 && memcmp(buf, "hello", 5) == 0;
+		close(fd);
+	}
+	result(ok, "the sample tun_udp_echo echoes");
+	kill(pid, 15);
+	waitpid(pid, NULL, 0);
+}
+
 int main(void)
 {
 	static const uint32_t mtus[] = { 576, 1280, 1500, 9000, 65521 };
@@ -528,6 +561,7 @@ int main(void)
 	}
 	close(mkstemp(capture));
 	bad_devices();
+	sample();
 	rig_open(&r, &c);
 	pings(&r, "plain");
 	ping_out(&r, KERNEL_V4, "plain");
