@@ -467,6 +467,8 @@ Test(ip, ipv6_forwarding_says_packet_too_big)
 	uint8_t p[1600], u[1500];
 
 	nic_set_forwarding(nics[0], NET_IPV6, true);
+	cr_assert_gt(next_out(0), 0, "a router reports that it is in ff02::2");
+	cr_assert_eq(out[40 + 8], ICMPV6_MLDV2_REPORT);
 	in(0, p, build6(p, "2001:db8::2", "2001:db8:1::7", 17, 64, u, udp_bytes(u, 99, 1400)));
 	cr_assert_eq(next_out(0), 1280);
 	cr_assert(out[40] == ICMPV6_PACKET_TOO_BIG && be32_load(out + 44) == 1300);
