@@ -24,10 +24,11 @@ $(B)/lib/%.o: %.S
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# Two segments and lazy binding: what a process that never opens a socket pays is the loading.
+# Two segments: what a process that never opens a socket pays is the loading. No lazy binding: it may be a
+# handler on a small stack that makes the first call.
 $(B)/libsockshim.so: $(SHIM_LIB_OBJS) shim/libsockshim.map
 	$(CC) -shared -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
-		-Wl,-z,defs -Wl,-z,relro -Wl,-z,lazy -Wl,-z,noseparate-code -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
+		-Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
 
 ALL += $(if $(SAN),,$(B)/libsockshim.so)
 

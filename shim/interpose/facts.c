@@ -253,6 +253,9 @@ static void outcome_on_socket(struct call *c)
 	case CALL_accept4:
 		outcome_accept(s, (int)c->ret, c->err, addr, (const socklen_t *)c->a[2], c->pc,
 			       c->id == CALL_accept4 ? (int)c->a[3] : 0);
+		s = c->err ? NULL : socktab_find(&hook.tab, (int)c->ret);
+		if (s)
+			c->addr = s->peer;
 		break;
 	case CALL_getsockopt:
 		if (reads_so_error(c) && !c->err && *(const socklen_t *)c->a[4] >= sizeof(int))

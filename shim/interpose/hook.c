@@ -155,6 +155,7 @@ void hook_start(void)
 {
 	uint64_t old;
 	uint32_t none = 0;
+	int saved = errno;
 
 	if (hook_vforked)
 		return;		/* in the parent's memory: what there is must do */
@@ -173,13 +174,17 @@ void hook_start(void)
 	__atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
 	sys_release_signals(&old);
 	hook_refresh();
+	errno = saved;
 }
 
 void hook_refresh(void)
 {
+	int saved = errno;
+
 	if (__atomic_load_n(hook.generation, __ATOMIC_ACQUIRE) !=
 	    __atomic_load_n(&hook.guard->seen, __ATOMIC_RELAXED))
 		rules_load();
+	errno = saved;
 }
 
 /* SO_DOMAIN, SO_TYPE, SO_PROTOCOL of a descriptor as a cookie. 0: no socket; -errno. */

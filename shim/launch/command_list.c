@@ -18,8 +18,11 @@ static void print_time(const struct report *r)
 	printf("  %-19s", text);
 }
 
+#define ENDED_SHOWN 10
+
 static int list_text(struct rundir *run, void *user)
 {
+	size_t ended = 0, skipped = 0;
 	struct report r;
 
 	if (report_load(&r, run) < 0)
@@ -27,12 +30,20 @@ static int list_text(struct rundir *run, void *user)
 	printf("%-24s", run->id);
 	print_time(&r);
 	printf("  %-7s  %s\n", r.active ? "running" : "ended", run->plain ? "(without sockshim run)" : r.meta.command);
+	for (size_t i = 0; i < r.images.n; i++)
+		ended += r.images.v[i]->fate != RUN_FATE_RUNNING;
 	for (size_t i = 0; i < r.images.n; i++) {
 		const struct run_image *image = r.images.v[i];
 
-		printf("    %-8d %-8s %4zu open  %s\n", image->file->pid, run_fate_names[image->fate],
-		       image->n_sockets, image->file->program);
+		/* Of those that have ended, the last few; --json has them all. */
+		if (image->fate != RUN_FATE_RUNNING && ended-- > ENDED_SHOWN)
+			skipped++;
+		else
+			printf("    %-8d %-8s %4zu open  %s\n", image->file->pid, run_fate_names[image->fate],
+			       image->n_sockets, image->file->program);
 	}
+	if (skipped)
+		printf("    and %zu before them that have ended\n", skipped);
 	report_free(&r);
 	return 0;
 }

@@ -146,17 +146,19 @@ static int make_plain_dir(struct run_writer *w)
 {
 	const struct run_config *c = run_config();
 	struct text t = text_to(w->dir, sizeof(w->dir));
+	uid_t uid = (uid_t)sys(SYS_geteuid, 0);
 	struct stat st;
 	int fd, err;
 
+	/* After su the variable may still name the directory of the user before. */
 	if (c->dir) {
 		text_str(&t, c->dir);
-	} else if (c->runtime_dir) {
+	} else if (c->runtime_dir && stat(c->runtime_dir, &st) == 0 && st.st_uid == uid) {
 		text_str(&t, c->runtime_dir);
 		text_str(&t, "/sockshim");
 	} else {
 		text_str(&t, "/tmp/sockshim-");
-		text_uint(&t, (uint64_t)sys(SYS_getuid, 0));
+		text_uint(&t, uid);
 	}
 	text_end(&t);
 	for (int level = 0; level < 2; level++) {
@@ -172,7 +174,7 @@ static int make_plain_dir(struct run_writer *w)
 			return made < 0 && made != -EEXIST ? made : fd;
 		err = fstat(fd, &st) < 0 ? -EACCES : 0;
 		sys(SYS_close, fd);
-		if (err || st.st_uid != (uid_t)sys(SYS_geteuid, 0) || (st.st_mode & 022))
+		if (err || st.st_uid != uid || (st.st_mode & 022))
 			return err ? err : -EPERM;
 	}
 	return 0;
@@ -236,6 +238,8 @@ static int create_plain(struct run_writer *w)
 			continue;
 		sys(SYS_unlinkat, AT_FDCWD, path, 0);
 		fd = open_high(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+		path_of(path, w, ".trace");
+		sys(SYS_unlinkat, AT_FDCWD, path, 0);
 		if (fd != -EEXIST)
 			return fd;
 	}
