@@ -275,11 +275,14 @@ static void outcome_on_socket(struct call *c)
 	}
 }
 
-/* What is peeked at will be received once more. */
-static bool peeks(const struct call *c)
+static int recv_flags(const struct call *c)
 {
-	return ((c->id == CALL_recv || c->id == CALL_recvfrom) && (c->a[3] & MSG_PEEK)) ||
-	       (c->id == CALL_recvmsg && (c->a[2] & MSG_PEEK));
+	switch (c->id) {
+	case CALL_recv:
+	case CALL_recvfrom: return (int)c->a[3];
+	case CALL_recvmsg: return (int)c->a[2];
+	default: return 0;
+	}
 }
 
 void facts_outcome(struct call *c)
@@ -296,8 +299,8 @@ void facts_outcome(struct call *c)
 	} else if (c->id == CALL_close) {
 		outcome_closed(c->cookie, c->err);
 	} else if (c->s) {
-		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg && !peeks(c))
-			outcome_rx(c->s, c->ret);
+		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg)
+			outcome_rx(c->s, c->ret, recv_flags(c));
 		else if (t == SOCKSHIM_SEND && c->id != CALL_sendmmsg)
 			outcome_tx(c->s, c->ret);
 		outcome_on_socket(c);

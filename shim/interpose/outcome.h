@@ -37,10 +37,12 @@ void outcome_dup(int from, int to);
 /* Descriptors that came in a message are looked at when they are first used. */
 void outcome_rights(const struct msghdr *msg);
 
-static inline void outcome_rx(struct run_socket *s, ssize_t n)
+/* What is only looked at is received by another call. */
+static inline void outcome_rx(struct run_socket *s, ssize_t n, int flags)
 {
 	if (LIKELY(n > 0)) {
-		__atomic_fetch_add(&s->rx_bytes, (uint64_t)n, __ATOMIC_RELAXED);
+		if (LIKELY(!(flags & MSG_PEEK)))
+			__atomic_fetch_add(&s->rx_bytes, (uint64_t)n, __ATOMIC_RELAXED);
 		if (UNLIKELY(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_PENDING))
 			outcome_connected(s);
 	}

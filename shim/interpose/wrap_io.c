@@ -3,7 +3,7 @@
 #include "interpose/outcome.h"
 
 /* What is done with a result: `r` of socket `s`, with the call's parameters in scope. */
-#define COUNT_RX outcome_rx(s, r)
+#define COUNT_RX(flags) outcome_rx(s, r, flags)
 #define COUNT_TX outcome_tx(s, r)
 #define AFTER_send COUNT_TX
 #define AFTER_sendto COUNT_TX
@@ -12,16 +12,13 @@
 #define AFTER_write COUNT_TX
 #define AFTER_writev COUNT_TX
 #define AFTER_sendfile COUNT_TX
-/* What is peeked at will be received once more. */
-#define COUNT_RX_UNLESS_PEEKED \
-	do { if (LIKELY(!(flags & MSG_PEEK))) COUNT_RX; } while (0)
-#define AFTER_recv COUNT_RX_UNLESS_PEEKED
-#define AFTER_recvfrom COUNT_RX_UNLESS_PEEKED
-#define AFTER_recvmsg do { COUNT_RX_UNLESS_PEEKED; if (r >= 0) outcome_rights(msg); } while (0)
+#define AFTER_recv COUNT_RX(flags)
+#define AFTER_recvfrom COUNT_RX(flags)
+#define AFTER_recvmsg do { COUNT_RX(flags); if (r >= 0) outcome_rights(msg); } while (0)
 #define AFTER_recvmmsg \
 	do { for (ssize_t i = 0; i < r; i++) outcome_rights(&msgs[i].msg_hdr); } while (0)
-#define AFTER_read COUNT_RX
-#define AFTER_readv COUNT_RX
+#define AFTER_read COUNT_RX(0)
+#define AFTER_readv COUNT_RX(0)
 
 #define WRAP_IO(name, filter, ret, params) \
 	WRAPPER(ret, name, PARAMS_##params) \

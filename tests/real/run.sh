@@ -207,6 +207,25 @@ formats() {
 	has stats.txt '^sockshim_.*accepted.* 3$'
 }
 
+# What a program only looks at it receives later.
+peeked() {
+	cat >peek.py <<-'END'
+		import os, socket
+		a, b = socket.socketpair()
+		a.sendall(b"x" * 1000)
+		for i in range(3):
+		    assert len(b.recv(1000, socket.MSG_PEEK)) == 1000
+		    b.recvmsg(1000, 0, socket.MSG_PEEK)
+		assert len(b.recv(1000)) == 1000
+		os._exit(0)
+	END
+	for trace in "" --trace=trace; do
+		"$SHIM" run -q --summary=summary --format json $trace -- "$PY" peek.py || fail "exit status $?"
+		is "bytes received" "$(grep -o '"rx_bytes":[0-9]*' summary | sort | xargs)" "rx_bytes:0 rx_bytes:1000"
+	done
+	shim --fault "reset recv after 1001 bytes" -- "$PY" peek.py || fail "it was reset"
+}
+
 check run_exit_status exit_status
 check run_cannot_start cannot_start
 check run_leaks leaks
@@ -217,3 +236,4 @@ check run_plain_preload plain
 check run_killed_program killed
 check run_trace_of_two_processes two_processes
 check run_formats formats
+check run_peeked_bytes peeked
