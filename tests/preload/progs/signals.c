@@ -79,7 +79,7 @@ static void storm(int argc, char **argv)
 
 	on(SIGALRM, storming, SA_RESTART);
 	again_in(5);
-	while (handled < 2000) {
+	while (handled < 1500) {
 		int s = socket(AF_INET, SOCK_STREAM, 0), fd[2], d;
 
 		CHECK(s >= 0);
@@ -119,7 +119,7 @@ static void fork_storm(int argc, char **argv)
 {
 	on(SIGALRM, forker, SA_RESTART);
 	again_in(50);
-	while (handled < 200) {
+	while (handled < 120) {
 		int s = socket(AF_INET, SOCK_STREAM, 0), d = dup(s);
 
 		CHECK(s >= 0 && d >= 0 && close(s) == 0 && close(d) == 0);
