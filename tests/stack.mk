@@ -24,7 +24,7 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 # Against the kernel, in a network namespace the program makes itself.
 STACK_KERNEL := $(B)/tests/kernel/tap
 TEST_SCRIPTS += $(STACK_KERNEL)
-run-tests: $(STACK_KERNEL)
+test-programs: $(STACK_KERNEL)
 
 $(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
@@ -58,7 +58,7 @@ STACK_RANDOM := $(B)/tests/random/stack
 SEEDS ?= 1000
 FIRST ?= 1
 TEST_SCRIPTS += $(STACK_RANDOM)
-run-tests: $(STACK_RANDOM)
+test-programs: $(STACK_RANDOM)
 
 $(STACK_RANDOM): tests/sim/random.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)

@@ -2,7 +2,6 @@
  * UDP packets per second echoed over a TAP: by the stack, by a bare read/write loop on the same
  * device, and by the kernel over veth. Rounds take turns; medians of 7, and ratios to the bare loop.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

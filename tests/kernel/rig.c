@@ -1,5 +1,4 @@
 /* A stack on a TAP whose other side is the kernel's. */
-#define _GNU_SOURCE
 #include "rig.h"
 
 #include <errno.h>

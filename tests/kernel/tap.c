@@ -1,5 +1,4 @@
 /* The stack against the kernel over a TAP: ping, UDP, errors, neighbours, multicast, routers. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
