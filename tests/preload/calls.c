@@ -21,9 +21,9 @@
 	"fail send with EPIPE to 10.9.9.9:9; fail recv with ENOMEM from 10.9.9.9:9;" \
 	"fail recv with ENOMEM to 10.9.9.9:9; fail setsockopt with ENOMEM from 10.9.9.9:9"
 
-static void same(const char *scenario, const char *rules, const char *env)
+static void same(const char *prog, const char *scenario, const char *rules, const char *env)
 {
-	struct child c = { .prog = "calls", .args = { scenario }, .rules = rules, .env = { env } };
+	struct child c = { .prog = prog, .args = { scenario }, .rules = rules, .env = { env } };
 
 	child_compare(&c);
 	child_done(&c);
@@ -31,59 +31,59 @@ static void same(const char *scenario, const char *rules, const char *env)
 
 Test(calls, answer_as_without_the_library)
 {
-	same("everything", NULL, NULL);
+	same("calls", "everything", NULL, NULL);
 }
 
 Test(calls, answer_as_without_the_library_while_rules_look_on)
 {
-	same("everything", ARMED, NULL);
+	same("calls", "everything", ARMED, NULL);
 }
 
 Test(calls, answer_as_without_the_library_while_address_rules_look_on)
 {
-	same("everything", ADDRESSES, NULL);
+	same("calls", "everything", ADDRESSES, NULL);
 }
 
 Test(calls, answer_as_without_the_library_while_traced)
 {
-	same("everything", NULL, "SOCKSHIM_TRACE=1");
+	same("calls", "everything", NULL, "SOCKSHIM_TRACE=1");
 }
 
 Test(calls, answer_as_without_the_library_while_openers_are_traced_back)
 {
-	same("everything", NULL, "SOCKSHIM_BACKTRACE=12");
+	same("calls", "everything", NULL, "SOCKSHIM_BACKTRACE=12");
 }
 
 Test(pointers, fail_as_the_kernel_says)
 {
-	same("pointers", NULL, NULL);
+	same("pointers", "pointers", NULL, NULL);
 }
 
 Test(pointers, fail_as_the_kernel_says_while_rules_look_on)
 {
-	same("pointers", ARMED, NULL);
+	same("pointers", "pointers", ARMED, NULL);
 }
 
 Test(pointers, fail_as_the_kernel_says_while_address_rules_look_on)
 {
-	same("pointers", ADDRESSES, NULL);
+	same("pointers", "pointers", ADDRESSES, NULL);
 }
 
 Test(pointers, fail_as_the_kernel_says_while_traced)
 {
-	same("pointers", NULL, "SOCKSHIM_TRACE=1");
+	same("pointers", "pointers", NULL, "SOCKSHIM_TRACE=1");
 }
 
 Test(pointers, readonly_headers_are_written_by_nobody)
 {
-	same("headers", NULL, NULL);
-	same("headers", ARMED, NULL);
+	same("pointers", "headers", NULL, NULL);
+	same("pointers", "headers", ARMED, NULL);
 }
 
 /* Results differ where a rule fires, but a bad pointer ends no program. */
 static void survives(const char *scenario, const char *rules)
 {
-	struct child c = { .prog = "calls", .args = { scenario }, .rules = rules };
+	struct child c = { .prog = "pointers", .args = { scenario }, .rules = rules };
 
 	child_ok(&c);
 	child_done(&c);

@@ -37,7 +37,7 @@ static void fork_in_threads(const char *rules)
 				cr_assert_eq(f->stats[k].count[RUN_CLOSED], 3);
 			}
 	}
-	cr_assert_eq(children, 160, "%zu children left a file", children);
+	cr_assert_eq(children, 100, "%zu children left a file", children);
 	child_done(&c);
 }
 

@@ -1,75 +1,13 @@
 /* calls.c - every interposed call under every name: on a socket, on a pipe, on a descriptor that is not
- * there, with length 0, and with pointers that lead nowhere. What it prints is the same with the library
- * and without. The list is calls.def: a call added there does not build here before it is used. */
-#include "prog.h"
+ * there, and with length 0. What it prints is the same with the library and without. The list is calls.def: a call added there does not build here before it is used. */
+#include "report.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-
-#define SENTINEL 4242
-
-static const char *current;		/* the name under which the call is made */
-static const char *step;
-static int here[2];			/* a connected pair */
-static int pipes[2];
-static int file;			/* a file of eight bytes */
-static const int gone = 400;		/* never open */
-static void *forbidden;			/* a page that can't be read or written */
-static char *readonly;			/* a page that can be read */
-
-/* Descriptors come as numbers, which must be the same too. errno must be as it was, after success. */
-static void report(const char *what, long r)
-{
-	int e = errno;
-
-	if (r >= 0)
-		printf("%s %s %s = %ld%s\n", current, step, what, r, e == SENTINEL ? "" : " and errno was changed");
-	else
-		printf("%s %s %s = %ld, errno %d\n", current, step, what, r, e);
-}
-
-#define DO(what, call) do { errno = SENTINEL; long r_ = (long)(call); report(what, r_); } while (0)
-
-/* What is to be received, sent where no rule sees it. */
-static void put(int fd, const char *text)
-{
-	CHECK(by_hand(SYS_write, fd, (long)text, (long)strlen(text)) == (long)strlen(text));
-}
-
-/* Takes out what a use has left. */
-static void drain(int fd)
-{
-	char buf[4096];
-
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
-		;
-}
-
-static void fresh(void)
-{
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, here) == 0 && pipe(pipes) == 0);
-	file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
-	if (file < 0)
-		file = open("/proc/self/comm", O_RDWR);
-	CHECK(file >= 0);
-	CHECK(pwrite(file, "12345678", 8, 0) == 8);
-}
-
-static void stale(void)
-{
-	close(here[0]);
-	close(here[1]);
-	close(pipes[0]);
-	close(pipes[1]);
-	close(file);
-}
 
 /* One function per call: what it does through `fn`, which is the call under one of its names. */
 
@@ -144,17 +82,6 @@ static void use_listen(int (*fn)(int, int))
 	DO("gone", fn(gone, 5));
 	close(s);
 	close(u);
-}
-
-static void connect_to(int l)
-{
-	struct sockaddr_in a;
-	socklen_t n = sizeof(a);
-	int s = socket(AF_INET, SOCK_STREAM, 0);
-
-	CHECK(getsockname(l, (struct sockaddr *)&a, &n) == 0);
-	CHECK(connect(s, (struct sockaddr *)&a, sizeof(a)) == 0);
-	close(s);
 }
 
 static void use_accept(int (*fn)(int, struct sockaddr *, socklen_t *))
@@ -586,15 +513,6 @@ static void use_pselect(int (*fn)(int, fd_set *, fd_set *, fd_set *, const struc
 	DO("none", fn(0, NULL, NULL, NULL, &ts, NULL));
 }
 
-static int epoll_of(int fd)
-{
-	struct epoll_event e = { .events = EPOLLOUT };
-	int ep = epoll_create1(0);
-
-	CHECK(ep >= 0 && epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) == 0);
-	return ep;
-}
-
 static void use_epoll_wait(int (*fn)(int, struct epoll_event *, int, int))
 {
 	struct epoll_event e[2];
@@ -715,156 +633,6 @@ static void list_names(int argc, char **argv)
 		puts(uses[i].name);
 }
 
-/* Each pointer of each call: leading nowhere, NULL, and to memory that can be read and not written. */
-
-static void bad_pointers(void *bad)
-{
-	struct sockaddr_storage ss;
-	struct sockaddr_in a, b = loopback(9);
-	socklen_t n = sizeof(ss);
-	char buf[64] = "some bytes to be sent";
-	struct iovec v = { buf, 8 }, badv = { bad, 8 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-	struct mmsghdr mm[2] = { { .msg_hdr = m }, { .msg_hdr = m } };
-	int l = listener(&a), u = socket(AF_INET, SOCK_DGRAM, 0), tcp[2], v4;
-	int ep = epoll_of(here[0]);
-
-	tcp_pair(tcp);
-	current = "bad";
-	DO("socketpair", socketpair(AF_UNIX, SOCK_STREAM, 0, bad));
-	DO("bind", bind(u, bad, sizeof(b)));
-	DO("connect", connect(u, bad, sizeof(b)));
-	connect_to(l);
-	DO("accept addr", v4 = accept(l, bad, &n));
-	close(v4);
-	connect_to(l);
-	DO("accept len", v4 = accept(l, (struct sockaddr *)&ss, bad));
-	close(v4);
-	connect_to(l);
-	DO("accept4", v4 = accept4(l, bad, bad, SOCK_CLOEXEC));
-	close(v4);
-	for (int fd = here[0], i = 0; i < 3; fd = i ? u : tcp[0], i++) {
-		DO("getsockopt value", getsockopt(fd, SOL_SOCKET, SO_ERROR, bad, &n));
-		DO("getsockopt len", getsockopt(fd, SOL_SOCKET, SO_ERROR, &v4, bad));
-		DO("setsockopt", setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, bad, sizeof(int)));
-		DO("getsockname", getsockname(fd, bad, &n));
-		DO("getsockname len", getsockname(fd, (struct sockaddr *)&ss, bad));
-		DO("getpeername", getpeername(fd, bad, &n));
-		DO("getpeername len", getpeername(fd, (struct sockaddr *)&ss, bad));
-		DO("send", send(fd, bad, 8, 0));
-		DO("sendto", sendto(fd, bad, 8, 0, NULL, 0));
-		DO("sendto addr", sendto(fd, buf, 8, 0, bad, sizeof(b)));
-		DO("sendmsg", sendmsg(fd, bad, 0));
-		m.msg_iov = bad;
-		DO("sendmsg vector", sendmsg(fd, &m, 0));
-		m.msg_iov = &badv;
-		DO("sendmsg data", sendmsg(fd, &m, 0));
-		m.msg_iov = &v;
-		m.msg_control = bad;
-		m.msg_controllen = 32;
-		DO("sendmsg control", sendmsg(fd, &m, 0));
-		m.msg_control = NULL;
-		m.msg_controllen = 0;
-		m.msg_name = bad;
-		m.msg_namelen = sizeof(b);
-		DO("sendmsg name", sendmsg(fd, &m, 0));
-		m.msg_name = NULL;
-		m.msg_namelen = 0;
-		DO("sendmmsg", sendmmsg(fd, bad, 2, 0));
-		DO("write", write(fd, bad, 8));
-		DO("writev", writev(fd, bad, 1));
-		DO("writev data", writev(fd, &badv, 1));
-		DO("sendfile", sendfile(fd, file, bad == NULL ? (void *)8 : bad, 3));
-		drain(fd == here[0] ? here[1] : tcp[1]);
-	}
-	for (int fd = here[0], peer = here[1], i = 0; i < 2; fd = tcp[0], peer = tcp[1], i++) {
-		put(peer, "0123456789abcdef");
-		await(fd, POLLIN);
-		DO("recv", recv(fd, bad, 8, MSG_DONTWAIT));
-		DO("recvfrom", recvfrom(fd, bad, 8, MSG_DONTWAIT, NULL, NULL));
-		DO("recvmsg", recvmsg(fd, bad, MSG_DONTWAIT));
-		m.msg_iov = bad;
-		DO("recvmsg vector", recvmsg(fd, &m, MSG_DONTWAIT));
-		m.msg_iov = &badv;
-		DO("recvmsg data", recvmsg(fd, &m, MSG_DONTWAIT));
-		m.msg_iov = &v;
-		DO("recvmmsg", recvmmsg(fd, bad, 2, MSG_DONTWAIT, NULL));
-		mm[0].msg_hdr.msg_iov = bad;
-		DO("recvmmsg vector", recvmmsg(fd, mm, 2, MSG_DONTWAIT, NULL));
-		mm[0].msg_hdr.msg_iov = &v;
-		DO("read", read(fd, bad, 8));
-		DO("readv", readv(fd, bad, 1));
-		DO("readv data", readv(fd, &badv, 1));
-		drain(fd);
-	}
-	DO("ioctl", ioctl(here[0], FIONREAD, bad));
-	DO("fcntl", fcntl(file, F_SETLK, bad));
-	DO("poll", poll(bad, 1, 0));
-	DO("ppoll", ppoll(bad, 1, &(struct timespec){ 0, 0 }, NULL));
-	DO("ppoll mask", ppoll(NULL, 0, &(struct timespec){ 0, 0 }, bad));
-	DO("select", select(here[0] + 1, bad, NULL, NULL, &(struct timeval){ 0, 0 }));
-	DO("epoll_wait", epoll_wait(ep, bad, 1, 0));
-	DO("epoll_ctl", epoll_ctl(ep, EPOLL_CTL_DEL, here[0], bad));
-	close(ep);
-	close(l);
-	close(u);
-	close(tcp[0]);
-	close(tcp[1]);
-}
-
-static void map_bad(void)
-{
-	forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(forbidden != MAP_FAILED && readonly != MAP_FAILED);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void pass_bad_pointers(int argc, char **argv)
-{
-	map_bad();
-	step = "null";
-	fresh();
-	bad_pointers(NULL);
-	stale();
-	step = "unmapped";
-	fresh();
-	bad_pointers((void *)4096);		/* below what may be mapped */
-	stale();
-	step = "forbidden";
-	fresh();
-	bad_pointers(forbidden);
-	stale();
-	step = "noncanonical";
-	fresh();
-	bad_pointers((void *)0x8000000000000000ul);
-	stale();
-	step = "readonly";
-	fresh();
-	bad_pointers(readonly);
-	stale();
-}
-
-/* Headers that may be read and not written: what the kernel would have to write there can't be. */
-static void pass_readonly_headers(int argc, char **argv)
-{
-	static char buf[16];
-	struct iovec v = { buf, 8 };
-	struct mmsghdr mm = { .msg_hdr = { .msg_iov = &v, .msg_iovlen = 1 } };
-
-	map_bad();
-	fresh();
-	step = "header";
-	current = "readonly";
-	CHECK(mprotect(readonly, 4096, PROT_READ | PROT_WRITE) == 0);
-	memcpy(readonly, &mm, sizeof(mm));
-	CHECK(mprotect(readonly, 4096, PROT_READ) == 0);
-	put(here[1], "0123456789abcdef");
-	DO("recvmsg", recvmsg(here[0], (struct msghdr *)readonly, 0));
-	DO("recvmmsg", recvmmsg(here[0], (struct mmsghdr *)readonly, 1, 0, NULL));
-	DO("sendmmsg", sendmmsg(here[0], (struct mmsghdr *)readonly, 1, 0));
-}
-
 /* A buffer that is smaller than the caller says: the program is ended as it would be. */
 static void overflow(int argc, char **argv)
 {
@@ -877,5 +645,4 @@ static void overflow(int argc, char **argv)
 	puts("not reached");
 }
 
-PROG({ "everything", call_everything }, { "names", list_names }, { "pointers", pass_bad_pointers },
-     { "headers", pass_readonly_headers }, { "overflow", overflow })
+PROG({ "everything", call_everything }, { "names", list_names }, { "overflow", overflow })

@@ -47,7 +47,7 @@ static void fork_in_threads(int argc, char **argv)
 
 	for (int i = 0; i < 4; i++)
 		CHECK(pthread_create(&t[i], NULL, busy, NULL) == 0);
-	for (int i = 0; i < 160; i += 20) {
+	for (int i = 0; i < 100; i += 20) {
 		pid_t pid[20];
 
 		for (int k = 0; k < 20; k++) {
