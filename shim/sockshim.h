@@ -28,11 +28,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* The library is built with hidden symbols; this is what programs are to find. */
-#if defined(__GNUC__)
 #pragma GCC visibility push(default)
-#endif
 
 /* A socket's address family, type and protocol as they were given to socket(2):
  * family<<48 | (type & 0xffffffff)<<16 | (protocol & 0xffff). The type keeps SOCK_NONBLOCK and
@@ -168,10 +164,7 @@ void sockshim_closure_free(struct sockshim_closure *c);
 sockshim_after_filter sockshim_closure_after(struct sockshim_closure *c);
 sockshim_filter sockshim_closure_filter(struct sockshim_closure *c);
 
-#if defined(__GNUC__)
 #pragma GCC visibility pop
-#endif
-
 #ifdef __cplusplus
 }
 #endif

@@ -28,6 +28,10 @@ $(PRELOAD_OUT)/progs/%: $(PRELOAD_SRC)/progs/%.c
 $(PRELOAD_OUT)/progs/early: PRELOAD_LINK = $(PRELOAD_OUT)/progs/lib/early.so -Wl,-rpath,'$$ORIGIN/lib'
 $(PRELOAD_OUT)/progs/early: | $(PRELOAD_OUT)/progs/lib/early.so
 
+# By its full path, which a program that runs with more rights than its caller follows too.
+$(PRELOAD_OUT)/progs/linked: PRELOAD_LINK = $(B)/libsockshim.so -Wl,-rpath,$(abspath $(B))
+$(PRELOAD_OUT)/progs/linked: $(B)/libsockshim.so
+
 $(PRELOAD_OUT)/progs/%: $(PRELOAD_SRC)/progs/%.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra -Werror $(CFLAGS) -MMD -MP -o $@ $< -pthread

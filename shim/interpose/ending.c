@@ -13,7 +13,7 @@
 /* Appends the statistics, one line per cookie, each led by program and pid. */
 static void dump(const char *path)
 {
-	struct sockshim_stat stats[RUN_STATS];
+	static struct sockshim_stat stats[RUN_STATS];	/* the stack may be a signal handler's */
 	size_t n = run_stats_copy(hook.stats, stats, RUN_STATS);
 	int fd = path[0] == '-' && !path[1] ? 2 : hook_sandboxed ? -EPERM :
 		(int)sys(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

@@ -6,10 +6,12 @@
 #include <sys/mman.h>
 
 #include "interpose/rules.h"
+#include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
 
 #define SCAN_FDS 256
+#define SCAN_AT_ONCE 64	/* the stack may be a signal handler's */
 
 static const uint32_t no_generation;
 static struct hook_guard no_guard = { .seen = 1 };	/* not alive, and not quiet */
@@ -98,18 +100,6 @@ bool hook_quiet_now(enum sockshim_filter_type t)
 	return !(__atomic_load_n(&hook.guard->armed, __ATOMIC_RELAXED) & 1u << t);
 }
 
-static void block_signals(uint64_t *old)
-{
-	uint64_t all = ~0ull;
-
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, old, 8);
-}
-
-static void unblock_signals(const uint64_t *old)
-{
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, 8);
-}
-
 static struct hook_guard *make_guard(void)
 {
 	static struct hook_guard not_wiped;
@@ -143,6 +133,8 @@ static void start_locked(void)
 	if (!forked)
 		hook.run = (struct run_writer){ 0 };
 	run_writer_open(&hook.run, forked);
+	if (!forked && run_config()->too_long)
+		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
 	hook.stats = hook.run.file->stats;
 	hook_switch.stats = hook.stats;
 	hook.generation = &hook.run.control->generation;
@@ -166,7 +158,7 @@ void hook_start(void)
 
 	if (hook_vforked)
 		return;		/* in the parent's memory: what there is must do */
-	block_signals(&old);
+	sys_hold_signals(&old);
 	/* In a forked child nobody else can be starting: a value left by another thread of the parent is void. */
 	while (!__atomic_compare_exchange_n(&starting, &none, (uint32_t)sys(SYS_getpid, 0), 0, __ATOMIC_ACQUIRE,
 					    __ATOMIC_RELAXED)) {
@@ -179,7 +171,7 @@ void hook_start(void)
 	if (!hook_is_alive())
 		start_locked();
 	__atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
-	unblock_signals(&old);
+	sys_release_signals(&old);
 	hook_refresh();
 }
 
@@ -207,30 +199,37 @@ static int socket_cookie(int fd, sockshim_cookie *cookie)
 	return 0;
 }
 
-/* Asks which of the low descriptors there are. Those that are not, or that are no sockets, are entered as
- * such; the rest stay unknown until they are used. What this program opens later by other means than the
- * calls we see is then known to be no socket without asking. */
-static void scan(void)
+/* Asks which descriptors there are from `first` on. Those that are not, or that are no sockets, are entered
+ * as such; the rest stay unknown until they are used. */
+static void scan_from(int first)
 {
-	struct pollfd p[SCAN_FDS];
+	struct pollfd p[SCAN_AT_ONCE];
 	struct timespec now = { 0, 0 };
-	int n = SCAN_FDS, err;
+	int n = SCAN_AT_ONCE, err;
 
 	for (int i = 0; i < n; i++)
-		p[i] = (struct pollfd){ .fd = i };
+		p[i] = (struct pollfd){ .fd = first + i };
 	/* poll refuses more descriptors than RLIMIT_NOFILE. */
 	while ((err = (int)sys(SYS_ppoll, p, n, &now, NULL, 0)) == -EINVAL && n > 1)
 		n /= 2;
-	for (int i = 0; err >= 0 && i < SCAN_FDS; i++) {
+	for (int i = 0; err >= 0 && i < n; i++) {
 		int type;
 		socklen_t len = sizeof(type);
 
-		if (socktab_ref(&hook.tab, i) != SOCKTAB_UNKNOWN)
+		if (socktab_ref(&hook.tab, first + i) != SOCKTAB_UNKNOWN)
 			continue;
-		if (i >= n || (p[i].revents & POLLNVAL) ||
-		    sys(SYS_getsockopt, i, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
-			socktab_settle_other(&hook.tab, i);
+		if ((p[i].revents & POLLNVAL) ||
+		    sys(SYS_getsockopt, first + i, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+			socktab_settle_other(&hook.tab, first + i);
 	}
+}
+
+/* Looks at the low descriptors, so that what this program opens later by other means than the calls we see is
+ * known to be no socket without asking. */
+static void scan(void)
+{
+	for (int fd = 0; fd < SCAN_FDS; fd += SCAN_AT_ONCE)
+		scan_from(fd);
 }
 
 uint64_t hook_adopt(int fd)

@@ -36,14 +36,21 @@ static __thread int looking_up;
 
 void (*libc_next(const char *name))(void)
 {
+	bool held = !hook_sandboxed;
+	uint64_t signals;
 	int saved = errno;
 	void *p;
 
 	if (looking_up)
 		return NULL;
+	/* A handler that makes calls must find its own looked up, or be able to. */
+	if (held)
+		sys_hold_signals(&signals);
 	looking_up = 1;
 	p = dlsym(RTLD_NEXT, name);
 	looking_up = 0;
+	if (held)
+		sys_release_signals(&signals);
 	errno = saved;
 	return (void (*)(void))p;
 }

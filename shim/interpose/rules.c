@@ -136,6 +136,10 @@ static void install(const char *text, size_t n, bool trace, uint32_t generation)
 	size_t bytes = set_bytes + RUN_PAGE(RUN_RULES * sizeof(struct plugin));
 	struct rules *r = n ? claim_holder() : NULL;
 
+	/* All are held, by calls that are delayed, or were left by siglongjmp while they were: the rules stay as
+	 * they are until one is given back. */
+	if (n && !r)
+		return;
 	if (r && r->mem)
 		sys(SYS_munmap, r->mem, r->mem_bytes);
 	if (r) {
@@ -165,14 +169,20 @@ static void install(const char *text, size_t n, bool trace, uint32_t generation)
 void rules_load(void)
 {
 	static char text[RUN_RULES_TEXT];	/* guarded by `loading` */
+	bool held = !hook_sandboxed;
 	uint32_t generation, flags;
+	uint64_t signals;
 	size_t n;
 
-	if (!hook.run.control || __atomic_exchange_n(&loading, 1, __ATOMIC_ACQUIRE))
-		return;
-	if (copy_text(hook.run.control, text, &n, &generation, &flags))
-		install(text, n, flags & RUN_TRACE, generation);
-	__atomic_store_n(&loading, 0, __ATOMIC_RELEASE);
+	if (held)
+		sys_hold_signals(&signals);
+	if (hook.run.control && !__atomic_exchange_n(&loading, 1, __ATOMIC_ACQUIRE)) {
+		if (copy_text(hook.run.control, text, &n, &generation, &flags))
+			install(text, n, flags & RUN_TRACE, generation);
+		__atomic_store_n(&loading, 0, __ATOMIC_RELEASE);
+	}
+	if (held)
+		sys_release_signals(&signals);
 }
 
 /* Adds rules to our own control block, each led by its number. */

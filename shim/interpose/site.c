@@ -140,7 +140,7 @@ static void maps_line(struct maps_scan *s, const char *line)
 static struct run_module *from_maps(const void *pc)
 {
 	struct maps_scan s = { .pc = (uint64_t)(uintptr_t)pc };
-	char buf[4096];
+	char buf[1024];		/* the stack may be a signal handler's; of a longer line the end is lost */
 	size_t have = 0;
 	int fd = hook_sandboxed ? -EPERM :
 		(int)sys(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);

@@ -160,10 +160,6 @@ int rules_add(struct rules *r, const char *source, const char *text, size_t n)
 	void *mem;
 	int rc;
 
-	if (memchr(text, '\0', n)) {
-		message_error("%s: holds a NUL byte; rules are lines of text", source);
-		return -1;
-	}
 	mem = malloc(fault_set_bytes(n));
 	if (!mem) {
 		message_error("%s: out of memory for the rules", source);

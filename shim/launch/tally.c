@@ -183,11 +183,13 @@ static int64_t clock_ns(clockid_t clock)
 int64_t tally_socket_age_ns(const struct run_image *image, const struct run_socket *s)
 {
 	int64_t monotonic = clock_ns(CLOCK_MONOTONIC), end = monotonic, age;
-	int64_t ended = (int64_t)image->file->ended_ns;
+	uint64_t ended = image->file->ended_ns;
 
-	/* Of a process that was killed nobody knows when: that makes an age that is refused below. */
-	if (image->fate != RUN_FATE_RUNNING)
-		end = ended - (clock_ns(CLOCK_REALTIME) - monotonic);
+	if (image->fate != RUN_FATE_RUNNING) {
+		if (ended == 0 || ended > INT64_MAX)
+			return -1;		/* it was killed: nobody knows when */
+		end = (int64_t)ended - (clock_ns(CLOCK_REALTIME) - monotonic);
+	}
 	if (s->opened_ns == 0 || s->opened_ns > INT64_MAX || __builtin_sub_overflow(end, (int64_t)s->opened_ns, &age))
 		return -1;
 	/* The coarse clock lags by up to a tick; more than that is from before a reboot. */

@@ -363,7 +363,7 @@ void tracer_finish(struct tracer *t)
 		flush(t);
 	}
 	if (t->lost)
-		message_warning("%llu calls are not shown: they were recorded faster than they could be read, or before tracing began",
+		message_warning("%llu calls are not shown: they came faster than they could be read, or before tracing began",
 				(unsigned long long)t->lost);
 	for (size_t i = 0; i < t->n_sources; i++)
 		if (t->sources[i].ring.fd >= 0)

@@ -18,34 +18,54 @@ static size_t copied;
 static const struct {
 	const char *name;
 	size_t offset;
+	bool path;		/* if relative, from where the program starts */
 } variables[] = {
-#define V(name, field) { name "=", offsetof(struct run_config, field) }
-	V("SOCKSHIM_RUN", run), V("SOCKSHIM_DIR", dir), V("SOCKSHIM_RULES", rules),
-	V("SOCKSHIM_FAULTS", faults), V("SOCKSHIM_SEED", seed), V("SOCKSHIM_DUMP", dump),
+#define V(name, field) { name "=", offsetof(struct run_config, field), false }
+#define P(name, field) { name "=", offsetof(struct run_config, field), true }
+	P("SOCKSHIM_RUN", run), P("SOCKSHIM_DIR", dir), V("SOCKSHIM_RULES", rules),
+	P("SOCKSHIM_FAULTS", faults), V("SOCKSHIM_SEED", seed), P("SOCKSHIM_DUMP", dump),
 	V("SOCKSHIM_TRACE", trace), V("SOCKSHIM_BACKTRACE", backtrace),
 	V("XDG_RUNTIME_DIR", runtime_dir), V("LD_PRELOAD", preload),
 #undef V
+#undef P
 };
 
-/* Keeps NAME=value, of which `name_bytes` are NAME and the sign. */
-static void keep(const char **field, const char *entry, size_t name_bytes)
+/* The working directory with a slash behind it, its length; 0: there is none. */
+static size_t working_directory(char *to, size_t n)
 {
-	size_t n = strlen(entry) + 1, i = 0;
+	long len = sys(SYS_getcwd, to, n - 1);
 
-	if (!entry[name_bytes])
+	if (len <= 1 || to[0] != '/')
+		return 0;
+	to[len - 1] = '/';
+	return (size_t)len;
+}
+
+/* Keeps NAME=value, of which `name_bytes` are NAME and the sign. */
+static void keep(const char **field, const char *entry, size_t name_bytes, bool path)
+{
+	size_t n = strlen(entry) + 1, i = 0, cwd_bytes = 0;
+	const char *value = entry + name_bytes;
+	char cwd[512];
+
+	if (!value[0])
 		return;		/* empty is as good as not there */
-	if (n > sizeof(copies) - copied) {
+	if (path && value[0] != '/' && !(value[0] == '-' && !value[1]))
+		cwd_bytes = working_directory(cwd, sizeof(cwd));
+	if (n + cwd_bytes > sizeof(copies) - copied) {
 		config.too_long = true;
 		return;
 	}
-	memcpy(copies + copied, entry, n);
+	memcpy(copies + copied, entry, name_bytes);
+	memcpy(copies + copied + name_bytes, cwd, cwd_bytes);
+	memcpy(copies + copied + name_bytes + cwd_bytes, value, n - name_bytes);
 	*field = copies + copied + name_bytes;
 	if (entry[0] != 'X') {
 		while (config.entries[i])
 			i++;
 		config.entries[i] = copies + copied;
 	}
-	copied += n;
+	copied += n + cwd_bytes;
 }
 
 static void read_entry(const char *e)
@@ -57,7 +77,7 @@ static void read_entry(const char *e)
 		const char **field = (const char **)((char *)&config + variables[i].offset);
 
 		if (!*field && strncmp(e, variables[i].name, n) == 0)
-			keep(field, e, n);
+			keep(field, e, n, variables[i].path);
 	}
 }
 

@@ -4,6 +4,7 @@
 #define SHIM_RUN_SYS_H
 
 #include <errno.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +33,20 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 	sys_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 /* sys(SYS_close, fd): up to six arguments, missing ones are 0. */
 #define sys(nr, ...) SYS_6(nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+
+/* Holds this thread's signals back, and lets them come again: around what a handler must find done or not
+ * begun, or must not leave by siglongjmp. */
+static inline void sys_hold_signals(uint64_t *old)
+{
+	uint64_t all = ~0ull;
+
+	sys(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, old, 8);
+}
+
+static inline void sys_release_signals(const uint64_t *old)
+{
+	sys(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, old, NULL, 8);
+}
 
 /* As libc's syscall() would answer it: -1 and errno. */
 static inline long sys_errno(long ret)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -83,7 +84,13 @@ static int open_high(const char *path, int flags, int mode)
 static int allocate(int fd, uint64_t start, uint64_t bytes)
 {
 	static const char zero[4096];
-	int err = (int)sys(SYS_fallocate, fd, 0, start, bytes);
+	struct rlimit limit;
+	int err;
+
+	/* Beyond the limit the kernel sends SIGXFSZ, which would be the program's end. */
+	if (sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && start + bytes > limit.rlim_cur)
+		return -EFBIG;
+	err = (int)sys(SYS_fallocate, fd, 0, start, bytes);
 
 	if (err != -EOPNOTSUPP)
 		return err;
@@ -195,15 +202,17 @@ static unsigned plain_turn(struct run_writer *w)
 /* Whether the file of a number is free to be used again: its process is gone. */
 static bool plain_free(const char *path)
 {
-	struct run_file head;
+	char head[offsetof(struct run_file, pid) + sizeof(int32_t)];	/* the stack may be a signal handler's */
 	int fd = open_high(path, O_RDONLY, 0);
+	int32_t pid;
 	long n;
 
 	if (fd < 0)
 		return fd == -ENOENT;
-	n = sys(SYS_pread64, fd, &head, offsetof(struct run_file, stats), 0);
+	n = sys(SYS_pread64, fd, head, sizeof(head), 0);
 	sys(SYS_close, fd);
-	return n < (long)offsetof(struct run_file, stats) || sys(SYS_kill, head.pid, 0) == -ESRCH;
+	memcpy(&pid, head + offsetof(struct run_file, pid), sizeof(pid));
+	return n < (long)sizeof(head) || sys(SYS_kill, pid, 0) == -ESRCH;
 }
 
 /* A file in <base>/plain: RUN_PLAIN_FILES of them are kept, the oldest dead ones make room. */

@@ -96,6 +96,18 @@ t_more_rules_than_numbers_are_refused() {
 	once; last
 }
 
+t_rules_longer_than_a_run_holds_are_refused() {
+	start
+	yes 'fail connect with EIO to 10.0.0.0/8:6379 family inet4 type stream probability 50% on 3rd program abcdefghijklmnopqrstuvwxyz-abcdefghijklmnopqrstuvwxyz' |
+		head -n 60 >many
+	fault add -F many || return
+	before=$(cksum runs/*/control)
+	fault add -F many 2>err; same status $? 1 || return
+	has err "the rules are longer than the 15871 bytes that a run holds; nothing was changed" || return
+	same control "$(cksum runs/*/control)" "$before" || return
+	once; last
+}
+
 t_programs_without_a_run_have_rules_of_their_own() {
 	mkfifo ready go
 	LD_PRELOAD=$lib "$client" refused tell ready hear go fork refused >out & local job=$!

@@ -33,7 +33,8 @@ run_tests() {
 		rm -rf "$work/skip" "$work/t"
 		mkdir "$work/t"
 		export SOCKSHIM_DIR=$work/t/runs
-		if (cd "$work/t" && "$t") >"$work/log" 2>&1; then
+		# What a test that failed has left must not wait for ever.
+		if (trap 'kill $(jobs -p) 2>/dev/null' EXIT; cd "$work/t" && "$t") >"$work/log" 2>&1; then
 			if [ -e "$work/skip" ]; then echo "skip ${t#t_}: $(cat "$work/skip")"
 			else echo "ok ${t#t_}"; fi
 		else

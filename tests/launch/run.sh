@@ -136,6 +136,10 @@ os.write(tty, b"\x03")
 out = b""
 while b"2\r\n" not in out:
     out += os.read(tty, 100)
+# What comes after it through sockshim shows that the other did not.
+os.kill(pid, 10)
+while b"10\r\n" not in out:
+    out += os.read(tty, 100)
 os.kill(program, 15)
 try:
     while True:
@@ -144,7 +148,7 @@ except OSError:
     pass
 _, status = os.waitpid(pid, 0)
 print(out, status)
-sys.exit(out.replace(b"^C", b"") != b"2\r\n15\r\n" or status != 0)
+sys.exit(out.replace(b"^C", b"") != b"2\r\n10\r\n15\r\n" or status != 0)
 E
 }
 

@@ -77,6 +77,25 @@ Test(fork, childs_fclose_is_seen)
 	child_done(&c);
 }
 
+static void by_hand(const char *how)
+{
+	struct child c = { .prog = "process", .args = { "byhand", how } };
+	size_t child;
+
+	child_ok(&c);
+	child = child_file_of(&c, (int)child_said(&c, "child"));
+	cr_expect_eq(c.files[child]->forked_from, c.pid);
+	cr_expect_eq(child_open_sockets(&c, child), 0);
+	cr_expect_eq(child_open_sockets(&c, child_file_of(&c, c.pid)), 1);
+	child_done(&c);
+}
+
+Test(fork, made_by_hand_is_noticed)
+{
+	by_hand("hand");
+	by_hand("number");
+}
+
 Test(vfork, child_closes_and_execs_and_leaves_the_parents_sockets_alone)
 {
 	struct child c = { .prog = "process", .args = { "vfork" } };
@@ -173,6 +192,7 @@ Test(exec, bad_environments_fail_as_the_kernel_says)
 	struct child c = { .prog = "process", .args = { "badexec" } };
 
 	child_compare(&c);
+	cr_assert_eq(c.files[0]->state, RUN_EXITED, "an exec that failed was taken for the end");
 	child_done(&c);
 }
 
@@ -205,6 +225,48 @@ Test(end, killed_process_leaves_its_counts)
 	s = child_socket(&c, 0, 0);
 	cr_assert_eq(s->tx_bytes, 5);
 	cr_assert_eq(s->peer.len, sizeof(struct sockaddr_in));
+	child_done(&c);
+}
+
+/* The module of a file's table that an address lies in. */
+static const char *module_of(const struct run_file *f, uint64_t pc)
+{
+	for (int i = 0; i < RUN_MODULES; i++)
+		if (pc >= f->modules[i].start && pc < f->modules[i].end)
+			return f->modules[i].path;
+	return "";
+}
+
+Test(table, says_who_opened_each_socket)
+{
+	struct child c = { .prog = "process", .args = { "killed" } };
+	const struct run_socket *s;
+
+	child_run(&c);
+	for (unsigned i = 0; i < 2; i++) {
+		s = child_socket(&c, 0, i);
+		cr_assert_not_null(s);
+		cr_expect(strstr(module_of(c.files[0], s->opener), "/process"), "opened by %s",
+			  module_of(c.files[0], s->opener));
+		cr_expect_eq(s->backtrace[0], 0, "a backtrace that nobody asked for");
+		cr_expect_gt(s->opened_ns, 0);
+	}
+	child_done(&c);
+}
+
+Test(table, traces_openers_back_if_asked)
+{
+	struct child c = { .prog = "process", .args = { "killed" }, .env = { "SOCKSHIM_BACKTRACE=3" } };
+	const struct run_socket *s;
+
+	child_run(&c);
+	s = child_socket(&c, 0, 0);
+	cr_assert_not_null(s);
+	cr_assert_eq(s->backtrace[0], s->opener);
+	for (int k = 0; k < 3; k++)
+		cr_assert(strstr(module_of(c.files[0], s->backtrace[k]), "/process") ||
+			  strstr(module_of(c.files[0], s->backtrace[k]), "libc"), "frame %d", k);
+	cr_assert_eq(s->backtrace[3], 0);
 	child_done(&c);
 }
 

@@ -271,3 +271,63 @@ Test(table, is_not_misled_by_what_libc_does_inside)
 	cr_assert_eq(c.n_files, 1);
 	child_done(&c);
 }
+
+Test(limits, more_kinds_of_sockets_than_places_for_statistics)
+{
+	struct child c = compared("kinds", NULL, NULL);
+	uint64_t opened = 0, failed = 0, closed = 0;
+
+	for (int i = 0; i < RUN_STATS; i++) {
+		opened += c.files[0]->stats[i].count[RUN_OPENED];
+		failed += c.files[0]->stats[i].count[RUN_OPEN_FAILED];
+		closed += c.files[0]->stats[i].count[RUN_CLOSED];
+	}
+	cr_assert_eq(failed, 200);
+	cr_assert_eq(opened, 50);
+	cr_assert_eq(closed, 50);
+	child_done(&c);
+}
+
+Test(limits, more_duplicates_of_closed_sockets_than_places_for_others)
+{
+	struct child c = compared("spill", NULL, NULL);
+
+	if (strcmp(c.out, "skip\n") == 0)
+		cr_skip_test("RLIMIT_NOFILE can't be raised to 16384 here");
+	cr_assert_eq(child_count(&c, LOCAL, RUN_OPENED), 2000);
+	cr_assert_eq(child_count(&c, STREAM, RUN_CLOSED), 1000);
+	cr_assert_eq(child_open_sockets(&c, 0), 0);
+	/* What found no place is said to have found none. */
+	cr_assert_gt(c.files[0]->sockets_untracked, 0);
+	child_done(&c);
+}
+
+static void small_files(const char *bytes)
+{
+	struct child c = { .prog = "table", .args = { "smallfiles", bytes } };
+
+	child_run(&c);
+	cr_expect(c.signal == 0 && c.code == 0 && strcmp(c.out, "done\n") == 0, "%s bytes: signal %d", bytes, c.signal);
+	child_done(&c);
+}
+
+Test(limits, files_that_may_not_grow_are_no_signal)
+{
+	small_files("0");
+	small_files("4096");
+	small_files("30000");
+	small_files("60000");
+	small_files("70000");
+}
+
+Test(table, what_is_peeked_at_is_counted_when_it_is_received)
+{
+	static const char *const rules[] = { NULL, "fail recv with ENOMEM on 1000th" };
+
+	for (int i = 0; i < 2; i++) {
+		struct child c = compared("peek", NULL, rules[i]);
+
+		cr_expect_eq(child_socket(&c, 0, 0)->rx_bytes, 4);
+		child_done(&c);
+	}
+}

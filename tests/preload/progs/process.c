@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <spawn.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 extern char **environ;
 
@@ -108,6 +109,24 @@ static void fork_then_fclose(int argc, char **argv)
 	}
 	reap(pid);
 	fclose(f);
+}
+
+/* Forks that no function of libc's makes. */
+static void fork_by_hand(int argc, char **argv)
+{
+	bool by_number = strcmp(argv[1], "number") == 0;
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	pid_t pid = (pid_t)(by_number ? syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : by_hand(SYS_fork, 0, 0, 0));
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK(close(s) == 0);
+		live();
+		printf("child=%d\n", (int)by_hand(SYS_getpid, 0, 0, 0));
+		exit(0);
+	}
+	reap(pid);
+	printf("still open %d\n", fcntl(s, F_GETFD) >= 0);
 }
 
 /* What a vforked child does to its descriptors is none of the parent's. */
@@ -240,6 +259,7 @@ static void exec_bad(int argc, char **argv)
 	char *args[] = { "x", NULL };
 	char *entries[] = { (char *)4096, NULL };
 
+	CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
 	find_self();
 	errno = 0;
 	printf("%d", execve(self, args, (char **)4096));
@@ -387,7 +407,7 @@ static void no_sockets(int argc, char **argv)
 	puts("nothing");
 }
 
-PROG({ "threads", fork_in_threads }, { "forkclose", fork_then_close }, { "forkfclose", fork_then_fclose },
+PROG({ "threads", fork_in_threads }, { "forkclose", fork_then_close }, { "forkfclose", fork_then_fclose }, { "byhand", fork_by_hand },
      { "vfork", vfork_then_exec }, { "vforkexit", vfork_then_exit }, { "made", made_by_exec }, { "exec", exec_with },
      { "badexec", exec_bad }, { "spawn", spawn_actions }, { "daemon", daemonise }, { "killed", killed },
      { "exit", exit_in }, { "random", random_numbers }, { "cleared", cleared_environment },

@@ -13,6 +13,14 @@
 static volatile sig_atomic_t handled;
 static int ready[2];		/* a pair with a byte in it */
 
+/* The next signal comes some time after the handler is done: the program gets on, on a slow machine too. */
+static void again_in(long us)
+{
+	struct itimerval t = { { 0, 0 }, { 0, us } };
+
+	CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
+}
+
 /* Some of everything, as a handler that must not know what it interrupts. */
 static void handler(int sig)
 {
@@ -44,16 +52,21 @@ static void first_call(int argc, char **argv)
 	printf("handled %d\n", (int)handled);
 }
 
+static void storming(int sig)
+{
+	handler(sig);
+	again_in(5 + handled * 7 % 60);
+}
+
 /* A timer that interrupts every few microseconds, in the program's first socket call too. */
 static void storm(int argc, char **argv)
 {
-	struct itimerval often = { { 0, 37 }, { 0, 37 } }, never = { { 0, 0 }, { 0, 0 } };
 	int made = 0, v;
 	socklen_t n = sizeof(v);
 	char c;
 
-	on(SIGALRM, handler, SA_RESTART);
-	CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	on(SIGALRM, storming, SA_RESTART);
+	again_in(5);
 	while (handled < 2000) {
 		int s = socket(AF_INET, SOCK_STREAM, 0), fd[2], d;
 
@@ -65,8 +78,42 @@ static void storm(int argc, char **argv)
 		CHECK(close(fd[0]) == 0 && close(fd[1]) == 0);
 		made++;
 	}
-	setitimer(ITIMER_REAL, &never, NULL);
+	again_in(0);
 	printf("inet=%d\nlocal=%d\n", made, made + (int)handled);
+}
+
+/* Forks wherever the program is, and the child goes on from there by itself. */
+static void forker(int sig)
+{
+	int saved = errno, fd[2];
+	pid_t pid = fork();
+	char c;
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		alarm(5);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+		CHECK(send(fd[0], "x", 1, 0) == 1 && recv(fd[1], &c, 1, 0) == 1);
+		CHECK(close(fd[0]) == 0 && close(fd[1]) == 0);
+		_exit(0);
+	}
+	reap(pid);
+	handled++;
+	again_in(50 + handled * 7 % 200);
+	errno = saved;
+}
+
+static void fork_storm(int argc, char **argv)
+{
+	on(SIGALRM, forker, SA_RESTART);
+	again_in(50);
+	while (handled < 200) {
+		int s = socket(AF_INET, SOCK_STREAM, 0), d = dup(s);
+
+		CHECK(s >= 0 && d >= 0 && close(s) == 0 && close(d) == 0);
+	}
+	again_in(0);
+	puts("done");
 }
 
 static sigjmp_buf back;
@@ -98,15 +145,14 @@ static void leave_blocked(volatile int times)
 
 static void longjmp_out(int argc, char **argv)
 {
+	int datagrams[2];
 	char c = 0;
 
 	leave_blocked(30);
-	CHECK(send(ready[1], "z", 1, 0) == 1);
+	CHECK(send(ready[1], "z", 1, 0) == 1 && recv(ready[0], &c, 1, 0) == 1);
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams) == 0 && send(datagrams[1], "z", 1, 0) == 1);
 	errno = 0;
-	printf("recv %zd", recv(ready[0], &c, 1, 0));
-	printf(" errno %d\n", errno);
-	errno = 0;
-	printf("send %zd", send(ready[0], &c, 1, MSG_NOSIGNAL));
+	printf("recv %zd", recv(datagrams[0], &c, 1, 0));
 	printf(" errno %d\n", errno);
 }
 
@@ -332,7 +378,33 @@ static void threads(int argc, char **argv)
 	puts("done");
 }
 
-/* A filter that calls back into the switch, from a signal handler's call among others. */
+/* The first calls of all on the smallest stacks that there are: an alternate one, and a thread's. */
+static void small_stacks(int argc, char **argv)
+{
+	bool in_handler = strcmp(argv[1], "handler") == 0;
+	pthread_attr_t attr;
+	pthread_t t;
+	void *page = mmap(NULL, 4096 + 12288, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack_t ss = { .ss_sp = (char *)page + 4096, .ss_size = 12288 };
+
+	/* A guard page below the handler's. */
+	CHECK(page != MAP_FAILED && mprotect(ss.ss_sp, ss.ss_size, PROT_READ | PROT_WRITE) == 0);
+	if (in_handler) {
+		CHECK(sigaltstack(&ss, NULL) == 0);
+		on(SIGUSR1, handler, SA_ONSTACK);
+		raise(SIGUSR1);
+		printf("handled %d\n", (int)handled);
+		return;
+	}
+	pthread_attr_init(&attr);
+	CHECK(pthread_attr_setstacksize(&attr, 16384) == 0);
+	on(SIGUSR1, handler, 0);
+	CHECK(pthread_create(&t, &attr, (void *(*)(void *))(void *)raise, (void *)(long)SIGUSR1) == 0);
+	CHECK(pthread_join(t, NULL) == 0);
+	printf("handled %d\n", (int)handled);
+}
+
+/* The library blocks signals while it starts. */
 static void reset_signal_mask(int argc, char **argv)
 {
 	sigset_t before, after;
@@ -347,4 +419,6 @@ static void reset_signal_mask(int argc, char **argv)
 }
 
 PROG({ "first", first_call }, { "storm", storm }, { "longjmp", longjmp_out }, { "change", longjmp_and_change },
-     { "cancel", cancel }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask })
+     { "cancel", cancel }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
+     { "stack", small_stacks },
+     { "forkstorm", fork_storm })

@@ -64,6 +64,30 @@ static void fill(int argc, char **argv)
 	many(0, NULL);
 }
 
+/* Goes to another directory, as daemons do, and forks there. */
+static void wander(int argc, char **argv)
+{
+	pid_t pid;
+
+	use();
+	CHECK(chdir("elsewhere") == 0);
+	for (int i = 0; i < 300; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		for (int i = 0; i < 300; i++)
+			CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+		use();
+		exit(0);
+	}
+	reap(pid);
+	for (int i = 0; i < 300; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+	for (int i = 0; i < 300; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+}
+
 static void root_changed(int argc, char **argv)
 {
 	bool before = strcmp(argv[1], "before") == 0;
@@ -184,7 +208,8 @@ static void sandbox(int argc, char **argv)
 	pid_t pid;
 
 	tcp_pair(fd);
-	CHECK(pipe(p) == 0 && dup2(p[0], 700) == 700);
+	/* A number that the table has not seen, when it looks at the low ones. */
+	CHECK(pipe(p) == 0 && by_hand(SYS_dup3, p[0], 700, 0) == 700);
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
@@ -252,6 +277,6 @@ static void contained(int argc, char **argv)
 	close(l);
 }
 
-PROG({ "plain", plain }, { "many", many }, { "fill", fill }, { "root", root_changed }, { "user", user_changed },
+PROG({ "plain", plain }, { "many", many }, { "fill", fill }, { "wander", wander }, { "root", root_changed }, { "user", user_changed },
      { "worker", worker }, { "sandbox", sandbox }, { "heir", sandboxed_heir }, { "sandboxheir", sandbox_heir },
      { "contained", contained })

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 /* Duplicates put over sockets: each socket is open as long as one descriptor names it. */
 static void dups(int argc, char **argv)
@@ -185,6 +186,70 @@ static void no_memory(int argc, char **argv)
 	CHECK(send(fd[0], "x", 1, 0) == 1 && read(fd[1], &c, 1) == 1 && c == 'x');
 	CHECK(dup2(fd[0], 600) == 600 && close(600) == 0);
 	printf("%d %d\n", s, fd[1]);
+}
+
+/* More kinds of sockets than there are places for statistics. */
+static void kinds(int argc, char **argv)
+{
+	for (int i = 0; i < 200; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 1000 + i) == -1);
+	for (int i = 0; i < 50; i++)
+		CHECK(close(socket(AF_INET, SOCK_STREAM, 0)) == 0);
+}
+
+/* Duplicates hold the places of sockets that are closed, more of them than there are others for. */
+static void spill(int argc, char **argv)
+{
+	struct rlimit r = { 16384, 16384 };
+	char c;
+
+	if (setrlimit(RLIMIT_NOFILE, &r) != 0) {
+		puts("skip");
+		return;
+	}
+	for (int i = 0; i < 2000; i++) {
+		int s = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+		CHECK(s >= 0 && dup2(s, 4000 + i) == 4000 + i);
+	}
+	for (int i = 3; i < 2003; i++)
+		CHECK(close(i) == 0);
+	for (int i = 0; i < 1000; i++) {
+		int fd[2];
+
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0 && fd[1] < 2003);
+		CHECK(send(fd[0], "x", 1, 0) == 1 && recv(fd[1], &c, 1, 0) == 1);
+	}
+	CHECK(close_range(3, ~0u, 0) == 0);
+	for (int i = 0; i < 1000; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) == 3 + i);
+	closefrom(3);
+	puts("done");
+}
+
+/* Files may not grow: what the library would write must not end the program. */
+static void small_files(int argc, char **argv)
+{
+	struct rlimit r = { (rlim_t)atol(argv[1]), RLIM_INFINITY };
+
+	CHECK(setrlimit(RLIMIT_FSIZE, &r) == 0);
+	for (int i = 0; i < 200; i++)
+		CHECK(socket(AF_INET, SOCK_STREAM, 0) == 3 + i);
+	puts("done");
+}
+
+/* What is looked at is not received yet. */
+static void peek(int argc, char **argv)
+{
+	char buf[16];
+	struct iovec v = { buf, 4 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	int fd[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0 && write(fd[1], "abcd", 4) == 4);
+	CHECK(recv(fd[0], buf, 4, MSG_PEEK) == 4 && recvfrom(fd[0], buf, 4, MSG_PEEK, NULL, NULL) == 4);
+	CHECK(recvmsg(fd[0], &m, MSG_PEEK) == 4 && recv(fd[0], buf, 4, 0) == 4);
+	_exit(0);
 }
 
 /* Sends descriptors over a unix socket, and receives them. */
@@ -398,4 +463,5 @@ PROG({ "dups", dups }, { "reuse", reuse }, { "ranges", ranges }, { "low", low },
      { "closeall", close_all }, { "limit64", limit_64 }, { "taken", limit_taken }, { "million", limit_million },
      { "nomemory", no_memory }, { "rights", rights }, { "activate", activate }, { "activated", activated },
      { "inetd", inetd }, { "served", served }, { "backdoor", back_door }, { "epoll", epoll }, { "stdio", stdio },
-     { "inside", inside })
+     { "inside", inside },
+     { "kinds", kinds }, { "spill", spill }, { "smallfiles", small_files }, { "peek", peek })

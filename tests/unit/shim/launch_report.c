@@ -264,4 +264,6 @@ Test(report, ages_that_cannot_be_are_not_known)
 	cr_assert_gt(tally_socket_age_ns(&image, &s), 0);
 	image.fate = RUN_FATE_DIED;		/* and nobody knows when */
 	cr_assert_eq(tally_socket_age_ns(&image, &s), -1);
+	file.ended_ns = 1ull << 63;
+	cr_assert_eq(tally_socket_age_ns(&image, &s), -1);
 }
