@@ -2,8 +2,8 @@
 # longer than two minutes.
 #
 #	check NAME FUNCTION [ARGUMENTS]
-# runs the function in a subshell, in a directory and with runs of its own, and prints "ok NAME", "not ok NAME: why" or
-# "skip NAME: why". The function ends the check with `fail WHY` or `skip WHY`, or by returning; what it
+# runs the function in a subshell, in a directory and with runs of its own, and prints "ok NAME", "not ok
+# NAME: why" or "skip NAME: why". The function ends the check with `fail WHY` or `skip WHY`, or by returning; what it
 # started with `start` is then killed. Servers that several checks use are started outside of one.
 #
 # Ports are taken from below those that the kernel hands out to clients, where nobody else's connection
