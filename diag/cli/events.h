@@ -1,0 +1,16 @@
+/* -E: sockets as they are destroyed. */
+#ifndef DIAG_CLI_EVENTS_H
+#define DIAG_CLI_EVENTS_H
+
+#include "cli/opts.h"
+#include "cli/sink.h"
+
+/**
+ * events_show - shows destroyed sockets until it is interrupted
+ * @sink: shows them, each at once; taken
+ *
+ * Return: an exit status.
+ */
+int events_show(const struct opts *opts, struct sink *sink);
+
+#endif

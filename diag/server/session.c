@@ -1,0 +1,287 @@
+/* One client's conversation with a server: requests in, answers out. */
+#include "server/session.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/match.h"
+#include "wire/bytecode.h"
+
+/* Address families a kernel has room for (AF_MAX of include/linux/socket.h). */
+#define FAMILY_MAX 46
+/* Protocols one can have a handler for (IPPROTO_MAX of linux/in.h). */
+#define PROTOCOL_MAX (IPPROTO_MPTCP + 1)
+
+/* A request's answer on its way. */
+struct exchange {
+	struct diag_session *s;
+	const struct nlmsghdr *nlh;
+	session_reply_fn reply;
+	void *arg;
+};
+
+/* Sockets looked at in one step of a dump: some tens of microseconds, when a filter shows none of them. */
+#define LOOKS 2048
+
+/* A request that begins a dump is answered by the dump: no acknowledgement. */
+#define DUMP_BEGUN 1
+
+void diag_session_init(struct diag_session *s, const struct sock_source_ops *ops, void *source, uint32_t portid,
+		       bool net_admin)
+{
+	*s = (struct diag_session){ .ops = ops, .source = source, .portid = portid, .net_admin = net_admin };
+}
+
+static void end_dump(struct diag_session *s)
+{
+	free(s->code);
+	s->code = NULL;
+	s->dumping = false;
+}
+
+void diag_session_end(struct diag_session *s)
+{
+	end_dump(s);
+}
+
+static bool has_table(uint32_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_RAW;
+}
+
+/*
+ * The program is audited and copied before the dump begins, an error here answers the request;
+ * a protocol without a table only shows when the dump runs, and goes into its DONE.
+ */
+static int begin_dump(struct exchange *x)
+{
+	struct diag_session *s = x->s;
+	struct diag_inet_query q;
+	void *code = NULL;
+	int rc;
+
+	if (s->dumping)
+		return -EBUSY;
+	rc = diag_inet_query_parse(x->nlh, &q);
+	if (rc)
+		return rc;
+	if (q.code.data) {
+		rc = diag_bc_audit(q.code.data, q.code.len, s->net_admin);
+		if (rc)
+			return rc;
+		code = malloc(q.code.len);
+		if (!code)
+			return -ENOMEM;
+		q.code.data = memcpy(code, q.code.data, q.code.len);
+	}
+	s->query = q;
+	s->code = code;
+	s->dumping = true;
+	s->dump_error = has_table(q.protocol) ? 0 : -ENOENT;
+	s->dump_type = x->nlh->nlmsg_type;
+	s->dump_seq = x->nlh->nlmsg_seq;
+	memset(&s->at, 0, sizeof(s->at));
+	return DUMP_BEGUN;
+}
+
+static int answer_get(struct exchange *x, const struct diag_inet_query *q)
+{
+	struct diag_session *s = x->s;
+	struct fill_head h = { .type = x->nlh->nlmsg_type, .seq = x->nlh->nlmsg_seq, .portid = s->portid };
+	bool udp = q->protocol == IPPROTO_UDP;
+	_Alignas(8) uint8_t buf[FILL_MAX];
+	struct sock_entry e;
+	int rc = match_find(s->ops, s->source, q, udp, &e);
+
+	if (rc)
+		return rc;
+	/* tcp_diag_find_one_icsk() hides what udp_diag_dump_one() tells. */
+	if (!match_cookie(q, &e))
+		return udp || q->protocol == IPPROTO_RAW ? -ESTALE : -ENOENT;
+	x->reply(buf, fill_socket(buf, &h, s->ops, s->source, &e, q->protocol, q->req.idiag_ext, s->net_admin), x->arg);
+	return 0;
+}
+
+static int answer_destroy(struct exchange *x, const struct diag_inet_query *q)
+{
+	struct diag_session *s = x->s;
+	struct sock_entry e;
+	int rc = match_find(s->ops, s->source, q, false, &e);
+
+	if (rc)
+		return rc;
+	if (!match_cookie(q, &e))
+		return -ENOENT;
+	if (!s->net_admin)
+		return -EPERM;
+	return s->ops->destroy(s->source, &e);
+}
+
+static int handle_exact(struct exchange *x)
+{
+	struct diag_inet_query q;
+	int rc = diag_inet_query_parse(x->nlh, &q);
+
+	if (rc)
+		return rc;
+	if (q.protocol >= PROTOCOL_MAX || !has_table(q.protocol))
+		return -ENOENT;
+	return x->nlh->nlmsg_type == SOCK_DESTROY ? answer_destroy(x, &q) : answer_get(x, &q);
+}
+
+static int handle_by_family(struct exchange *x)
+{
+	size_t len = x->nlh->nlmsg_len - NLMSG_HDRLEN;
+	uint8_t family;
+
+	if (len < sizeof(struct sock_diag_req))
+		return -EINVAL;
+	family = *(const uint8_t *)NLMSG_DATA(x->nlh);
+	if (family >= FAMILY_MAX)
+		return -EINVAL;
+	if (family != AF_INET && family != AF_INET6)
+		return -ENOENT;
+	if (len < sizeof(struct inet_diag_req_v2))
+		return -EINVAL;
+	if (x->nlh->nlmsg_type == SOCK_DIAG_BY_FAMILY && (x->nlh->nlmsg_flags & NLM_F_DUMP))
+		return begin_dump(x);
+	return handle_exact(x);
+}
+
+static int handle_v1(struct exchange *x)
+{
+	if (x->nlh->nlmsg_len - NLMSG_HDRLEN < sizeof(struct inet_diag_req))
+		return -EINVAL;
+	return x->nlh->nlmsg_flags & NLM_F_DUMP ? begin_dump(x) : handle_exact(x);
+}
+
+static int handle(struct exchange *x)
+{
+	switch (x->nlh->nlmsg_type) {
+	case TCPDIAG_GETSOCK:
+		return handle_v1(x);
+	case SOCK_DIAG_BY_FAMILY:
+	case SOCK_DESTROY:
+		return handle_by_family(x);
+	default:
+		return -EINVAL;
+	}
+}
+
+/*
+ * NLMSG_ERROR: an error brings the whole request back, padded, an acknowledgement its header
+ * (netlink_ack() of net/netlink/af_netlink.c).
+ */
+static void acknowledge(struct exchange *x, int error)
+{
+	size_t echo = error ? x->nlh->nlmsg_len : NLMSG_HDRLEN;
+	size_t len = NLMSG_ALIGN(NLMSG_HDRLEN + sizeof(int) + echo);
+	struct nlmsghdr *out = calloc(1, len);
+
+	if (!out)
+		return;
+	out->nlmsg_len = (uint32_t)len;
+	out->nlmsg_type = NLMSG_ERROR;
+	out->nlmsg_flags = error ? 0 : NLM_F_CAPPED;
+	out->nlmsg_seq = x->nlh->nlmsg_seq;
+	out->nlmsg_pid = x->s->portid;
+	memcpy(NLMSG_DATA(out), &error, sizeof(error));
+	memcpy((uint8_t *)NLMSG_DATA(out) + sizeof(error), x->nlh, echo);
+	x->reply(out, len, x->arg);
+	free(out);
+}
+
+void diag_session_receive(struct diag_session *s, const void *data, size_t len, session_reply_fn reply, void *arg)
+{
+	const uint8_t *p = data;
+
+	while (len >= NLMSG_HDRLEN) {
+		struct exchange x = { .s = s, .nlh = (const void *)p, .reply = reply, .arg = arg };
+		size_t step;
+		int rc = 0;
+
+		if (x.nlh->nlmsg_len < NLMSG_HDRLEN || x.nlh->nlmsg_len > len)
+			return;
+		if ((x.nlh->nlmsg_flags & NLM_F_REQUEST) && x.nlh->nlmsg_type >= NLMSG_MIN_TYPE)
+			rc = handle(&x);
+		if (rc != DUMP_BEGUN && (rc || (x.nlh->nlmsg_flags & NLM_F_ACK)))
+			acknowledge(&x, rc);
+		step = NLMSG_ALIGN(x.nlh->nlmsg_len);
+		if (step > len)
+			return;
+		p += step;
+		len -= step;
+	}
+}
+
+/* Looks at one more socket; gives the bytes of its answer, 0 when the dump does not show it, -1 at the end. */
+static int put_next(struct diag_session *s, const struct fill_head *h, void *buf)
+{
+	struct sock_entry e;
+
+	memset(&e, 0, sizeof(e));
+	if (!s->ops->next(s->source, s->query.protocol, &s->at, &e))
+		return -1;
+	if (!match_dump(&s->query, &e))
+		return 0;
+	return (int)fill_socket(buf, h, s->ops, s->source, &e, s->query.protocol, s->query.req.idiag_ext, s->net_admin);
+}
+
+static size_t put_done(struct diag_session *s, void *buf)
+{
+	struct nlmsghdr *nlh = buf;
+
+	*nlh = (struct nlmsghdr){
+		.nlmsg_len = NLMSG_LENGTH(sizeof(int)),
+		.nlmsg_type = NLMSG_DONE,
+		.nlmsg_flags = NLM_F_MULTI,
+		.nlmsg_seq = s->dump_seq,
+		.nlmsg_pid = s->portid,
+	};
+	memcpy(NLMSG_DATA(nlh), &s->dump_error, sizeof(int));
+	end_dump(s);
+	return nlh->nlmsg_len;
+}
+
+size_t diag_session_continue(struct diag_session *s, void *buf, size_t size)
+{
+	struct fill_head h = { .type = s->dump_type, .flags = NLM_F_MULTI, .seq = s->dump_seq, .portid = s->portid };
+	size_t len = 0;
+	int n = s->dump_error ? -1 : 0;
+
+	if (!s->dumping)
+		return 0;
+	for (int looked = 0; n >= 0 && looked < LOOKS && size - len >= FILL_MAX; looked++) {
+		n = put_next(s, &h, (uint8_t *)buf + len);
+		if (n > 0)
+			len += (size_t)n;
+	}
+	/* What was found goes first; the end has a datagram of its own, which the next call gives. */
+	return len || n >= 0 ? len : put_done(s, buf);
+}
+
+bool diag_session_dumping(const struct diag_session *s)
+{
+	return s->dumping;
+}
+
+size_t diag_event_build(void *buf, const struct sock_entry *e, uint8_t protocol, const struct diag_tcp_info *info)
+{
+	return fill_event(buf, e, protocol, info);
+}
+
+uint32_t diag_event_group(uint8_t family, uint8_t protocol)
+{
+	bool v6 = family == AF_INET6;
+
+	if (family != AF_INET && !v6)
+		return SKNLGRP_NONE;
+	if (protocol == IPPROTO_TCP)
+		return v6 ? SKNLGRP_INET6_TCP_DESTROY : SKNLGRP_INET_TCP_DESTROY;
+	if (protocol == IPPROTO_UDP)
+		return v6 ? SKNLGRP_INET6_UDP_DESTROY : SKNLGRP_INET_UDP_DESTROY;
+	return SKNLGRP_NONE;
+}
