@@ -1,9 +1,9 @@
 # lib.sh - what the tests of real programs share. A test sources it first, sets LIMIT before to run for
-# longer than a minute.
+# longer than two minutes.
 #
 #	check NAME FUNCTION [ARGUMENTS]
-# runs the function in a subshell, in a directory and with runs of its own, and prints "ok NAME", "not ok NAME: why" or
-# "skip NAME: why". The function ends the check with `fail WHY` or `skip WHY`, or by returning; what it
+# runs the function in a subshell, in a directory and with runs of its own, and prints "ok NAME", "not ok
+# NAME: why" or "skip NAME: why". The function ends the check with `fail WHY` or `skip WHY`, or by returning; what it
 # started with `start` is then killed. Servers that several checks use are started outside of one.
 #
 # Ports are taken from below those that the kernel hands out to clients, where nobody else's connection
@@ -12,7 +12,7 @@
 set -u
 if [ -z "${REAL_TIMED:-}" ]; then
 	export REAL_TIMED=1
-	exec timeout -k 5 "${LIMIT:-60}" "$BASH" "$0" "$@"
+	exec timeout -k 5 "${LIMIT:-120}" "$BASH" "$0" "$@"
 fi
 unset REAL_TIMED
 
@@ -40,20 +40,27 @@ kill_tree() {
 	kill -9 "$1" 2>/dev/null
 }
 
+# When a process was started: its number may be another's by the time that it is to be killed.
+started() { sed 's/.*) //' /proc/"$1"/stat 2>/dev/null | cut -d' ' -f20; }
+
 # Kills what stands in a file of pids.
 kill_all() {
-	local pid
-	while read -r pid; do kill_tree "$pid"; done <"$1"
+	local pid at
+	while read -r pid at; do
+		[ -n "$at" ] && [ "$(started "$pid")" = "$at" ] && kill_tree "$pid"
+	done <"$1"
 	: >"$1"
 }
 
-# Ends what got away from its parents: everything that works in our directory or has it in its environment.
+# Ends what got away from its parents: everything that works in our directory or has it in its environment
+# or on its command line.
 kill_strays() {
 	local p
 	for p in $(ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -F -- "-> $T" | grep -o '/proc/[0-9]*') \
-		$(grep -laF "SOCKSHIM_DIR=$T/" /proc/[0-9]*/environ 2>/dev/null); do
+		$(grep -laF "SOCKSHIM_DIR=$T/" /proc/[0-9]*/environ 2>/dev/null) \
+		$(grep -laF "$T/" /proc/[0-9]*/cmdline 2>/dev/null); do
 		p=${p#/proc/}
-		p=${p%/environ}
+		p=${p%/*}
 		[ "$p" = $$ ] || [ "$p" = "$BASHPID" ] || kill -9 "$p" 2>/dev/null
 	done
 }
@@ -136,7 +143,7 @@ pick_port() {
 start() {
 	"$@" >>"${OUT:-server.log}" 2>&1 &
 	PID=$!
-	echo "$PID" >>"$PIDS"
+	echo "$PID $(started "$PID")" >>"$PIDS"
 }
 
 has_run() { ls "$SOCKSHIM_DIR"/*/control >/dev/null 2>&1; }

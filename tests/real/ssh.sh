@@ -25,6 +25,8 @@ PasswordAuthentication no
 PrintMotd no
 PrintLastLog no
 Subsystem sftp internal-sftp
+# So that bash does not take itself for a login and read the user's ~/.bashrc.
+SetEnv SHLVL=2
 END
 OPTIONS=(-F none -i "$T/key" -o BatchMode=yes -o StrictHostKeyChecking=no -o "UserKnownHostsFile=$T/known"
 	-o LogLevel=ERROR -o IdentityAgent=none)
