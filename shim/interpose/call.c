@@ -149,7 +149,7 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 	}
 	/* Out of the table first: once closed, the number may be another thread's. */
 	if (c->id == CALL_close)
-		socktab_remove(&hook.tab, c->fd, NULL);
+		socktab_remove(&hook.tab, c->fd, &c->closing);
 	impair_call(c, v);
 	if (replaced_after(c, v, rules, &after))
 		count_injected(c);
@@ -162,6 +162,9 @@ static bool decide(struct call *c, struct rules *rules, struct fault_verdict *v)
 	struct fault_call f = { .type = type_of(c) };
 
 	if (!rules || f.type >= SOCKSHIM_FILTER_TYPES)
+		return false;
+	/* Some libraries learn how a connect ended by making it again: that is not another one. */
+	if (c->id == CALL_connect && c->s && (c->s->flags & RUN_SOCK_PENDING))
 		return false;
 	facts_gather(c, &f, fault_set_needs(rules->set, f.type));
 	if (!fault_decide(rules->set, &f, hook.run.file->program, hook.run.file->seed, hook.run.file->rules, v))

@@ -23,6 +23,7 @@ struct call {
 
 	/* Filled in on the way. */
 	sockshim_cookie cookie;
+	sockshim_cookie closing;	/* close: the cookie, if it is of the socket's last descriptor */
 	long ret;
 	int err;			/* errno, if ret says failure */
 	unsigned rule;			/* number of the rule that fired, 0: none */

@@ -300,8 +300,10 @@ void facts_outcome(struct call *c)
 	} else if (c->id == CALL_socketpair) {
 		outcome_of_pair(c);
 	} else if (c->id == CALL_close) {
-		outcome_closed(c->cookie, c->err);
+		outcome_closed(c->closing, c->err);
 	} else if (c->s) {
+		if (c->err)
+			errno = c->err;
 		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg)
 			outcome_rx(c->s, c->ret, recv_flags(c));
 		else if (t == SOCKSHIM_SEND && c->id != CALL_sendmmsg)

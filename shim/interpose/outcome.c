@@ -109,6 +109,26 @@ void outcome_so_error(struct run_socket *s, int value)
 	}
 }
 
+void outcome_io_failed(struct run_socket *s)
+{
+	if (!(s->flags & RUN_SOCK_PENDING))
+		return;
+	switch (errno) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ETIMEDOUT:
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+		outcome_so_error(s, errno);
+		break;
+	default:
+		break;
+	}
+}
+
 void outcome_bind(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len)
 {
 	set_err(s, err);
@@ -153,7 +173,8 @@ bool outcome_closing(int fd, sockshim_cookie *cookie)
 
 void outcome_closed(sockshim_cookie cookie, int err)
 {
-	run_count(hook.stats, cookie, err ? RUN_CLOSE_FAILED : RUN_CLOSED);
+	if (cookie)
+		run_count(hook.stats, cookie, err ? RUN_CLOSE_FAILED : RUN_CLOSED);
 }
 
 void outcome_dup(int from, int to)
@@ -167,7 +188,7 @@ void outcome_dup(int from, int to)
 		return;
 	}
 	if (socktab_dup(&hook.tab, from, to, &dropped))
-		run_count(hook.stats, dropped, RUN_CLOSED);
+		outcome_closed(dropped, 0);
 }
 
 void outcome_rights(const struct msghdr *msg)

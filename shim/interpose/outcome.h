@@ -3,6 +3,8 @@
 #ifndef SHIM_INTERPOSE_OUTCOME_H
 #define SHIM_INTERPOSE_OUTCOME_H
 
+#include <errno.h>
+
 #include "interpose/hook.h"
 #include "run/stat.h"
 
@@ -29,7 +31,7 @@ void outcome_connected(struct run_socket *s);
 
 /* Takes fd out of the table ahead of its close, and counts the close afterwards. */
 bool outcome_closing(int fd, sockshim_cookie *cookie);
-void outcome_closed(sockshim_cookie cookie, int err);
+void outcome_closed(sockshim_cookie cookie, int err);	/* cookie 0: other descriptors still name the socket */
 
 /* dup and its kin have made `to` the same as `from`. */
 void outcome_dup(int from, int to);
@@ -38,6 +40,9 @@ void outcome_dup(int from, int to);
 void outcome_rights(const struct msghdr *msg);
 
 /* What is only looked at is received by another call. */
+/* Sending or receiving failed with errno: if a connect was in progress, it may have been that which failed. */
+void outcome_io_failed(struct run_socket *s);
+
 static inline void outcome_rx(struct run_socket *s, ssize_t n, int flags)
 {
 	if (LIKELY(n > 0)) {
@@ -45,6 +50,8 @@ static inline void outcome_rx(struct run_socket *s, ssize_t n, int flags)
 			__atomic_fetch_add(&s->rx_bytes, (uint64_t)n, __ATOMIC_RELAXED);
 		if (UNLIKELY(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_PENDING))
 			outcome_connected(s);
+	} else if (UNLIKELY(n < 0 && errno != EAGAIN)) {
+		outcome_io_failed(s);
 	}
 }
 
@@ -54,6 +61,8 @@ static inline void outcome_tx(struct run_socket *s, ssize_t n)
 		__atomic_fetch_add(&s->tx_bytes, (uint64_t)n, __ATOMIC_RELAXED);
 		if (UNLIKELY(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_PENDING))
 			outcome_connected(s);
+	} else if (UNLIKELY(n < 0 && errno != EAGAIN)) {
+		outcome_io_failed(s);
 	}
 }
 

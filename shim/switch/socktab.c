@@ -92,10 +92,12 @@ static struct run_socket *object_claim(struct socktab *tab, int fd)
 	return s;
 }
 
-/* Replaces what a word says. Returns whether that was a socket, with its cookie. */
+/* Replaces what a word says. Returns whether that was a socket, with its cookie if that has lost its last
+ * descriptor, else 0. */
 static bool word_replace(uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
 {
 	uint64_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
+	sockshim_cookie was;
 	struct run_socket *s;
 
 	if (old & SOCKTAB_SHARED)
@@ -105,13 +107,14 @@ static bool word_replace(uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
 	if (old <= SOCKTAB_OTHER)
 		return false;
 	s = socktab_object(old);
-	if (cookie)
-		*cookie = s->cookie;
+	was = s->cookie;
 	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
-	if (old & SOCKTAB_SHARED)
-		__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL);
-	else
+	if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
+	else if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		was = 0;
+	if (cookie)
+		*cookie = was;
 	return true;
 }
 

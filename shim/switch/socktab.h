@@ -94,8 +94,8 @@ static inline struct run_socket *socktab_find(const struct socktab *tab, int fd)
  * *stale (else 0 is put there). NULL: no memory, or fd out of range; the descriptor is then "no socket". */
 struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, sockshim_cookie *stale);
 
-/* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table, with its
- * cookie. */
+/* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table; *cookie is
+ * the socket's, if this was its last descriptor, else 0. */
 bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,

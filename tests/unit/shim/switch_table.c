@@ -60,10 +60,12 @@ Test(switch_table, duplicates_share_an_object_until_the_last_is_closed)
 	cr_assert_not(socktab_dup(&tab, 5, 900, &dropped));
 	cr_assert_eq(socktab_find(&tab, 900), s);
 	cr_assert_eq(s->refs, 2);
-	socktab_remove(&tab, 5, NULL);
+	cr_assert(socktab_remove(&tab, 5, &dropped));
+	cr_assert_eq(dropped, 0, "not the last descriptor");
 	cr_assert_eq(s->refs, 1);
 	cr_assert_eq(socktab_find(&tab, 900)->cookie, COOKIE(1));
-	socktab_remove(&tab, 900, NULL);
+	cr_assert(socktab_remove(&tab, 900, &dropped));
+	cr_assert_eq(dropped, COOKIE(1));
 	cr_assert_eq(s->refs, 0);
 }
 
