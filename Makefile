@@ -27,7 +27,7 @@ CLANG   ?= clang
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
            -Wpointer-arith -Wvla -Wwrite-strings -Wno-unused-parameter
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -DSOCKSHIM_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -MMD -MP -DSOCKSHIM_VERSION='"$(VERSION)"'
 
 ALL          :=
 TEST_BINS    :=
@@ -38,22 +38,30 @@ FUZZERS      :=
 include $(wildcard shim/part.mk stack/part.mk diag/part.mk)
 include $(wildcard tests/shim.mk tests/stack.mk tests/diag.mk)
 
-.PHONY: all check check-units check-layers check-san deps demo clean help install
+.PHONY: all check check-units check-layers deps demo install clean help
 
 all: $(ALL)
 
 ## check         install what is missing, build, run every test
 check: deps
 	$(MAKE) all check-layers
-	$(MAKE) run-tests
+	$(MAKE) test-programs
+	$(MAKE) SAN=asan unit-programs
+	$(MAKE) SAN=tsan thread-programs
+	@B=$(B) scripts/run-tests $(TEST_BINS) $(TEST_SCRIPTS) $(patsubst $(B)/%,build/asan/%,$(UNIT_BINS)) \
+		$(patsubst $(B)/%,build/tsan/%,$(THREAD_BINS))
 
-.PHONY: run-tests
-run-tests: all $(TEST_BINS)
-	@B=$(B) scripts/run-tests $(TEST_BINS) $(TEST_SCRIPTS)
+UNIT_BINS = $(filter $(B)/tests/unit/%,$(TEST_BINS))
+THREAD_BINS = $(filter %_threads,$(UNIT_BINS))
 
-## check-units   the Criterion programs alone (with SAN=asan or SAN=tsan: under a sanitizer)
-check-units: $(TEST_BINS)
-	@B=$(B) scripts/run-tests $(filter $(B)/tests/unit/%,$(TEST_BINS))
+.PHONY: test-programs unit-programs thread-programs
+test-programs: all $(TEST_BINS)
+unit-programs: $(UNIT_BINS)
+thread-programs: $(THREAD_BINS)
+
+## check-units   the unit tests alone (SAN=asan: under AddressSanitizer and UBSan)
+check-units: $(UNIT_BINS)
+	@B=$(B) scripts/run-tests $(UNIT_BINS)
 
 ## check-layers  the includes keep to the layers
 check-layers:
@@ -62,6 +70,14 @@ check-layers:
 ## deps          install the Debian packages that building and testing need
 deps:
 	@scripts/install-deps
+
+## demo          install what is missing, build, and show curl and nginx under the shim
+demo: deps
+	$(MAKE) all
+	scripts/demo
+
+## install       to PREFIX (default /usr/local), below DESTDIR
+install:
 
 ## clean         remove build/
 clean:

@@ -36,7 +36,7 @@ bench-diag: $(B)/sockdiag $(DIAG_BENCH)
 	@tests/bench/diag/bench $(B)
 
 TEST_SCRIPTS += tests/diag/tool_test
-run-tests: $(DIAGD)
+test-programs: $(DIAGD)
 
 # Fuzzers: `make fuzz-diag FUZZ_SECONDS=30` runs each on its corpus for so long.
 FUZZ_SECONDS ?= 10

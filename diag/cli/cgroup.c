@@ -5,7 +5,6 @@
  * and an open_by_handle_at() the directory again. The latter takes CAP_DAC_READ_SEARCH; without it
  * the hierarchy is searched once, and what it had then is known.
  */
-#define _GNU_SOURCE
 #include "cli/cgroup.h"
 
 #include <errno.h>

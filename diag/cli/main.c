@@ -1,5 +1,4 @@
 /* sockdiag: lists sockets. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -1,5 +1,4 @@
 /* The command line: options, and what they select. */
-#define _GNU_SOURCE
 #include "cli/opts.h"
 
 #include <errno.h>

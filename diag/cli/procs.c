@@ -6,7 +6,6 @@
  * there as the directory's size says (since Linux 6.2 it is their count). Where the count is not
  * given, or the numbers are too sparse for that, the directory is listed after all.
  */
-#define _GNU_SOURCE
 #include "cli/procs.h"
 
 #include <ctype.h>

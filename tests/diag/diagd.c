@@ -7,7 +7,6 @@
  * MODE: "die" closes after the first datagram of a dump; "lengths", "attrs", "family", "flood",
  * "silent" and "error" answer a dump with something wrong.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>

@@ -6,7 +6,6 @@
  * The sockets are the two ends of connections over loopback, held by as many processes as the
  * limit on open files demands. Its exit status is the command's.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>

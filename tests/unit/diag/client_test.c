@@ -1,5 +1,4 @@
 /* The client against this kernel, in a network namespace of its own, and against peers that misbehave. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* A network namespace of a test's own, with loopback up. */
-#define _GNU_SOURCE
 #include "netns.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,4 @@
 /* Lines of /proc/net held to the kernel's own: the same sockets from a dump and from the file. */
-#define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -2,7 +2,6 @@
  * The server held to this kernel: the same request to both, on sockets in the same state, in a
  * network namespace of the test's own. Everything that state decides must agree to the byte.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>

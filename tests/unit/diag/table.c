@@ -1,5 +1,4 @@
 /* A table of sockets for the server, filled from what a test knows of its own kernel sockets. */
-#define _GNU_SOURCE
 #include "table.h"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 /* The kernel and the server beside one another: sockets in the same state, the same request to both. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,0 +1,282 @@
+/* hook.c - the preloaded switch coming to life: at the first socket, and again after fork. */
+#include "interpose/hook.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "interpose/rules.h"
+#include "run/config.h"
+#include "run/stat.h"
+#include "run/sys.h"
+
+#define SCAN_FDS 256
+#define SCAN_AT_ONCE 64	/* the stack may be a signal handler's */
+
+static const uint32_t no_generation;
+static struct hook_guard no_guard = { .seen = 1 };	/* not alive, and not quiet */
+static struct run_stat no_stats[RUN_STATS];		/* until there is a run file */
+static struct run_socket *chunks[SOCKTAB_CHUNKS];
+
+static struct run_socket *hook_chunk(void *ctx, unsigned i)
+{
+	return run_writer_chunk(ctx, i);
+}
+
+static void filters_changed(void);
+
+struct hook hook __attribute__((aligned(4096))) = {
+	.fns = {
+#define CALL(name, filter, ret, nr, params) [CALL_##name] = (void (*)(void))libc_first_##name,
+#define ALIAS(alias, name)
+#define CHECKED(alias, name)
+#include "interpose/calls.def"
+	},
+	.guard = &no_guard,
+	.generation = &no_generation,
+	.stats = no_stats,
+	.tab = { .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
+};
+struct sockshim_switch hook_switch = { .tab = &hook.tab, .stats = no_stats, .armed_changed = filters_changed };
+__thread uint32_t hook_vforked;
+bool hook_sandboxed;
+
+static struct hook_guard *guard;	/* the page that fork wipes */
+static bool started;			/* in this process or one that it was forked from */
+static uint32_t starting;
+static uint32_t scanned;
+static uint32_t forks;
+static uint32_t rules_armed;		/* what hook_set_armed was told */
+static bool tracing;
+
+struct sockshim_switch *sockshim_default_switch(void)
+{
+	hook_alive();
+	return &hook_switch;
+}
+
+static uint32_t armed_now(void)
+{
+	return (tracing ? ~0u : 0) | rules_armed | __atomic_load_n(&hook_switch.armed, __ATOMIC_ACQUIRE);
+}
+
+static void filters_changed(void)
+{
+	__atomic_store_n(&hook.guard->armed, armed_now(), __ATOMIC_RELEASE);
+}
+
+void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)
+{
+	rules_armed = by_rules;
+	tracing = trace;
+	__atomic_store_n(&hook.guard->armed, armed_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook.guard->seen, generation, __ATOMIC_RELEASE);
+}
+
+void hook_count_fork(void)
+{
+	__atomic_add_fetch(&forks, 1, __ATOMIC_RELAXED);
+}
+
+bool hook_detached(void)
+{
+	return started && !hook_is_alive();
+}
+
+bool hook_quiet_now(enum sockshim_filter_type t)
+{
+	bool about_any = t == SOCKSHIM_CLOSE || t == SOCKSHIM_POLL || t == SOCKSHIM_NONE;
+
+	if (hook_vforked)
+		return true;
+	if (!hook_is_alive()) {
+		/* Closing and waiting are no reason to start, unless somebody wanted to see them when the
+		 * process was forked. */
+		if (about_any && !(started && (armed_now() & 1u << t)))
+			return true;
+		hook_start();
+	}
+	hook_refresh();
+	return !(__atomic_load_n(&hook.guard->armed, __ATOMIC_RELAXED) & 1u << t);
+}
+
+static struct hook_guard *make_guard(void)
+{
+	static struct hook_guard not_wiped;
+	long p = sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p < 0 && p > -4096)
+		return &not_wiped;	/* no memory: a forked child will be taken for its parent */
+	sys(SYS_madvise, p, 4096, MADV_WIPEONFORK);
+	return (struct hook_guard *)p;
+}
+
+/* fork copies the descriptors before the memory, and another thread of the parent may have opened a socket in
+ * between, that the table has and the child has not. */
+static void forget_if_gone(int fd, uint64_t *word, void *ctx)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	if (!hook_sandboxed && sys(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+		socktab_detached_remove(&hook.tab, fd);
+}
+
+/* With signals blocked and `starting` held. */
+static void start_locked(void)
+{
+	bool forked = started;
+
+	if (!guard)
+		guard = make_guard();
+	/* A fork in the middle of another thread's start leaves half of it: the parent's. */
+	if (!forked)
+		hook.run = (struct run_writer){ 0 };
+	run_writer_open(&hook.run, forked);
+	if (!forked && run_config()->too_long)
+		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
+	hook.stats = hook.run.file->stats;
+	hook_switch.stats = hook.stats;
+	hook.generation = &hook.run.control->generation;
+	if (forked) {
+		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
+		forks = 0;
+		socktab_each(&hook.tab, forget_if_gone, NULL);
+		socktab_after_fork(&hook.tab);
+	}
+	rules_start(forked);
+	started = true;
+	guard->seen = *hook.generation ^ 1u;	/* the rules are loaded at the first look */
+	__atomic_store_n(&guard->alive, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&hook.guard, guard, __ATOMIC_RELEASE);
+}
+
+void hook_start(void)
+{
+	uint64_t old;
+	uint32_t none = 0;
+	int saved = errno;
+
+	if (hook_vforked)
+		return;		/* in the parent's memory: what there is must do */
+	sys_hold_signals(&old);
+	/* In a forked child nobody else can be starting: a value left by another thread of the parent is void. */
+	while (!__atomic_compare_exchange_n(&starting, &none, (uint32_t)sys(SYS_getpid, 0), 0, __ATOMIC_ACQUIRE,
+					    __ATOMIC_RELAXED)) {
+		if (none != (uint32_t)sys(SYS_getpid, 0))
+			__atomic_compare_exchange_n(&starting, &none, 0, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+		else
+			sys(SYS_sched_yield, 0);
+		none = 0;
+	}
+	if (!hook_is_alive())
+		start_locked();
+	__atomic_store_n(&starting, 0, __ATOMIC_RELEASE);
+	sys_release_signals(&old);
+	hook_refresh();
+	errno = saved;
+}
+
+void hook_refresh(void)
+{
+	int saved = errno;
+
+	if (__atomic_load_n(hook.generation, __ATOMIC_ACQUIRE) !=
+	    __atomic_load_n(&hook.guard->seen, __ATOMIC_RELAXED))
+		rules_load();
+	errno = saved;
+}
+
+/* SO_DOMAIN, SO_TYPE, SO_PROTOCOL of a descriptor as a cookie. 0: no socket; -errno. */
+static int socket_cookie(int fd, sockshim_cookie *cookie)
+{
+	static const int option[3] = { SO_DOMAIN, SO_TYPE, SO_PROTOCOL };
+	int v[3] = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		socklen_t len = sizeof(v[i]);
+		int err = (int)sys(SYS_getsockopt, fd, SOL_SOCKET, option[i], &v[i], &len);
+
+		if (err)
+			return err;
+	}
+	*cookie = sockshim_cookie_make(v[0], v[1], v[2]);
+	return 0;
+}
+
+/* Asks which descriptors there are from `first` on. Those that are not, or that are no sockets, are entered
+ * as such; the rest stay unknown until they are used. */
+static void scan_from(int first)
+{
+	struct pollfd p[SCAN_AT_ONCE];
+	struct timespec now = { 0, 0 };
+	int n = SCAN_AT_ONCE, err;
+
+	for (int i = 0; i < n; i++)
+		p[i] = (struct pollfd){ .fd = first + i };
+	/* poll refuses more descriptors than RLIMIT_NOFILE. */
+	while ((err = (int)sys(SYS_ppoll, p, n, &now, NULL, 0)) == -EINVAL && n > 1)
+		n /= 2;
+	for (int i = 0; err >= 0 && i < n; i++) {
+		int type;
+		socklen_t len = sizeof(type);
+
+		if (socktab_ref(&hook.tab, first + i) != SOCKTAB_UNKNOWN)
+			continue;
+		if ((p[i].revents & POLLNVAL) ||
+		    sys(SYS_getsockopt, first + i, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+			socktab_settle_other(&hook.tab, first + i);
+	}
+}
+
+/* Looks at the low descriptors, so that what this program opens later by other means than the calls we see is
+ * known to be no socket without asking. */
+static void scan(void)
+{
+	for (int fd = 0; fd < SCAN_FDS; fd += SCAN_AT_ONCE)
+		scan_from(fd);
+}
+
+uint64_t hook_adopt(int fd)
+{
+	sockshim_cookie cookie, stale;
+	struct run_socket *s;
+
+	if ((unsigned)fd >= SOCKTAB_FDS || hook_vforked || hook_sandboxed)
+		return 0;
+	if (!__atomic_exchange_n(&scanned, 1, __ATOMIC_ACQ_REL)) {
+		scan();
+		if (socktab_ref(&hook.tab, fd) == SOCKTAB_OTHER)
+			return 0;
+	}
+	if (socket_cookie(fd, &cookie) != 0) {
+		socktab_set_other(&hook.tab, fd);
+		return 0;
+	}
+	hook_alive();
+	s = socktab_add(&hook.tab, fd, cookie, &stale);
+	if (!s)
+		return 0;
+	__atomic_fetch_or(&s->flags, RUN_SOCK_INHERITED, __ATOMIC_RELAXED);
+	return socktab_ref(&hook.tab, fd);
+}
+
+void hook_prepare_sandbox(void)
+{
+	if (hook_vforked || hook_sandboxed)
+		return;
+	hook_alive();
+	for (unsigned i = 0; i < HOOK_CHUNKS_AHEAD; i++)
+		socktab_reserve(&hook.tab, i);
+	for (int fd = 0; fd < SCAN_FDS; fd++)
+		if (socktab_ref(&hook.tab, fd) == SOCKTAB_UNKNOWN)
+			hook_adopt(fd);
+}
+
+void hook_enter_sandbox(void)
+{
+	if (hook_vforked)
+		return;
+	hook.run.mapped = false;	/* no more files: what follows is kept in memory */
+	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
+}

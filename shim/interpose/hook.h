@@ -1,0 +1,150 @@
+/* hook.h - the preloaded switch: the state that every wrapper looks at, and how it comes to life.
+ *
+ * Theory of operation. Nothing happens at load time. The first interposed call on a descriptor makes the
+ * table's first leaf and asks the kernel once which descriptors are there already (hook_adopt); after that,
+ * a call on what is no socket costs a look-up. The first call that concerns a socket makes the run file,
+ * maps the control block and loads the rules (hook_start).
+ *
+ * fork: hook.guard lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a forked
+ * process, however it was made, finds itself not alive at its first call on a socket and starts again, as a
+ * copy (its own file, objects of its own). Until then it is "detached": closing and duplicating change its
+ * own table alone, since the objects are still the parent's. vfork shares all memory with the parent and
+ * is marked per thread (hook_vforked): a vforked child changes nothing.
+ *
+ * Signals are blocked while starting; there are no locks that outlive a call.
+ */
+#ifndef SHIM_INTERPOSE_HOOK_H
+#define SHIM_INTERPOSE_HOOK_H
+
+#include <stdbool.h>
+
+#include "interpose/libc.h"
+#include "run/writer.h"
+#include "switch/switch.h"
+
+/* Sockets, in chunks, that still find a place in the run file when it can't be opened again. */
+#define HOOK_CHUNKS_AHEAD 8
+
+/* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
+#define HOOK_TRACED	(1u << SOCKSHIM_NONE)
+
+/* What fork must wipe. It lies in a page of its own. */
+struct hook_guard {
+	uint32_t alive;		/* in the process that started, and in none that it forks */
+	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
+	uint32_t seen;		/* generation of the control block that `armed` was made from */
+};
+
+/* All that the short way through a wrapper reads is close together: a machine whose system calls empty the
+ * TLB pays for every page that is touched after one. */
+struct hook {
+	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
+	struct hook_guard *guard;
+	const uint32_t *generation;	/* in the control block */
+	struct run_stat *stats;
+	uint64_t module_start, module_end;	/* of the last module that opened a socket */
+	struct socktab tab;
+	struct run_writer run;
+};
+
+extern struct hook hook;
+extern struct sockshim_switch hook_switch;
+extern __thread uint32_t hook_vforked;
+
+/* The program has had its system calls filtered (seccomp): what is not one of its own may end it. No file is
+ * opened from then on, and no descriptor, address or name asked for. */
+extern bool hook_sandboxed;
+
+/* Starts, or starts again after fork. Afterwards the guard is alive, hook.run and hook.stats are valid. */
+void hook_start(void);
+
+/* Whether this process is a fork that has not started again. */
+bool hook_detached(void);
+
+/* Looks at a descriptor of which the table knows nothing, or that it takes for no socket. Returns its ref,
+ * 0 if it is no socket. */
+uint64_t hook_adopt(int fd);
+
+/* The rest of hook_quiet: starts, or loads rules, if that is to be done for a call of this type. */
+bool hook_quiet_now(enum sockshim_filter_type t);
+
+/* Brings `armed` up to date with the control block's generation. */
+void hook_refresh(void);
+
+/* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
+ * traced, and the generation that says so. */
+void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation);
+
+/* Does ahead of a sandbox what can't be done in it: starts, makes room, and looks at all descriptors. */
+void hook_prepare_sandbox(void);
+
+/* Enters it. */
+void hook_enter_sandbox(void);
+
+/* Counts forks made by this process, for the children's seeds. */
+void hook_count_fork(void);
+
+static inline bool hook_is_alive(void)
+{
+	return LIKELY(__atomic_load_n(&hook.guard->alive, __ATOMIC_ACQUIRE));
+}
+
+static inline void hook_alive(void)
+{
+	if (UNLIKELY(!hook_is_alive()))
+		hook_start();
+}
+
+/* Nobody wants to see calls of type t. */
+static inline bool hook_quiet(enum sockshim_filter_type t)
+{
+	const struct hook_guard *g = hook.guard;
+
+	return (LIKELY(__atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(&g->seen, __ATOMIC_RELAXED)) &&
+		LIKELY(!(__atomic_load_n(&g->armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
+}
+
+/* A socket as the wrappers look at it: its ref, 0 if it is none. */
+static inline struct run_socket *hook_object(uint64_t ref)
+{
+	return socktab_object(ref);
+}
+
+/* The short way is open: nobody wants to see calls of type t, and nothing is special about the socket. */
+static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
+{
+	return LIKELY(!(ref & SOCKTAB_SPECIAL)) && hook_quiet(t);
+}
+
+/* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */
+static inline uint64_t hook_ref(int fd)
+{
+	uint64_t ref = socktab_ref(&hook.tab, fd);
+
+	if (LIKELY(ref == SOCKTAB_OTHER))
+		return 0;
+	if (UNLIKELY(ref == SOCKTAB_UNKNOWN))
+		return hook_adopt(fd);
+	if (UNLIKELY(!hook_is_alive())) {
+		hook_start();
+		ref = socktab_ref(&hook.tab, fd);
+	}
+	return ref > SOCKTAB_OTHER ? ref : 0;
+}
+
+static inline struct run_socket *hook_socket(int fd)
+{
+	return hook_object(hook_ref(fd));
+}
+
+/* The same for calls that make no sense on anything but a socket: what the table takes for none is looked
+ * at again, since it may have been made by a call that we did not see. */
+static inline uint64_t hook_ref_call(int fd)
+{
+	uint64_t ref = hook_ref(fd);
+
+	return LIKELY(ref) ? ref : hook_adopt(fd);
+}
+
+#endif

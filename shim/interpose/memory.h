@@ -1,0 +1,15 @@
+/* memory.h - reading and writing memory that a caller passed and that may not be there. */
+#ifndef SHIM_INTERPOSE_MEMORY_H
+#define SHIM_INTERPOSE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copies n bytes; false if some can't be read (or it can't be known here), in which case `to` is
+ * undefined. Costs a system call. */
+bool memory_read(void *to, const void *from, size_t n);
+
+/* The other way: false if some can't be written, in which case a part of it may have been. */
+bool memory_write(void *to, const void *from, size_t n);
+
+#endif

@@ -1,0 +1,210 @@
+/* outcome.c - what the outcome of a call does to table and statistics. */
+#include "interpose/outcome.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "interpose/site.h"
+
+static void set_flags(struct run_socket *s, uint32_t set, uint32_t clear)
+{
+	if (clear)
+		__atomic_fetch_and(&s->flags, ~clear, __ATOMIC_RELAXED);
+	if (set)
+		__atomic_fetch_or(&s->flags, set, __ATOMIC_RELAXED);
+}
+
+static void set_err(struct run_socket *s, int err)
+{
+	if (UNLIKELY(s->err != err))
+		__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
+}
+
+static void set_addr(struct run_addr *to, const struct sockaddr *addr, socklen_t len)
+{
+	if (!addr || len < sizeof(addr->sa_family))
+		return;
+	if (len > sizeof(to->data))
+		len = sizeof(to->data);
+	memcpy(to->data, addr, len);
+	to->len = (uint8_t)len;
+}
+
+struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
+				  uint32_t flags)
+{
+	sockshim_cookie stale;
+	struct run_socket *s;
+	struct timespec ts;
+
+	run_count(hook.stats, cookie, count);
+	s = socktab_add(&hook.tab, fd, cookie, &stale);
+	if (UNLIKELY(stale))
+		run_count(hook.stats, stale, RUN_CLOSED);
+	if (UNLIKELY(!s)) {
+		if (hook.run.file)
+			__atomic_fetch_add(&hook.run.file->sockets_untracked, 1, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	if (sockshim_cookie_type(cookie) & SOCK_CLOEXEC)
+		flags |= RUN_SOCK_CLOEXEC;
+	s->flags |= flags;
+	s->opener = (uint64_t)(uintptr_t)pc;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	s->opened_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	site_note(s, pc);
+	return s;
+}
+
+void outcome_connected(struct run_socket *s)
+{
+	uint32_t before = __atomic_fetch_or(&s->flags, RUN_SOCK_CONNECTED, __ATOMIC_RELAXED);
+
+	if (before & RUN_SOCK_PENDING)
+		set_flags(s, 0, RUN_SOCK_PENDING);
+	if (!(before & RUN_SOCK_CONNECTED))
+		run_count(hook.stats, s->cookie, RUN_CONNECTED);
+}
+
+void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len)
+{
+	set_err(s, err);
+	switch (err) {
+	case 0:
+		set_addr(&s->peer, addr, len);
+		/* connect to AF_UNSPEC dissolves an association. */
+		if (addr && len >= sizeof(addr->sa_family) && addr->sa_family != AF_UNSPEC)
+			outcome_connected(s);
+		break;
+	case EINPROGRESS:
+	case EINTR:
+		set_addr(&s->peer, addr, len);
+		set_flags(s, RUN_SOCK_PENDING, 0);
+		break;
+	case EALREADY:
+		break;
+	case EISCONN:
+		if (s->flags & RUN_SOCK_PENDING) {
+			outcome_connected(s);
+			break;
+		}
+		/* fall through */
+	default:
+		set_flags(s, 0, RUN_SOCK_PENDING);
+		run_count(hook.stats, s->cookie, RUN_CONNECT_FAILED);
+	}
+}
+
+void outcome_so_error(struct run_socket *s, int value)
+{
+	__atomic_store_n(&s->socket_err, value, __ATOMIC_RELAXED);
+	if (!(s->flags & RUN_SOCK_PENDING))
+		return;
+	if (value == 0 || value == EISCONN) {
+		outcome_connected(s);
+	} else {
+		set_flags(s, 0, RUN_SOCK_PENDING);
+		run_count(hook.stats, s->cookie, RUN_CONNECT_FAILED);
+	}
+}
+
+void outcome_io_failed(struct run_socket *s)
+{
+	if (!(s->flags & RUN_SOCK_PENDING))
+		return;
+	switch (errno) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ECONNABORTED:
+	case ETIMEDOUT:
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ENETDOWN:
+		outcome_so_error(s, errno);
+		break;
+	default:
+		break;
+	}
+}
+
+void outcome_bind(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len)
+{
+	set_err(s, err);
+	if (!err)
+		set_addr(&s->local, addr, len);
+}
+
+void outcome_listen(struct run_socket *s, int err)
+{
+	set_err(s, err);
+	if (!err)
+		set_flags(s, RUN_SOCK_LISTENING, 0);
+	run_count(hook.stats, s->cookie, err ? RUN_LISTEN_FAILED : RUN_LISTENED);
+}
+
+void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr *addr, const socklen_t *len,
+		    const void *pc, int flags)
+{
+	struct run_socket *ns;
+
+	set_err(s, err);
+	if (err) {
+		run_count(hook.stats, s->cookie, RUN_ACCEPT_FAILED);
+		return;
+	}
+	ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED);
+	if (!ns)
+		return;
+	if (flags & SOCK_CLOEXEC)
+		set_flags(ns, RUN_SOCK_CLOEXEC, 0);
+	else
+		set_flags(ns, 0, RUN_SOCK_CLOEXEC);
+	ns->local = s->local;
+	if (addr && len)
+		set_addr(&ns->peer, addr, *len);
+}
+
+bool outcome_closing(int fd, sockshim_cookie *cookie)
+{
+	return socktab_remove(&hook.tab, fd, cookie);
+}
+
+void outcome_closed(sockshim_cookie cookie, int err)
+{
+	if (cookie)
+		run_count(hook.stats, cookie, err ? RUN_CLOSE_FAILED : RUN_CLOSED);
+}
+
+void outcome_dup(int from, int to)
+{
+	sockshim_cookie dropped;
+
+	if (hook_vforked)
+		return;
+	if (UNLIKELY(hook_detached())) {
+		socktab_detached_dup(&hook.tab, from, to);
+		return;
+	}
+	if (socktab_dup(&hook.tab, from, to, &dropped))
+		outcome_closed(dropped, 0);
+}
+
+void outcome_rights(const struct msghdr *msg)
+{
+	if (!msg->msg_control || msg->msg_controllen < sizeof(struct cmsghdr))
+		return;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
+		size_t n = c->cmsg_len >= CMSG_LEN(0) ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			socktab_set_unknown(&hook.tab, fd);
+		}
+	}
+}

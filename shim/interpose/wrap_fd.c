@@ -1,0 +1,169 @@
+/* wrap_fd.c - the calls that close and duplicate descriptors, of whatever kind. */
+#include "interpose/call.h"
+#include "interpose/outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+
+static bool traced(int fd)
+{
+	return UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && hook_ref(fd);
+}
+
+/* close() of what is a socket, or of what nothing is known of. */
+static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const void *pc)
+{
+	sockshim_cookie cookie;
+	struct call c = { .id = CALL_close, .fd = fd, .pc = pc, .a = { (uint64_t)fd } };
+	int r;
+
+	if (hook_vforked)
+		return LIBC(close)(fd);
+	if (hook_detached() && hook_quiet(SOCKSHIM_CLOSE)) {
+		socktab_detached_remove(&hook.tab, fd);
+		return LIBC(close)(fd);
+	}
+	if (ref == SOCKTAB_UNKNOWN) {
+		/* Not used since it came from outside: adopted only if somebody wants to see its close. */
+		if (hook_quiet(SOCKSHIM_CLOSE) || !hook_adopt(fd)) {
+			socktab_detached_remove(&hook.tab, fd);
+			return LIBC(close)(fd);
+		}
+	}
+	if (!hook_quiet(SOCKSHIM_CLOSE)) {
+		c.s = hook_socket(fd);
+		return c.s ? (int)call_run(&c) : LIBC(close)(fd);
+	}
+	if (!outcome_closing(fd, &cookie))
+		return LIBC(close)(fd);
+	r = LIBC(close)(fd);
+	outcome_closed(cookie, r < 0 ? errno : 0);
+	return r;
+}
+
+WRAPPER(int, close, int fd)
+{
+	uint64_t ref = socktab_ref(&hook.tab, fd);
+
+	if (LIKELY(ref == SOCKTAB_OTHER))
+		return LIBC(close)(fd);
+	return close_socket(fd, ref, __builtin_return_address(0));
+}
+WRAPPER_ALIAS(int, __close, close, int)
+
+/* stdio closes without going through close(). */
+WRAPPER(int, fclose, FILE *file)
+{
+	static int (*real)(FILE *);
+	int saved = errno, fd = file ? fileno_unlocked(file) : -1, r;
+	bool socket = socktab_ref(&hook.tab, fd) > SOCKTAB_OTHER && !hook_vforked;
+	bool detached = socket && hook_detached();
+	sockshim_cookie cookie;
+	bool counted;
+
+	errno = saved;		/* a stream without a descriptor */
+	if (UNLIKELY(!real))
+		real = (int (*)(FILE *))libc_next("fclose");
+	if (UNLIKELY(detached))
+		socktab_detached_remove(&hook.tab, fd);
+	counted = socket && !detached && outcome_closing(fd, &cookie);
+	r = real(file);
+	if (counted)
+		outcome_closed(cookie, 0);
+	return r;
+}
+
+struct range {
+	unsigned first, last;
+};
+
+static void close_one(int fd, uint64_t *word, void *ctx)
+{
+	const struct range *r = ctx;
+	sockshim_cookie cookie;
+
+	if ((unsigned)fd < r->first || (unsigned)fd > r->last)
+		return;
+	if (hook_detached())
+		socktab_detached_remove(&hook.tab, fd);
+	else if (outcome_closing(fd, &cookie))
+		outcome_closed(cookie, 0);
+}
+
+/* Takes the sockets of a range out of the table. Filters are for single descriptors and do not see this. */
+static void close_sockets(unsigned first, unsigned last)
+{
+	struct range r = { first, last };
+
+	if (!hook_vforked)
+		socktab_each(&hook.tab, close_one, &r);
+}
+
+WRAPPER(int, close_range, unsigned first, unsigned last, int flags)
+{
+	if (first <= last && !(flags & ~CLOSE_RANGE_UNSHARE))
+		close_sockets(first, last);
+	return LIBC(close_range)(first, last, flags);
+}
+
+WRAPPER(void, closefrom, int first)
+{
+	close_sockets(first < 0 ? 0 : (unsigned)first, ~0u);
+	LIBC(closefrom)(first);
+}
+
+WRAPPER(int, dup, int fd)
+{
+	int r = traced(fd) ? (int)RUN(dup, fd, hook_socket(fd), (uint64_t)fd) : LIBC(dup)(fd);
+
+	if (r >= 0)
+		outcome_dup(fd, r);
+	return r;
+}
+
+WRAPPER(int, dup2, int fd, int to)
+{
+	int r = traced(fd) ? (int)RUN(dup2, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)to) : LIBC(dup2)(fd, to);
+
+	if (r >= 0)
+		outcome_dup(fd, r);
+	return r;
+}
+WRAPPER_ALIAS(int, __dup2, dup2, int, int)
+
+WRAPPER(int, dup3, int fd, int to, int flags)
+{
+	int r = traced(fd) ? (int)RUN(dup3, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)to, (uint64_t)flags)
+			   : LIBC(dup3)(fd, to, flags);
+
+	if (r >= 0)
+		outcome_dup(fd, r);
+	return r;
+}
+
+/* The argument is passed on as a word, which holds whatever the caller put there. */
+WRAPPER(int, fcntl, int fd, int cmd, long arg)
+{
+	int r = traced(fd) ? (int)RUN(fcntl, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)cmd, (uint64_t)arg)
+			   : LIBC(fcntl)(fd, cmd, arg);
+
+	if (UNLIKELY(r >= 0 && (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)))
+		outcome_dup(fd, r);
+	return r;
+}
+WRAPPER_ALIAS(int, __fcntl, fcntl, int, int, long)
+WRAPPER_ALIAS(int, fcntl64, fcntl, int, int, long)
+
+WRAPPER(int, ioctl, int fd, unsigned long request, long arg)
+{
+	return traced(fd) ? (int)RUN(ioctl, fd, hook_socket(fd), (uint64_t)fd, request, (uint64_t)arg)
+			  : LIBC(ioctl)(fd, request, arg);
+}

@@ -1,0 +1,36 @@
+/* run.h - a program run under the shim, as `sockshim run` and `sockshim trace -- PROGRAM` do it. */
+#ifndef SHIM_LAUNCH_RUN_H
+#define SHIM_LAUNCH_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "launch/report.h"
+#include "launch/rules.h"
+#include "launch/trace.h"
+
+struct run_request {
+	struct rules rules;
+	uint64_t seed;
+	bool has_seed;
+	bool summary;
+	const char *summary_file;	/* NULL: standard error */
+	struct report_options report;
+	int leak_status;		/* 0: leaks are no failure */
+	bool trace;
+	struct trace_options tracing;
+	unsigned backtrace;		/* frames */
+	bool wait, no_keep;
+	const char *library;		/* NULL: to be found */
+};
+
+void run_request_init(struct run_request *q);
+
+/* Parses an option that both commands have: f, 'R' (--faults), 'S' (--seed), l. 0, or an exit status
+ * after saying what is wrong. */
+int run_request_option(struct run_request *q, const char *command, int option, const char *value);
+
+/* Runs it. Returns the exit status, or ends the process as the program was ended. */
+int run_program(struct run_request *q, char *const argv[]);
+
+#endif

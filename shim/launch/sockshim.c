@@ -1,0 +1,75 @@
+/* sockshim.c - the sockshim command: the table of subcommands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "launch/command.h"
+#include "launch/help.h"
+#include "launch/message.h"
+
+const struct command commands[] = {
+	{ "run", "run a program under the shim", command_run, help_run },
+	{ "stats", "show what a run's sockets did", command_stats, help_stats },
+	{ "sockets", "show a run's open sockets", command_sockets, help_sockets },
+	{ "trace", "show calls as they are made", command_trace, help_trace },
+	{ "fault", "list and change a run's fault rules", command_fault, help_fault },
+	{ "list", "list runs and their processes", command_list, help_list },
+	{ "clean", "remove runs that have ended", command_clean, help_clean },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct command *find(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+static void usage(FILE *f)
+{
+	fprintf(f, "Usage: sockshim COMMAND [ARGUMENTS]\n"
+		   "See what sockets programs use, and make their calls fail.\n\nCommands:\n");
+	for (const struct command *c = commands; c->name; c++)
+		fprintf(f, "  %-10s%s\n", c->name, c->summary);
+	fprintf(f, "  %-10s%s\n", "help", "show the help of a command");
+	fprintf(f, "\nExamples:\n"
+		   "  sockshim run --summary curl -s http://localhost/\n"
+		   "  sockshim run -f 'fail connect with ECONNREFUSED on 1st' -- make check\n"
+		   "  sockshim stats\n"
+		   "  sockshim trace -- wget -q http://localhost/\n"
+		   "\nThe manual is sockshim(1); fault rules are in sockshim-rules(5).\n");
+}
+
+int command_help(const char *name)
+{
+	fputs(find(name)->help, stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct command *c;
+
+	if (!strcmp(name, "-V") || !strcmp(name, "--version")) {
+		printf("sockshim %s\n", SOCKSHIM_VERSION);
+		return 0;
+	}
+	if (!strcmp(name, "-h") || !strcmp(name, "--help") || (!strcmp(name, "help") && argc == 2)) {
+		usage(stdout);
+		return 0;
+	}
+	if (!strcmp(name, "help")) {
+		if (find(argv[2]))
+			return command_help(argv[2]);
+		return message_usage("", "help: there is no command '%s'", argv[2]);
+	}
+	if (!name[0]) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	c = find(name);
+	if (!c)
+		return message_usage("", "there is no command '%s'; to run a program: sockshim run %s", name, name);
+	return c->run(argc - 1, argv + 1);
+}

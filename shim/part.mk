@@ -1,0 +1,58 @@
+# shim: the preloaded library and the sockshim command.
+include shim/fault/part.mk shim/plugin/part.mk
+-include shim/launch/part.mk
+
+SHIM_SWITCH_SRCS := shim/switch/cookie.c shim/switch/socktab.c shim/switch/switch.c \
+                    shim/run/stat.c shim/run/errno_name.c
+SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
+                 $(addprefix shim/run/,config.c writer.c) \
+                 $(addprefix shim/interpose/,call.c calls.c ending.c facts.c hook.c impair.c libc.c \
+                   memory.c outcome.c rules.c site.c symbol.c trace.c \
+                   wrap_fd.c wrap_identity.c wrap_io.c wrap_poll.c wrap_process.c wrap_socket.c wrap_syscall.c)
+
+# The library is loaded into programs of every kind: hidden symbols, no fortified calls (musl has none of
+# them), no stack protector (vfork and setcontext).
+SHIM_LIB_CFLAGS = -Ishim -fvisibility=hidden -U_FORTIFY_SOURCE -fno-stack-protector \
+                  -ftls-model=initial-exec
+SHIM_LIB_OBJS := $(SHIM_LIB_SRCS:%.c=$(B)/lib/%.o) $(B)/lib/shim/interpose/vfork.o
+
+$(B)/lib/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(SHIM_LIB_CFLAGS) -c $< -o $@
+
+$(B)/lib/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# Two segments: what a process that never opens a socket pays is the loading. No lazy binding: it may be a
+# handler on a small stack that makes the first call.
+$(B)/libsockshim.so: $(SHIM_LIB_OBJS) shim/libsockshim.map
+	$(CC) -shared -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
+		-Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
+
+ALL += $(if $(SAN),,$(B)/libsockshim.so)
+
+MAN_PAGES := shim/launch/sockshim.1 shim/fault/sockshim-rules.5 $(B)/libsockshim.7
+
+$(B)/libsockshim.7: shim/libsockshim.7.in shim/interpose/calls.def scripts/calls-table
+	@mkdir -p $(@D)
+	scripts/calls-table shim/interpose/calls.def shim/libsockshim.7.in >$@
+
+$(B)/sockshim.pc: shim/sockshim.pc.in
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+
+ALL += $(if $(SAN),,$(B)/libsockshim.7)
+
+.PHONY: install-shim
+install: install-shim
+install-shim: all $(B)/sockshim.pc
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/bash-completion/completions \
+		$(addprefix share/man/man,1 5 7))
+	install -m 755 $(B)/sockshim $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(B)/libsockshim.so $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 shim/sockshim.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(B)/sockshim.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	install -m 644 shim/launch/sockshim.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockshim
+	for p in $(MAN_PAGES); do \
+		install -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/ || exit 1; \
+	done

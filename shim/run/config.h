@@ -1,0 +1,32 @@
+/* config.h - what the environment says: the SOCKSHIM_ variables, copied before the program can change them.
+ *
+ *	SOCKSHIM_RUN		directory of the run (set by `sockshim run`)
+ *	SOCKSHIM_DIR		where runs are kept, in place of $XDG_RUNTIME_DIR/sockshim
+ *	SOCKSHIM_RULES		fault rules, divided by newlines or semicolons
+ *	SOCKSHIM_FAULTS		a file of fault rules
+ *	SOCKSHIM_SEED		seed of the random choices
+ *	SOCKSHIM_DUMP		file that the statistics are appended to at exit ("-": standard error)
+ *	SOCKSHIM_TRACE		1: record every call
+ *	SOCKSHIM_BACKTRACE	frames to record for each socket
+ *
+ * All are ignored in a program with more rights than its user (AT_SECURE).
+ */
+#ifndef SHIM_RUN_CONFIG_H
+#define SHIM_RUN_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run_config {
+	const char *run, *dir, *rules, *faults, *seed, *dump, *trace, *backtrace;
+	const char *runtime_dir;	/* XDG_RUNTIME_DIR */
+	const char *preload;		/* LD_PRELOAD */
+	const char *entries[12];	/* the SOCKSHIM_ variables and LD_PRELOAD as NAME=value; NULL ends */
+	bool secure;			/* AT_SECURE: the environment is not to be trusted */
+	bool too_long;			/* a variable did not fit and was left out */
+};
+
+/* Reads the environment, once; later calls return the same. Neither allocates nor locks. */
+const struct run_config *run_config(void);
+
+#endif

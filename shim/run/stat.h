@@ -1,0 +1,40 @@
+/* stat.h - statistics per cookie: an array in the run file (or in a switch of the program's own), in
+ * which an entry is claimed with one compare-and-swap and counted in with atomic additions. */
+#ifndef SHIM_RUN_STAT_H
+#define SHIM_RUN_STAT_H
+
+#include "run/layout.h"
+
+/* The entry of a cookie, made if there is none. The last of the RUN_STATS entries takes the cookies
+ * that find no place; it has the cookie of whoever came first. */
+static inline struct run_stat *run_stat(struct run_stat *stats, sockshim_cookie cookie)
+{
+	/* A program uses a handful of cookies: the first few entries, in one page. */
+	for (unsigned i = 0; i < RUN_STATS; i++) {
+		struct run_stat *s = &stats[i];
+		uint64_t have = __atomic_load_n(&s->cookie_plus_one, __ATOMIC_RELAXED);
+
+		if (have == cookie + 1)
+			return s;
+		if (have == 0 && (__atomic_compare_exchange_n(&s->cookie_plus_one, &have, cookie + 1, 0,
+				__ATOMIC_RELAXED, __ATOMIC_RELAXED) || have == cookie + 1))
+			return s;
+	}
+	return &stats[RUN_STATS - 1];
+}
+
+static inline void run_count(struct run_stat *stats, sockshim_cookie cookie, enum run_count c)
+{
+	__atomic_fetch_add(&run_stat(stats, cookie)->count[c], 1, __ATOMIC_RELAXED);
+}
+
+static inline void run_count_injected(struct run_stat *stats, sockshim_cookie cookie,
+				      enum sockshim_filter_type t)
+{
+	__atomic_fetch_add(&run_stat(stats, cookie)->injected[t], 1, __ATOMIC_RELAXED);
+}
+
+/* Copies the entries that are in use, at most n of them; returns how many there are. */
+size_t run_stats_copy(const struct run_stat *stats, struct sockshim_stat *out, size_t n);
+
+#endif

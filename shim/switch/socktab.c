@@ -1,0 +1,322 @@
+/* socktab.c - the table of sockets; the theory of operation is in the header. */
+#include "switch/socktab.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "run/sys.h"
+
+#define LEAVES (SOCKTAB_FDS / SOCKTAB_LEAF_FDS)
+
+/* The word of a descriptor, made if it is not there. NULL: no memory, or out of range. */
+static uint64_t *word_make(struct socktab *tab, int fd)
+{
+	struct socktab_leaf *leaf, *none = NULL;
+	uint64_t *w = socktab_word(tab, fd);
+	long p;
+
+	if (w || (unsigned)fd >= SOCKTAB_FDS)
+		return w;
+	p = sys(SYS_mmap, NULL, sizeof(*leaf), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p < 0 && p > -4096)
+		return NULL;
+	leaf = (struct socktab_leaf *)p;
+	if (!__atomic_compare_exchange_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], &none, leaf, 0,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		sys(SYS_munmap, leaf, sizeof(*leaf));
+	return socktab_word(tab, fd);
+}
+
+/* The cookie of a descriptor whose word is there. */
+static sockshim_cookie *cookie_of(struct socktab *tab, int fd)
+{
+	return (unsigned)fd < SOCKTAB_LOW_FDS ? &tab->low_cookie[fd] :
+		&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS]->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
+}
+
+static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
+{
+	struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
+
+	if (!chunk) {
+		chunk = tab->new_chunk(tab->ctx, i);
+		if (chunk)
+			__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
+	}
+	return chunk;
+}
+
+void socktab_reserve(struct socktab *tab, unsigned i)
+{
+	chunk_make(tab, i);
+}
+
+static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd)
+{
+	uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_RELAXED);
+
+	/* All but refs, which says whether the rest is valid; a backtrace only if there is one. */
+	memset(&s->flags, 0, offsetof(struct run_socket, backtrace) - offsetof(struct run_socket, flags));
+	if (s->backtrace[0])
+		memset(s->backtrace, 0, sizeof(s->backtrace));
+	s->cookie = cookie;
+	s->fd = fd;
+	if (refs == 0)
+		__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+}
+
+static struct run_socket *spill_claim(struct socktab *tab)
+{
+	for (unsigned c = RUN_CHUNKS_MAX; c < SOCKTAB_CHUNKS; c++) {
+		struct run_socket *chunk = chunk_make(tab, c);
+
+		for (unsigned i = 0; chunk && i < RUN_CHUNK_SOCKETS; i++) {
+			uint32_t none = 0;
+
+			if (__atomic_load_n(&chunk[i].refs, __ATOMIC_RELAXED) == 0 &&
+			    __atomic_compare_exchange_n(&chunk[i].refs, &none, 1, 0, __ATOMIC_ACQ_REL,
+							__ATOMIC_RELAXED))
+				return &chunk[i];
+		}
+	}
+	return NULL;
+}
+
+static struct run_socket *object_claim(struct socktab *tab, int fd)
+{
+	struct run_socket *chunk = chunk_make(tab, (unsigned)fd / RUN_CHUNK_SOCKETS);
+	struct run_socket *s = chunk ? &chunk[(unsigned)fd % RUN_CHUNK_SOCKETS] : NULL;
+
+	if (s && __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0)
+		s = spill_claim(tab);
+	return s;
+}
+
+/* Replaces what a word says. Returns whether that was a socket, with its cookie if that has lost its last
+ * descriptor, else 0. */
+static bool word_replace(uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
+{
+	uint64_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
+	sockshim_cookie was;
+	struct run_socket *s;
+
+	if (old & SOCKTAB_SHARED)
+		old = __atomic_exchange_n(w, ref, __ATOMIC_ACQ_REL);
+	else
+		__atomic_store_n(w, ref, __ATOMIC_RELEASE);
+	if (old <= SOCKTAB_OTHER)
+		return false;
+	s = socktab_object(old);
+	was = s->cookie;
+	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
+	if (!(old & SOCKTAB_SHARED))
+		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
+	else if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		was = 0;
+	if (cookie)
+		*cookie = was;
+	return true;
+}
+
+struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, sockshim_cookie *stale)
+{
+	uint64_t *w = word_make(tab, fd);
+	struct run_socket *s;
+
+	*stale = 0;
+	if (!w)
+		return NULL;
+	if (__atomic_load_n(w, __ATOMIC_RELAXED) > SOCKTAB_OTHER)
+		word_replace(w, SOCKTAB_OTHER, stale);
+	s = object_claim(tab, fd);
+	if (!s) {
+		__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+		return NULL;
+	}
+	object_init(s, cookie, fd);
+	__atomic_store_n(cookie_of(tab, fd), cookie, __ATOMIC_RELAXED);
+	__atomic_store_n(w, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
+	return s;
+}
+
+bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie)
+{
+	uint64_t *w = socktab_word(tab, fd);
+
+	return w && word_replace(w, SOCKTAB_OTHER, cookie);
+}
+
+bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped)
+{
+	uint64_t *src = socktab_word(tab, from), *dst;
+	uint64_t ref = src ? __atomic_load_n(src, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+
+	if (from == to)
+		return false;
+	if (ref <= SOCKTAB_OTHER) {
+		/* Not a socket, or not known to be one: neither is the duplicate. */
+		dst = ref == SOCKTAB_OTHER ? word_make(tab, to) : socktab_word(tab, to);
+		return dst && word_replace(dst, ref, dropped);
+	}
+	dst = word_make(tab, to);
+	if (!dst)
+		return false;
+	/* Marked first. If `from` is closed meanwhile nothing is known of the duplicate until it is used. */
+	if (!(ref & SOCKTAB_SHARED) &&
+	    !__atomic_compare_exchange_n(src, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+	    !(ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED)))
+		return word_replace(dst, SOCKTAB_UNKNOWN, dropped);
+	__atomic_add_fetch(&socktab_object(ref)->refs, 1, __ATOMIC_ACQ_REL);
+	*cookie_of(tab, to) = *cookie_of(tab, from);
+	return word_replace(dst, ref | SOCKTAB_SHARED, dropped);
+}
+
+void socktab_set_other(struct socktab *tab, int fd)
+{
+	uint64_t *w = word_make(tab, fd);
+
+	if (w)
+		word_replace(w, SOCKTAB_OTHER, NULL);
+}
+
+void socktab_settle_other(struct socktab *tab, int fd)
+{
+	uint64_t *w = word_make(tab, fd), unknown = SOCKTAB_UNKNOWN;
+
+	if (w)
+		__atomic_compare_exchange_n(w, &unknown, SOCKTAB_OTHER, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+void socktab_set_unknown(struct socktab *tab, int fd)
+{
+	uint64_t *w = socktab_word(tab, fd);
+
+	if (w)
+		word_replace(w, SOCKTAB_UNKNOWN, NULL);
+}
+
+void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, void *ctx), void *ctx)
+{
+	for (int l = -1; l < LEAVES; l++) {
+		struct socktab_leaf *leaf = l < 0 ? NULL : __atomic_load_n(&tab->leaf[l], __ATOMIC_ACQUIRE);
+		uint64_t *words = l < 0 ? (uint64_t *)tab->low : leaf ? leaf->ref : NULL;
+		int n = l < 0 ? SOCKTAB_LOW_FDS : SOCKTAB_LEAF_FDS, first = l < 0 ? 0 : l * SOCKTAB_LEAF_FDS;
+
+		for (int i = 0; words && i < n; i++)
+			if (__atomic_load_n(&words[i], __ATOMIC_ACQUIRE) > SOCKTAB_OTHER)
+				fn(first + i, &words[i], ctx);
+	}
+}
+
+struct special {
+	const struct run_socket *s;
+	bool on;
+};
+
+static void mark_special(int fd, uint64_t *w, void *ctx)
+{
+	const struct special *p = ctx;
+
+	if (socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE)) != p->s)
+		return;
+	if (p->on)
+		__atomic_fetch_or(w, SOCKTAB_SPECIAL, __ATOMIC_ACQ_REL);
+	else
+		__atomic_fetch_and(w, ~SOCKTAB_SPECIAL, __ATOMIC_ACQ_REL);
+}
+
+void socktab_set_special(struct socktab *tab, int fd, bool on)
+{
+	uint64_t ref = socktab_ref(tab, fd);
+	struct special p = { socktab_object(ref), on };
+
+	if (ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED))
+		socktab_each(tab, mark_special, &p);
+	else if (ref > SOCKTAB_OTHER)
+		mark_special(fd, socktab_word(tab, fd), &p);
+}
+
+/* The descriptor below `fd` that had the same object in the parent and has been given a new one. */
+static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
+{
+	for (int i = 0; i < fd; i++) {
+		uint64_t ref = socktab_ref(tab, i);
+		struct run_socket *s = ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED) ? socktab_object(ref) : NULL;
+
+		if (i >= SOCKTAB_LOW_FDS && !socktab_word(tab, i))
+			i |= SOCKTAB_LEAF_FDS - 1;
+		/* While it is copied, `copied_from` of a shared object says whose copy it is. */
+		if (s && s->copied_from == (old & ~SOCKTAB_BITS))
+			return s;
+	}
+	return NULL;
+}
+
+static void copy_socket(int fd, uint64_t *w, void *ctx)
+{
+	struct socktab *tab = ctx;
+	const struct run_socket *old = socktab_object(*w);
+	struct run_socket *s = *w & SOCKTAB_SHARED ? copy_of(tab, fd, *w) : NULL;
+	sockshim_cookie cookie = *cookie_of(tab, fd);
+
+	if (s) {
+		s->refs++;
+		*w = (uint64_t)(uintptr_t)s | (*w & SOCKTAB_BITS);
+		return;
+	}
+	s = object_claim(tab, fd);
+	if (!s) {
+		*w = SOCKTAB_OTHER;
+		return;
+	}
+	object_init(s, cookie, fd);
+	/* The parent goes on meanwhile: what its object says holds only if it is still the same socket. */
+	if (old->cookie == cookie && old->refs) {
+		s->flags = old->flags & ~(uint32_t)RUN_SOCK_PENDING;
+		s->opener = old->opener;
+		s->opened_ns = old->opened_ns;
+		s->local = old->local;
+		s->peer = old->peer;
+		s->late_err = old->late_err;
+		memcpy(s->backtrace, old->backtrace, sizeof(s->backtrace));
+	}
+	s->flags |= RUN_SOCK_INHERITED;
+	s->copied_from = *w & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
+	*w = (uint64_t)(uintptr_t)s | (*w & SOCKTAB_BITS);
+}
+
+static void clear_mark(int fd, uint64_t *w, void *ctx)
+{
+	if (*w & SOCKTAB_SHARED)
+		socktab_object(*w)->copied_from = 0;
+}
+
+void socktab_after_fork(struct socktab *tab)
+{
+	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
+		if (tab->chunk[i])
+			tab->chunk[i] = NULL;
+	socktab_each(tab, copy_socket, tab);
+	socktab_each(tab, clear_mark, NULL);
+}
+
+void socktab_detached_remove(struct socktab *tab, int fd)
+{
+	uint64_t *w = socktab_word(tab, fd);
+
+	if (w)
+		__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+}
+
+void socktab_detached_dup(struct socktab *tab, int from, int to)
+{
+	uint64_t *src = socktab_word(tab, from), *dst = src ? word_make(tab, to) : NULL;
+
+	if (!dst || from == to)
+		return;
+	if (*src > SOCKTAB_OTHER) {
+		*src |= SOCKTAB_SHARED;
+		*cookie_of(tab, to) = *cookie_of(tab, from);
+	}
+	*dst = *src;
+}

@@ -1,0 +1,133 @@
+/* socktab.h - the table of sockets: which descriptor is which socket.
+ *
+ * Theory of operation. An entry is one word per descriptor, `ref`: not known (0: nobody has looked yet), no
+ * socket (1), or a pointer to the socket's object with a few bits. The words of the low descriptors are in the
+ * table itself, the others in leaves that are mapped when a descriptor in their range is first seen; the
+ * cookies lie apart, since only opening and fork need them. Objects (struct run_socket) live in chunks that
+ * the table's owner provides: those of the preloaded switch are in the mapped run file.
+ *
+ * All is lock-free and may be called in signal handlers:
+ *  - the kernel hands a descriptor number to one caller at a time, so the thread that got a number from
+ *    socket, accept or dup is the only one to fill its entry;
+ *  - an entry is removed before the kernel's close, after which the number may be another thread's. If two
+ *    threads close one descriptor at once, which is an error of the program's, both may count it;
+ *  - an object counts the descriptors that name it. A new socket takes the object at the index of its
+ *    own descriptor; only if a dup of an earlier owner still holds that one does it claim another,
+ *    from a range behind the last descriptor, with compare-and-swap.
+ * Neither leaves nor objects are ever given back, so a stale pointer may count wrong but not crash.
+ *
+ * After fork the leaves are the child's own (copy on write) but chunks are shared with the parent:
+ * the owner calls socktab_after_fork, which makes objects of the child's own from the cookies.
+ */
+#ifndef SHIM_SWITCH_SOCKTAB_H
+#define SHIM_SWITCH_SOCKTAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "run/layout.h"
+
+#define SOCKTAB_FDS		(RUN_CHUNKS_MAX * RUN_CHUNK_SOCKETS)
+#define SOCKTAB_LOW_FDS		256
+#define SOCKTAB_LEAF_FDS	4096
+#define SOCKTAB_SPILL_CHUNKS	16	/* objects for sockets whose own place is still held by a dup */
+#define SOCKTAB_CHUNKS		(RUN_CHUNKS_MAX + SOCKTAB_SPILL_CHUNKS)
+
+#define SOCKTAB_UNKNOWN	0ull
+#define SOCKTAB_OTHER	1ull
+#define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object */
+#define SOCKTAB_SPECIAL	4ull	/* in `ref`: calls on it must not take the short way */
+#define SOCKTAB_BITS	7ull
+
+struct socktab_leaf {
+	uint64_t ref[SOCKTAB_LEAF_FDS];
+	sockshim_cookie cookie[SOCKTAB_LEAF_FDS];
+};
+
+struct socktab {
+	uint64_t low[SOCKTAB_LOW_FDS];
+	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
+	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
+	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
+	void *ctx;
+	sockshim_cookie low_cookie[SOCKTAB_LOW_FDS];
+	struct socktab_leaf *leaf[SOCKTAB_FDS / SOCKTAB_LEAF_FDS];	/* the first: for what is not low */
+};
+
+static inline struct run_socket *socktab_object(uint64_t ref)
+{
+	return (struct run_socket *)(uintptr_t)(ref & ~SOCKTAB_BITS);
+}
+
+/* The word of a descriptor that is neither low nor in a leaf yet, or out of range, reads as 0. */
+static inline uint64_t *socktab_word(const struct socktab *tab, int fd)
+{
+	struct socktab_leaf *leaf;
+
+	if ((unsigned)fd < SOCKTAB_LOW_FDS)
+		return (uint64_t *)&tab->low[fd];
+	if ((unsigned)fd >= SOCKTAB_FDS)
+		return NULL;
+	leaf = __atomic_load_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], __ATOMIC_ACQUIRE);
+	return leaf ? &leaf->ref[(unsigned)fd % SOCKTAB_LEAF_FDS] : NULL;
+}
+
+/* SOCKTAB_UNKNOWN, SOCKTAB_OTHER, or a socket's ref. */
+static inline uint64_t socktab_ref(const struct socktab *tab, int fd)
+{
+	const uint64_t *w = socktab_word(tab, fd);
+
+	return w ? __atomic_load_n(w, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+}
+
+/* The socket of a descriptor, NULL if it is not in the table. */
+static inline struct run_socket *socktab_find(const struct socktab *tab, int fd)
+{
+	uint64_t ref = socktab_ref(tab, fd);
+
+	return ref > SOCKTAB_OTHER ? socktab_object(ref) : NULL;
+}
+
+/* Enters a socket and returns its object, with cookie, fd and one reference set and all else zero. What
+ * the table had under that number, a socket closed behind our back, is dropped: its cookie goes to
+ * *stale (else 0 is put there). NULL: no memory, or fd out of range; the descriptor is then "no socket". */
+struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, sockshim_cookie *stale);
+
+/* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table; *cookie is
+ * the socket's, if this was its last descriptor, else 0. */
+bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
+
+/* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
+ * if that was a socket. */
+bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped);
+
+/* Says that a descriptor is no socket. */
+void socktab_set_other(struct socktab *tab, int fd);
+
+/* The same, if nothing is known of it yet: another thread may have entered a socket meanwhile. */
+void socktab_settle_other(struct socktab *tab, int fd);
+
+/* Says that nothing is known of a descriptor: it has come from outside. */
+void socktab_set_unknown(struct socktab *tab, int fd);
+
+/* Marks the socket of fd, under all the descriptors that name it, as special or not. */
+void socktab_set_special(struct socktab *tab, int fd, bool special);
+
+/* Has chunk i of objects made, if it is not there. */
+void socktab_reserve(struct socktab *tab, unsigned i);
+
+/* Calls fn for each socket in the table, lowest descriptor first. */
+void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, void *ctx), void *ctx);
+
+/* In a forked child, before its first other use of the table: forgets the parent's chunks and gives each
+ * socket a new object (RUN_SOCK_INHERITED), shared where descriptors shared one. The object's addresses and
+ * flags are taken from the parent's as far as it is still the same socket. */
+void socktab_after_fork(struct socktab *tab);
+
+/* Between fork and socktab_after_fork: changes of the child's entries alone, that leave the parent's
+ * objects in peace. */
+void socktab_detached_remove(struct socktab *tab, int fd);
+void socktab_detached_dup(struct socktab *tab, int from, int to);
+
+#endif

@@ -1,0 +1,96 @@
+/* Endpoint options: their numbers, value types, and those every endpoint has. */
+#ifndef STACK_CORE_SOCKOPT_H
+#define STACK_CORE_SOCKOPT_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "core/stats.h"
+
+struct endpoint;
+
+/**
+ * enum sockopt - an option
+ *
+ * Integers (int64_t, times in nanoseconds) unless a structure is named. Those up to
+ * SOCKOPT_COMMON_END are kept by the core for every endpoint, the rest are their protocol's.
+ */
+enum sockopt {
+	SOCKOPT_REUSE_ADDRESS,
+	SOCKOPT_REUSE_PORT,
+	SOCKOPT_BIND_TO_DEVICE,		/* NIC id, 0 for none */
+	SOCKOPT_BROADCAST,
+	SOCKOPT_V6_ONLY,
+	SOCKOPT_TTL,			/* 0: the protocol's default */
+	SOCKOPT_MULTICAST_TTL,		/* default 1 */
+	SOCKOPT_MULTICAST_LOOP,
+	SOCKOPT_TOS,
+	SOCKOPT_TRAFFIC_CLASS,
+	SOCKOPT_PMTU_DISCOVER,		/* enum net_pmtud */
+	SOCKOPT_SEND_BUFFER_SIZE,
+	SOCKOPT_RECEIVE_BUFFER_SIZE,
+	SOCKOPT_COMMON_END = SOCKOPT_RECEIVE_BUFFER_SIZE,
+	SOCKOPT_ERROR,			/* get only: the pending error (enum ns_err), then cleared */
+	SOCKOPT_RECEIVE_QUEUE_SIZE,	/* get only: unread bytes */
+	SOCKOPT_SEND_QUEUE_SIZE,	/* get only: unsent or unacknowledged bytes */
+	SOCKOPT_MULTICAST_INTERFACE,	/* struct sockopt_mcast_if */
+	SOCKOPT_ADD_MEMBERSHIP,		/* struct sockopt_membership */
+	SOCKOPT_REMOVE_MEMBERSHIP,	/* struct sockopt_membership */
+	SOCKOPT_CHECKSUM,		/* UDP over IPv4: whether to send checksums */
+	/* TCP */
+	SOCKOPT_NO_DELAY,
+	SOCKOPT_CORK,
+	SOCKOPT_QUICK_ACK,
+	SOCKOPT_KEEPALIVE_ENABLED,
+	SOCKOPT_KEEPALIVE_IDLE,
+	SOCKOPT_KEEPALIVE_INTERVAL,
+	SOCKOPT_KEEPALIVE_COUNT,
+	SOCKOPT_USER_TIMEOUT,
+	SOCKOPT_MAX_SEGMENT,
+	SOCKOPT_LINGER,			/* struct sockopt_linger */
+	SOCKOPT_LINGER2_TIMEOUT,	/* FIN-WAIT-2 */
+	SOCKOPT_TIME_WAIT_TIMEOUT,
+	SOCKOPT_CONGESTION_CONTROL,	/* char[] */
+	SOCKOPT_AVAILABLE_CONGESTION_CONTROL,	/* char[] */
+	SOCKOPT_TCP_INFO,		/* struct of the protocol's */
+	SOCKOPT_MODERATE_RECEIVE_BUFFER,
+	SOCKOPT_OOB_INLINE,
+	SOCKOPT_COUNT
+};
+
+/** struct sockopt_mcast_if - where multicast goes: @nic, or the one that has @addr */
+struct sockopt_mcast_if {
+	uint32_t nic;
+	struct addr addr;
+};
+
+/** struct sockopt_membership - @group on @nic, or on the NIC with @iface, or where a route leads */
+struct sockopt_membership {
+	uint32_t nic;
+	struct addr iface;
+	struct addr group;
+};
+
+struct sockopt_linger {
+	bool enabled;
+	int64_t timeout_ns;
+};
+
+/** struct sock_opts - the values of the common options */
+struct sock_opts {
+	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop;
+	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
+	uint32_t bind_nic;
+	uint32_t send_buffer_bytes, receive_buffer_bytes;
+	uint32_t mcast_nic;
+	struct addr mcast_addr;
+};
+
+void sock_opts_init(struct sock_opts *o);
+
+/** sock_opts_set() - a common option; INVALID_OPTION_VALUE if out of range, UNKNOWN_NIC_ID */
+enum ns_err sock_opts_set(struct endpoint *ep, enum sockopt opt, int64_t v);
+
+/** sock_opts_get() - a common option; UNKNOWN_PROTOCOL_OPTION if @opt is none */
+enum ns_err sock_opts_get(const struct endpoint *ep, enum sockopt opt, int64_t *v);
+
+#endif

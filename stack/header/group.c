@@ -1,0 +1,89 @@
+/* Group membership messages. */
+#include "header/group.h"
+
+#include "base/byteorder.h"
+#include "base/cksum.h"
+#include "header/icmp.h"
+
+/* RFC 3376, 4.1.1: from 128 on a mantissa and exponent; RFC 3810, 5.1.3 the same on 16 bits. */
+static uint32_t float8(uint8_t code)
+{
+	return code < 128 ? code : ((code & 0xfu) | 0x10) << (((code >> 4) & 7) + 3);
+}
+
+static uint32_t float16(uint16_t code)
+{
+	return code < 32768 ? code : ((code & 0xfffu) | 0x1000) << (((code >> 12) & 7) + 3);
+}
+
+bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len)
+{
+	if (len < IGMP_LEN || p[0] != IGMP_QUERY)
+		return false;
+	q->group = addr_from_bytes(p + 4, ADDR_LEN_V4);
+	/* RFC 3376, 7.1: the version is told by length and code. */
+	if (len >= IGMPV3_QUERY_LEN) {
+		q->version = 3;
+		q->max_resp_ms = float8(p[1]) * 100;
+	} else if (p[1] == 0) {
+		q->version = 1;
+		q->max_resp_ms = 10000;		/* RFC 2236, 4 */
+	} else {
+		q->version = 2;
+		q->max_resp_ms = p[1] * 100u;
+	}
+	return len == IGMP_LEN || len >= IGMPV3_QUERY_LEN;
+}
+
+static void igmp_set_cksum(uint8_t *p, size_t len)
+{
+	uint16_t sum = (uint16_t)~cksum_add(0, p, len);
+
+	memcpy(p + 2, &sum, 2);
+}
+
+void igmp_emit(uint8_t type, uint8_t max_resp_code, const struct addr *group, uint8_t *p)
+{
+	p[0] = type;
+	p[1] = max_resp_code;
+	p[2] = p[3] = 0;
+	memcpy(p + 4, group->b, 4);
+	igmp_set_cksum(p, IGMP_LEN);
+}
+
+void igmpv3_report_emit(enum group_record type, const struct addr *group, uint8_t *p)
+{
+	memset(p, 0, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN);
+	p[0] = IGMP_V3_REPORT;
+	be16_store(p + 6, 1);
+	p[8] = (uint8_t)type;
+	memcpy(p + 12, group->b, 4);
+	igmp_set_cksum(p, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN);
+}
+
+bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len)
+{
+	if (len < MLD_LEN || p[0] != ICMPV6_MLD_QUERY)
+		return false;
+	q->version = len >= MLDV2_QUERY_LEN ? 2 : 1;
+	q->max_resp_ms = q->version == 2 ? float16(be16_load(p + 4)) : be16_load(p + 4);
+	q->group = addr_from_bytes(p + 8, ADDR_LEN_V6);
+	return len == MLD_LEN || len >= MLDV2_QUERY_LEN;
+}
+
+void mld_emit(uint8_t type, uint16_t max_resp_ms, const struct addr *group, uint8_t *p)
+{
+	memset(p, 0, 8);
+	p[0] = type;
+	be16_store(p + 4, max_resp_ms);
+	memcpy(p + 8, group->b, 16);
+}
+
+void mldv2_report_emit(enum group_record type, const struct addr *group, uint8_t *p)
+{
+	memset(p, 0, MLDV2_REPORT_LEN + 4);
+	p[0] = ICMPV6_MLDV2_REPORT;
+	be16_store(p + 6, 1);
+	p[8] = (uint8_t)type;
+	memcpy(p + 12, group->b, 16);
+}

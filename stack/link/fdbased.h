@@ -1,0 +1,42 @@
+/* A link over descriptors that keep packet boundaries: TAP and TUN devices, datagram sockets. */
+#ifndef STACK_LINK_FDBASED_H
+#define STACK_LINK_FDBASED_H
+
+#include "core/link.h"
+
+enum { FDBASED_MAX_QUEUES = 8 };
+
+/**
+ * struct fdbased_config - what the descriptors are
+ * @pool:     where received packets come from; borrowed until link_close()
+ * @fds:      @nfds non-blocking descriptors, the link's from now on; more than one: queues of one device
+ * @mtu:      network packet, link headers not counted
+ * @ethernet: frames start with Ethernet headers (wrap it with ether_new())
+ * @vnet_hdr_len: bytes of virtio-net header before each frame: 0, 10 or 12
+ * @tx_csum, @tso: with a virtio-net header: leave checksums, and cutting up, to the other side
+ */
+struct fdbased_config {
+	struct pkt_pool *pool;
+	int fds[FDBASED_MAX_QUEUES];
+	int nfds;
+	uint32_t mtu;
+	bool ethernet;
+	uint8_t vnet_hdr_len;
+	bool tx_csum, tso;
+};
+
+/** fdbased_new() - NULL if there is no memory, or the configuration makes no sense; then the
+ * descriptors are still the caller's */
+struct link *fdbased_new(const struct fdbased_config *c);
+
+/**
+ * fdbased_rx() - read and deliver at most @budget packets of queue @queue
+ *
+ * Return: how many; 0 if there are none; -errno if the descriptor failed.
+ */
+int fdbased_rx(struct link *l, int queue, int budget);
+
+/** fdbased_fd() - the descriptor of a queue, to poll; still the link's */
+int fdbased_fd(const struct link *l, int queue);
+
+#endif

@@ -1,0 +1,113 @@
+/* IGMP, host side: versions 1 to 3 (RFC 1112, 2236, 3376). */
+#include "base/cksum.h"
+#include "network/ipv4_impl.h"
+
+static const struct addr all_hosts = { .b = { 224, 0, 0, 1 }, .len = ADDR_LEN_V4 };
+static const struct addr all_routers = { .b = { 224, 0, 0, 2 }, .len = ADDR_LEN_V4 };
+static const struct addr igmpv3_routers = { .b = { 224, 0, 0, 22 }, .len = ADDR_LEN_V4 };
+
+/* RFC 2236, 6: the all-systems group is never reported. */
+static bool igmp_reportable(const struct addr *group)
+{
+	return !addr_equal(group, &all_hosts);
+}
+
+static void igmp_count_sent(struct stack *s, uint8_t type)
+{
+	struct igmp_packet_stats *st = &s->stats.igmp.sent;
+
+	stat_inc(type == IGMP_V1_REPORT ? &st->v1_report : type == IGMP_V2_REPORT ? &st->v2_report
+		 : type == IGMP_LEAVE ? &st->leave : &st->v3_report);
+}
+
+static bool igmp_send(struct nic *nic, const struct addr *group, enum member_msg msg,
+		      uint8_t version)
+{
+	/* RFC 2236, 2 and RFC 3376, 4: TTL 1, with the router alert option. */
+	struct net_tx tx = { .proto = IP_PROTO_IGMP, .ttl = 1, .tos = 0xc0, .router_alert = true };
+	struct stack *s = nic->stack;
+	struct nic_addr *a = nic_primary_addr(nic, NET_IPV4, group);
+	struct addr to = *group, from = a ? a->addr : addr_v4_any;
+	uint8_t type = IGMP_V3_REPORT;
+	struct pkt *pkt;
+	struct route r;
+
+	if (nic_is_loopback(nic))
+		return true;
+	pkt = pkt_alloc(s->pool, PKT_HEADROOM, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN);
+	if (!pkt)
+		return false;
+	if (version == 3) {
+		igmpv3_report_emit(msg == MEMBER_LEAVE ? GROUP_TO_INCLUDE
+				   : msg == MEMBER_JOIN ? GROUP_TO_EXCLUDE : GROUP_MODE_IS_EXCLUDE,
+				   group, pkt_put(pkt, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN));
+		to = igmpv3_routers;
+	} else if (msg == MEMBER_LEAVE && version == 1) {
+		pkt_free(pkt);		/* version 1 has no such message */
+		return true;
+	} else {
+		type = msg == MEMBER_LEAVE ? IGMP_LEAVE
+		       : version == 1 ? IGMP_V1_REPORT : IGMP_V2_REPORT;
+		igmp_emit(type, 0, group, pkt_put(pkt, IGMP_LEN));
+		if (msg == MEMBER_LEAVE)
+			to = all_routers;
+	}
+	route_direct(nic, &from, &to, &r);
+	if (ipv4_tx(&r, pkt, &tx) == NS_OK)
+		igmp_count_sent(s, type);
+	else
+		stat_inc(&s->stats.igmp.dropped);
+	route_release(&r);
+	return true;
+}
+
+const struct member_ops igmp_member_ops = {
+	.newest = 3,
+	.reportable = igmp_reportable,
+	.send = igmp_send,
+};
+
+void igmp_rx(struct nic *nic, struct pkt *pkt)
+{
+	struct igmp_stats *st = &nic->stack->stats.igmp;
+	struct member_nic *m = &((struct ipv4_nic *)nic->net_state[NET_IPV4])->members;
+	struct group_query q;
+	struct addr group;
+	const uint8_t *p;
+
+	/* RFC 3376, 9.1 (and 2236, 9): what did not come from this link is a forgery. */
+	if (!pkt_pullup(pkt, IGMP_LEN) || pkt->hop_limit != 1 ||
+	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, 0) != 0xffff)) {
+		stat_inc(&st->invalid);
+		pkt_free(pkt);
+		return;
+	}
+	p = pkt_data(pkt);
+	group = addr_from_bytes(p + 4, ADDR_LEN_V4);
+	switch (p[0]) {
+	case IGMP_QUERY:
+		stat_inc(&st->received.query);
+		if (igmp_query_parse(&q, p, pkt->len))
+			member_query(m, &q);
+		else
+			stat_inc(&st->invalid);
+		break;
+	case IGMP_V1_REPORT:
+		stat_inc(&st->received.v1_report);
+		member_heard(m, &group);
+		break;
+	case IGMP_V2_REPORT:
+		stat_inc(&st->received.v2_report);
+		member_heard(m, &group);
+		break;
+	case IGMP_LEAVE:
+		stat_inc(&st->received.leave);
+		break;
+	case IGMP_V3_REPORT:
+		stat_inc(&st->received.v3_report);
+		break;
+	default:
+		stat_inc(&st->invalid);
+	}
+	pkt_free(pkt);
+}

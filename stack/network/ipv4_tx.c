@@ -1,0 +1,157 @@
+/* IPv4: the way out, with fragmentation. */
+#include <stdlib.h>
+
+#include "base/byteorder.h"
+#include "network/ipv4_impl.h"
+
+enum { ROUTER_ALERT_LEN = 4, IPV4_MAX = 65535 };
+
+/* RFC 6864: unique per source, destination and protocol while fragments may be about. */
+static uint16_t next_id(struct ipv4_stack *v4, const struct route *r, uint8_t proto)
+{
+	uint64_t h = hash_addr(&v4->stack->secret, &r->remote, (uint64_t)r->local.w[0] << 8 | proto);
+
+	return v4->ids[h % IPV4_ID_BUCKETS]++;
+}
+
+/* Options of the first fragment's header that later ones carry too, padded (RFC 791, 3.1). */
+static size_t copied_options(const uint8_t *hdr, size_t hdr_len, uint8_t *out)
+{
+	struct ipv4_opt_iter it = ipv4_opts(hdr, hdr_len);
+	size_t n = 0;
+
+	while (ipv4_opt_next(&it)) {
+		if (!(it.type & IPV4_OPT_COPIED))
+			continue;
+		memcpy(out + n, it.opt, it.len);
+		n += it.len;
+	}
+	while (n % 4)
+		out[n++] = IPV4_OPT_END;
+	return n;
+}
+
+static enum ns_err send_fragments(struct route *r, struct pkt *pkt, uint32_t mtu)
+{
+	struct stack *s = r->stack;
+	uint8_t hdr[IPV4_HDR_MAX], options[IPV4_HDR_MAX];
+	struct ipv4_hdr h;
+	size_t opts_len, hdr_len, off = 0, payload, noptions;
+	bool more_after;
+	enum ns_err err = NS_OK;
+
+	if (!pkt_finish_cksum(pkt) || !ipv4_parse(&h, pkt_data(pkt), pkt->len)) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
+	}
+	hdr_len = h.hdr_len;
+	memcpy(hdr, pkt_data(pkt), hdr_len);
+	noptions = copied_options(hdr, hdr_len, options);
+	payload = pkt->len - hdr_len;
+	more_after = h.more_fragments;
+	opts_len = hdr_len - IPV4_HDR_LEN;
+	for (size_t first = h.frag_off; off < payload && !err;) {
+		size_t room = (mtu - IPV4_HDR_LEN - opts_len) & ~7ul;
+		size_t n = payload - off < room ? payload - off : room;
+		struct pkt *part = pkt_slice(pkt, hdr_len + off, n);
+		uint8_t *p;
+
+		if (!part || !(p = pkt_push(part, IPV4_HDR_LEN + opts_len))) {
+			pkt_free(part);
+			err = NS_ERR_NO_MEMORY;
+			break;
+		}
+		part->net_off = (uint16_t)part->off;
+		memcpy(p + IPV4_HDR_LEN, off ? options : hdr + IPV4_HDR_LEN, opts_len);
+		h.hdr_len = (uint8_t)(IPV4_HDR_LEN + opts_len);
+		h.total_len = (uint16_t)(h.hdr_len + n);
+		h.frag_off = (uint16_t)(first + off);
+		h.more_fragments = more_after || off + n < payload;
+		ipv4_emit(&h, p);
+		stat_inc(&s->stats.ip.fragments_created);
+		err = route_send(r, part);
+		off += n;
+		opts_len = noptions;
+	}
+	pkt_free(pkt);
+	return err;
+}
+
+enum ns_err ipv4_send_parts(struct route *r, struct pkt *pkt, uint32_t mtu)
+{
+	struct stack *s = r->stack;
+	enum ns_err err;
+
+	if (hook_any(&s->hooks, HOOK_POSTROUTING) &&
+	    hook_ask(&s->hooks, HOOK_POSTROUTING, pkt, NULL, r->nic) != HOOK_ACCEPT) {
+		stat_inc(&s->stats.ip.hook_dropped);
+		pkt_free(pkt);
+		return NS_ERR_NOT_PERMITTED;
+	}
+	if (pkt->len <= mtu || pkt->gso || r->loop)
+		err = route_send(r, pkt);
+	else
+		err = send_fragments(r, pkt, mtu);
+	if (err)
+		stat_inc(&s->stats.ip.outgoing_packet_errors);
+	return err;
+}
+
+static void loop_copy(struct route *r, const struct pkt *pkt)
+{
+	struct pkt *copy = pkt_clone(pkt);
+
+	if (!copy)
+		return;
+	copy->net_proto = r->net->number;
+	nic_loop(r->nic, copy);
+}
+
+enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
+{
+	struct stack *s = r->stack;
+	struct ipv4_hdr h = {
+		.hdr_len = (uint8_t)(IPV4_HDR_LEN + (tx->router_alert ? ROUTER_ALERT_LEN : 0)),
+		.tos = tx->tos, .proto = tx->proto, .src = r->local, .dst = r->remote,
+		.ttl = tx->ttl ? tx->ttl : s->default_ttl[NET_IPV4],
+	};
+	size_t total = pkt->len + h.hdr_len;
+	uint32_t mtu = tx->pmtud == NET_PMTUD_PROBE ? r->nic->link->mtu : route_mtu(r);
+	uint8_t *p;
+
+	if (total > IPV4_MAX || (total > mtu && !pkt->gso && !r->loop &&
+				 tx->pmtud >= NET_PMTUD_DO)) {
+		pkt_free(pkt);
+		return NS_ERR_MESSAGE_TOO_LONG;
+	}
+	pkt->trans_off = (uint16_t)pkt->off;
+	p = pkt_push(pkt, h.hdr_len);
+	if (!p) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
+	}
+	if (tx->router_alert) {
+		be16_store(p + IPV4_HDR_LEN, IPV4_OPT_ROUTER_ALERT << 8 | ROUTER_ALERT_LEN);
+		be16_store(p + IPV4_HDR_LEN + 2, 0);
+	}
+	h.total_len = (uint16_t)total;
+	h.id = next_id(ipv4_of(s), r, tx->proto);
+	h.dont_fragment = tx->pmtud != NET_PMTUD_DONT && (total <= mtu || pkt->gso);
+	ipv4_emit(&h, p);
+	pkt->net_off = (uint16_t)pkt->off;
+	pkt->src = r->local;
+	pkt->dst = r->remote;
+	pkt->trans_proto = tx->proto;
+	pkt->nic_id = 0;
+	stat_inc(&s->stats.ip.packets_sent);
+	if (hook_any(&s->hooks, HOOK_OUTPUT) &&
+	    hook_ask(&s->hooks, HOOK_OUTPUT, pkt, NULL, r->nic) != HOOK_ACCEPT) {
+		stat_inc(&s->stats.ip.hook_dropped);
+		pkt_free(pkt);
+		return NS_ERR_NOT_PERMITTED;
+	}
+	if (!nic_is_loopback(r->nic) && (r->kind == ROUTE_BROADCAST ||
+	    (r->kind == ROUTE_MULTICAST && tx->loop_back && nic_find_group(r->nic, &r->remote))))
+		loop_copy(r, pkt);
+	return ipv4_send_parts(r, pkt, mtu);
+}

@@ -1,0 +1,155 @@
+/* IPv6: the way out, with fragmentation at the source. */
+#include "base/byteorder.h"
+#include "network/ipv6_impl.h"
+
+enum { ROUTER_ALERT_LEN = 8, IPV6_MAX_PAYLOAD = 65535 };
+
+/* RFC 7739: identifications must not be guessed. */
+static uint32_t next_frag_id(struct ipv6_stack *v6, const struct route *r)
+{
+	uint64_t h = hash_addr(&v6->stack->secret, &r->remote, r->local.q[1]);
+
+	return (uint32_t)h + v6->frag_counter++;
+}
+
+static enum ns_err send_fragments(struct route *r, struct pkt *pkt, struct ipv6_hdr *h,
+				  uint32_t mtu)
+{
+	struct stack *s = r->stack;
+	struct ipv6_frag f = { .next = h->next, .id = next_frag_id(ipv6_of(s), r) };
+	size_t room = (mtu - IPV6_HDR_LEN - IPV6_FRAG_LEN) & ~7ul, off = 0;
+	enum ns_err err = NS_OK;
+
+	if (!pkt_finish_cksum(pkt)) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
+	}
+	h->next = IP_PROTO_FRAGMENT;
+	while (off < pkt->len && !err) {
+		size_t n = pkt->len - off < room ? pkt->len - off : room;
+		struct pkt *part = pkt_slice(pkt, off, n);
+		uint8_t *p = part ? pkt_push(part, IPV6_HDR_LEN + IPV6_FRAG_LEN) : NULL;
+
+		if (!p) {
+			pkt_free(part);
+			err = NS_ERR_NO_MEMORY;
+			break;
+		}
+		part->net_off = (uint16_t)part->off;
+		h->payload_len = (uint16_t)(IPV6_FRAG_LEN + n);
+		f.off = (uint16_t)off;
+		f.more = off + n < pkt->len;
+		ipv6_emit(h, p);
+		ipv6_frag_emit(&f, p + IPV6_HDR_LEN);
+		stat_inc(&s->stats.ip.fragments_created);
+		err = route_send(r, part);
+		off += n;
+	}
+	pkt_free(pkt);
+	return err;
+}
+
+static bool hook_drops(struct route *r, enum hook_point at, struct pkt *pkt)
+{
+	struct stack *s = r->stack;
+
+	if (!hook_any(&s->hooks, at) ||
+	    hook_ask(&s->hooks, at, pkt, NULL, r->nic) == HOOK_ACCEPT)
+		return false;
+	stat_inc(&s->stats.ip.hook_dropped);
+	pkt_free(pkt);
+	return true;
+}
+
+enum ns_err ipv6_send_forwarded(struct route *r, struct pkt *pkt)
+{
+	if (hook_drops(r, HOOK_POSTROUTING, pkt))
+		return NS_ERR_NOT_PERMITTED;
+	return route_send(r, pkt);
+}
+
+/* RFC 2711 and 2710, 3: MLD goes with a hop-by-hop header that has the option, and padding. */
+static bool push_router_alert(struct pkt *pkt, struct ipv6_hdr *h)
+{
+	static const uint8_t alert[ROUTER_ALERT_LEN] = {
+		0, 0, IPV6_OPT_ROUTER_ALERT, 2, 0, 0, IPV6_OPT_PADN, 0
+	};
+	uint8_t *p = pkt_push(pkt, ROUTER_ALERT_LEN);
+
+	if (!p)
+		return false;
+	memcpy(p, alert, ROUTER_ALERT_LEN);
+	p[0] = h->next;
+	h->next = IP_PROTO_HOPOPT;
+	return true;
+}
+
+static void loop_copy(struct route *r, const struct pkt *pkt)
+{
+	struct pkt *copy = pkt_clone(pkt);
+
+	if (!copy)
+		return;
+	copy->net_proto = r->net->number;
+	nic_loop(r->nic, copy);
+}
+
+static enum ns_err send_whole(struct route *r, struct pkt *pkt, struct ipv6_hdr *h,
+			      const struct net_tx *tx)
+{
+	uint8_t *p;
+
+	h->payload_len = (uint16_t)pkt->len;
+	p = pkt_push(pkt, IPV6_HDR_LEN);
+	if (!p) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
+	}
+	ipv6_emit(h, p);
+	pkt->net_off = (uint16_t)pkt->off;
+	if (hook_drops(r, HOOK_OUTPUT, pkt))
+		return NS_ERR_NOT_PERMITTED;
+	if (r->kind == ROUTE_MULTICAST && tx->loop_back && !nic_is_loopback(r->nic) &&
+	    nic_find_group(r->nic, &r->remote))
+		loop_copy(r, pkt);
+	return ipv6_send_forwarded(r, pkt);
+}
+
+enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
+{
+	struct stack *s = r->stack;
+	struct ipv6_nic *n6 = ipv6_nic_of(r->nic);
+	struct ipv6_hdr h = {
+		.traffic_class = tx->tos, .next = tx->proto, .src = r->local, .dst = r->remote,
+		.hop_limit = tx->ttl ? tx->ttl
+				     : n6->hop_limit ? n6->hop_limit : s->default_ttl[NET_IPV6],
+	};
+	uint32_t mtu = tx->pmtud == NET_PMTUD_PROBE ? r->nic->link->mtu : route_mtu(r);
+	bool fits = pkt->len + IPV6_HDR_LEN <= mtu || pkt->gso || r->loop;
+	enum ns_err err;
+
+	if (pkt->len > IPV6_MAX_PAYLOAD || (!fits && tx->pmtud >= NET_PMTUD_DO)) {
+		pkt_free(pkt);
+		return NS_ERR_MESSAGE_TOO_LONG;
+	}
+	pkt->trans_off = (uint16_t)pkt->off;
+	if (tx->router_alert && !push_router_alert(pkt, &h)) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
+	}
+	pkt->src = r->local;
+	pkt->dst = r->remote;
+	pkt->trans_proto = tx->proto;
+	pkt->nic_id = 0;
+	stat_inc(&s->stats.ip.packets_sent);
+	/* Links below 1280 carry no IPv6 (RFC 8200, 5), and fragments of nothing. */
+	if (!fits && mtu < IPV6_HDR_LEN + IPV6_FRAG_LEN + 8) {
+		pkt_free(pkt);
+		err = NS_ERR_MESSAGE_TOO_LONG;
+	} else {
+		err = fits ? send_whole(r, pkt, &h, tx) : send_fragments(r, pkt, &h, mtu);
+	}
+	if (err)
+		stat_inc(&s->stats.ip.outgoing_packet_errors);
+	return err;
+}

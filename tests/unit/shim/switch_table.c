@@ -1,0 +1,161 @@
+/* switch_table.c - the table of sockets: duplicates, forks, spills. */
+#include "unit.h"
+#include "switch_tab.h"
+
+static struct run_socket *add(int fd, int n)
+{
+	sockshim_cookie stale;
+
+	return socktab_add(&tab, fd, COOKIE(n), &stale);
+}
+
+Test(switch_table, what_nobody_entered_is_unknown)
+{
+	cr_assert_eq(socktab_ref(&tab, 3), SOCKTAB_UNKNOWN);
+	cr_assert_eq(socktab_ref(&tab, 100000), SOCKTAB_UNKNOWN);
+	cr_assert_eq(socktab_ref(&tab, -1), SOCKTAB_UNKNOWN);
+	cr_assert_eq(socktab_ref(&tab, SOCKTAB_FDS), SOCKTAB_UNKNOWN);
+	socktab_set_other(&tab, 3);
+	socktab_set_other(&tab, 100000);
+	cr_assert_eq(socktab_ref(&tab, 3), SOCKTAB_OTHER);
+	cr_assert_eq(socktab_ref(&tab, 100000), SOCKTAB_OTHER);
+}
+
+Test(switch_table, descriptors_out_of_range_are_refused)
+{
+	cr_assert_null(add(-1, 1));
+	cr_assert_null(add(SOCKTAB_FDS, 1));
+	cr_assert_not_null(add(SOCKTAB_FDS - 1, 1));
+}
+
+Test(switch_table, a_removed_socket_is_no_socket)
+{
+	sockshim_cookie c = 0;
+	struct run_socket *s = add(5, 7);
+
+	cr_assert_eq(socktab_find(&tab, 5), s);
+	cr_assert(socktab_remove(&tab, 5, &c));
+	cr_assert_eq(c, COOKIE(7));
+	cr_assert_eq(socktab_ref(&tab, 5), SOCKTAB_OTHER);
+	cr_assert_eq(s->refs, 0);
+	cr_assert_not(socktab_remove(&tab, 5, &c));
+}
+
+Test(switch_table, a_socket_entered_over_another_drops_it_and_says_so)
+{
+	sockshim_cookie stale = 0;
+
+	add(5, 1);
+	cr_assert_not_null(socktab_add(&tab, 5, COOKIE(2), &stale));
+	cr_assert_eq(stale, COOKIE(1));
+	cr_assert_eq(socktab_find(&tab, 5)->cookie, COOKIE(2));
+	cr_assert_eq(socktab_find(&tab, 5)->refs, 1);
+}
+
+Test(switch_table, duplicates_share_an_object_until_the_last_is_closed)
+{
+	sockshim_cookie dropped = 0;
+	struct run_socket *s = add(5, 1);
+
+	cr_assert_not(socktab_dup(&tab, 5, 900, &dropped));
+	cr_assert_eq(socktab_find(&tab, 900), s);
+	cr_assert_eq(s->refs, 2);
+	cr_assert(socktab_remove(&tab, 5, &dropped));
+	cr_assert_eq(dropped, 0, "not the last descriptor");
+	cr_assert_eq(s->refs, 1);
+	cr_assert_eq(socktab_find(&tab, 900)->cookie, COOKIE(1));
+	cr_assert(socktab_remove(&tab, 900, &dropped));
+	cr_assert_eq(dropped, COOKIE(1));
+	cr_assert_eq(s->refs, 0);
+}
+
+Test(switch_table, a_duplicate_over_a_socket_drops_that_one)
+{
+	sockshim_cookie dropped = 0;
+
+	add(5, 1);
+	add(6, 2);
+	cr_assert(socktab_dup(&tab, 5, 6, &dropped));
+	cr_assert_eq(dropped, COOKIE(2));
+	cr_assert_eq(socktab_find(&tab, 6), socktab_find(&tab, 5));
+	cr_assert_not(socktab_dup(&tab, 5, 5, &dropped), "onto itself");
+	cr_assert_eq(socktab_find(&tab, 5)->refs, 2);
+}
+
+Test(switch_table, a_file_duplicated_over_a_socket_is_a_file)
+{
+	sockshim_cookie dropped = 0;
+
+	add(6, 2);
+	socktab_set_other(&tab, 5);
+	cr_assert(socktab_dup(&tab, 5, 6, &dropped));
+	cr_assert_eq(socktab_ref(&tab, 6), SOCKTAB_OTHER);
+}
+
+Test(switch_table, a_number_taken_again_while_a_duplicate_lives_gets_another_object)
+{
+	sockshim_cookie dropped;
+	struct run_socket *old = add(5, 1), *new;
+
+	socktab_dup(&tab, 5, 8, &dropped);
+	socktab_remove(&tab, 5, NULL);
+	new = add(5, 2);
+	cr_assert_not_null(new);
+	cr_assert_neq(new, old);
+	cr_assert_eq(socktab_find(&tab, 8)->cookie, COOKIE(1));
+	cr_assert_eq(socktab_find(&tab, 5)->cookie, COOKIE(2));
+}
+
+Test(switch_table, special_marks_every_duplicate)
+{
+	sockshim_cookie dropped;
+
+	add(5, 1);
+	socktab_dup(&tab, 5, 5000, &dropped);
+	socktab_set_special(&tab, 5000, true);
+	cr_assert(socktab_ref(&tab, 5) & SOCKTAB_SPECIAL);
+	cr_assert(socktab_ref(&tab, 5000) & SOCKTAB_SPECIAL);
+	socktab_set_special(&tab, 5, false);
+	cr_assert_not(socktab_ref(&tab, 5000) & SOCKTAB_SPECIAL);
+}
+
+Test(switch_table, a_forked_child_gets_objects_of_its_own_and_keeps_what_is_shared)
+{
+	sockshim_cookie dropped;
+	struct run_socket *parent = add(5, 1), *lone = add(300, 2);
+
+	parent->opener = 0x1234;
+	socktab_dup(&tab, 5, 4999, &dropped);
+	socktab_after_fork(&tab);
+	cr_assert_neq(socktab_find(&tab, 5), parent);
+	cr_assert_eq(socktab_find(&tab, 5), socktab_find(&tab, 4999));
+	cr_assert_eq(socktab_find(&tab, 5)->refs, 2);
+	cr_assert_eq(socktab_find(&tab, 5)->opener, 0x1234);
+	cr_assert(socktab_find(&tab, 5)->flags & RUN_SOCK_INHERITED);
+	cr_assert_neq(socktab_find(&tab, 300), lone);
+	cr_assert_eq(socktab_find(&tab, 300)->cookie, COOKIE(2));
+	cr_assert_eq(parent->refs, 2, "the parent's object was touched");
+}
+
+Test(switch_table, a_forked_child_trusts_its_own_cookie_if_the_parent_went_on)
+{
+	struct run_socket *parent = add(5, 1);
+
+	/* Meanwhile, in the parent: closed, and the object taken by another socket. */
+	parent->cookie = COOKIE(9);
+	parent->opener = 0x9999;
+	socktab_after_fork(&tab);
+	cr_assert_eq(socktab_find(&tab, 5)->cookie, COOKIE(1));
+	cr_assert_eq(socktab_find(&tab, 5)->opener, 0);
+}
+
+Test(switch_table, a_detached_child_leaves_the_parents_objects_alone)
+{
+	struct run_socket *s = add(5, 1);
+
+	socktab_detached_dup(&tab, 5, 7);
+	socktab_detached_remove(&tab, 5);
+	cr_assert_eq(s->refs, 1);
+	cr_assert_eq(socktab_ref(&tab, 5), SOCKTAB_OTHER);
+	cr_assert_eq(socktab_find(&tab, 7), s);
+}
