@@ -92,6 +92,12 @@ enum ns_err nic_write(struct nic *nic, struct pkt *pkt)
 
 	if (pkt->gso && !link_segments(nic->link, pkt->gso))
 		return nic_write_segments(nic, pkt);
+	/* A forwarded one may claim to be what it is not: no link need look again. */
+	if (pkt->gso && !gso_check(pkt)) {
+		pkt_free(pkt);
+		NIC_STAT(nic, tx_dropped);
+		return NS_ERR_INVALID_OPTION_VALUE;
+	}
 	if (!nic->enabled) {
 		pkt_free(pkt);
 		NIC_STAT(nic, tx_dropped);
