@@ -211,6 +211,7 @@ static struct nic *nic_alloc(struct stack *s, uint32_t id, const char *name, str
 	nic->sink.rx = nic_sink_rx;
 	list_init(&nic->list);
 	list_init(&nic->addrs);
+	list_init(&nic->broadcasts);
 	htab_init(&nic->groups);
 	pkt_queue_init(&nic->loop);
 	task_init(&nic->loop_task, nic_loop_run);

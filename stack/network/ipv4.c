@@ -110,7 +110,7 @@ static void decrement_ttl(uint8_t *p)
 static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
 	struct stack *s = nic->stack;
-	struct route_key key = { .remote = pkt->dst };
+	struct route_key key = { .remote = pkt->dst, .forwarded = true };
 	struct route r = { 0 };
 
 	/* Link-layer broadcasts and link-local addresses stay on their link (RFC 1812, 5.3.4; RFC 3927, 2.7). */

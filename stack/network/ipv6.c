@@ -212,7 +212,7 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 static void ipv6_forward(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
-	struct route_key key = { .remote = pkt->dst };
+	struct route_key key = { .remote = pkt->dst, .forwarded = true };
 	struct route r;
 
 	if (pkt->type != PKT_HOST || addr_is_multicast(&pkt->dst) || addr_is_any(&pkt->src) ||
