@@ -4,8 +4,8 @@
  * Theory of operation. As for IPv4, with a chain of extension headers between the header and the
  * transport's. Hop-by-hop options are looked at first, by every node; what is for this stack has
  * the rest of its chain worked off one header at a time, each at least eight bytes, so that the
- * work is bounded by the packet's length. @nh_off is where the byte lies that named the present header: what an ICMP
- * parameter problem points to.
+ * work is bounded by the packet's length. @nh_off is where the byte lies that named the present
+ * header: what an ICMP parameter problem points to.
  */
 #include "network/ipv6.h"
 
