@@ -204,7 +204,8 @@ static inline uint8_t *pkt_link_hdr(const struct pkt *pkt)
 	return pkt->head->data + pkt->link_off;
 }
 
-/** struct pkt_queue - packets in order, with their bytes */
+/** struct pkt_queue - packets in order, with the bytes they have and the memory they hold; neither may
+ * change while a packet is in it */
 struct pkt_queue {
 	struct list list;
 	size_t count;

@@ -36,6 +36,11 @@ static size_t headers_len(struct pkt *pkt)
 	return net + tcp;
 }
 
+bool gso_check(struct pkt *pkt)
+{
+	return pkt->csum == PKT_CSUM_PARTIAL && headers_len(pkt) != 0;
+}
+
 size_t gso_segment_len(struct pkt *pkt)
 {
 	size_t hdr = headers_len(pkt);

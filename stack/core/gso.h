@@ -12,6 +12,10 @@
  */
 bool gso_segment(struct pkt *pkt, struct pkt_queue *out);
 
+/** gso_check() - borrows: whether the headers are what @pkt->gso says, and all in the head; notes
+ * where the transport header is */
+bool gso_check(struct pkt *pkt);
+
 /** gso_segment_len() - borrows: the length of the largest segment, network header included */
 size_t gso_segment_len(struct pkt *pkt);
 

@@ -92,6 +92,12 @@ enum ns_err nic_write(struct nic *nic, struct pkt *pkt)
 
 	if (pkt->gso && !link_segments(nic->link, pkt->gso))
 		return nic_write_segments(nic, pkt);
+	/* A forwarded one may claim to be what it is not: no link need look again. */
+	if (pkt->gso && !gso_check(pkt)) {
+		pkt_free(pkt);
+		NIC_STAT(nic, tx_dropped);
+		return NS_ERR_INVALID_OPTION_VALUE;
+	}
 	if (!nic->enabled) {
 		pkt_free(pkt);
 		NIC_STAT(nic, tx_dropped);
@@ -205,6 +211,7 @@ static struct nic *nic_alloc(struct stack *s, uint32_t id, const char *name, str
 	nic->sink.rx = nic_sink_rx;
 	list_init(&nic->list);
 	list_init(&nic->addrs);
+	list_init(&nic->broadcasts);
 	htab_init(&nic->groups);
 	pkt_queue_init(&nic->loop);
 	task_init(&nic->loop_task, nic_loop_run);

@@ -18,6 +18,7 @@ enum addr_origin { ADDR_MANUAL, ADDR_LINK_LOCAL, ADDR_SLAAC };
  * @node:   in the stack's table of local addresses
  * @list:   in the NIC's list
  * @subnet: the subnet its prefix makes
+ * @broadcast: that subnet's broadcast, shared by the addresses in it; NULL if it has none
  * @proto:  what the network protocol keeps (DAD, lifetimes); it frees it when told of the removal
  */
 struct nic_addr {
@@ -29,8 +30,15 @@ struct nic_addr {
 	enum addr_state state;
 	enum addr_origin origin;
 	struct subnet subnet;
-	struct addr broadcast;
+	struct nic_broadcast *broadcast;
 	void *proto;
+};
+
+/** struct nic_broadcast - a subnet's broadcast address, with the number of our addresses in there */
+struct nic_broadcast {
+	struct list list;
+	struct addr addr;
+	uint32_t refs;
 };
 
 /** struct nic_group - a multicast group a NIC is in, with the number of its members */
@@ -64,6 +72,7 @@ struct nic {
 	uint32_t max_mtu;
 	uint32_t net_mtu[NET_FAMILIES];
 	struct list addrs;
+	struct list broadcasts;
 	struct htab groups;
 	struct neigh_cache neigh[NET_FAMILIES];
 	void *net_state[NET_COUNT];

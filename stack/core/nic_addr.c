@@ -15,6 +15,46 @@ static bool addr_assignable(const struct addr *a)
 	       !addr_is_multicast(a) && !addr_is_v4_broadcast(a) && !addr_is_v4_mapped(a);
 }
 
+/*
+ * Every packet is held against the broadcasts, so they are kept once per subnet: a thousand
+ * addresses in one subnet cost no more than one. False if there was no memory.
+ */
+static bool broadcast_get(struct nic *nic, struct nic_addr *a)
+{
+	struct addr addr = subnet_broadcast(&a->subnet);
+	struct nic_broadcast *b;
+
+	if (!subnet_is_broadcast(&a->subnet, &addr))
+		return true;
+	list_for_each(n, &nic->broadcasts) {
+		b = container_of(n, struct nic_broadcast, list);
+		if (addr_equal(&b->addr, &addr)) {
+			b->refs++;
+			a->broadcast = b;
+			return true;
+		}
+	}
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return false;
+	b->addr = addr;
+	b->refs = 1;
+	list_init(&b->list);
+	list_push_back(&nic->broadcasts, &b->list);
+	a->broadcast = b;
+	return true;
+}
+
+static void broadcast_put(struct nic_addr *a)
+{
+	struct nic_broadcast *b = a->broadcast;
+
+	if (!b || --b->refs)
+		return;
+	list_remove(&b->list);
+	free(b);
+}
+
 enum ns_err nic_add_addr(struct nic *nic, const struct addr_prefix *ap, enum addr_origin origin,
 			 struct nic_addr **out)
 {
@@ -38,9 +78,8 @@ enum ns_err nic_add_addr(struct nic *nic, const struct addr_prefix *ap, enum add
 	a->origin = origin;
 	a->state = ADDR_PREFERRED;
 	a->subnet = subnet_of(ap);
-	a->broadcast = ap->addr.len == ADDR_LEN_V4 && ap->prefix_len <= 30
-			       ? subnet_broadcast(&a->subnet) : addr_v4_broadcast;
-	if (!htab_insert(&s->addrs, &a->node, addr_hash(s, &a->addr))) {
+	if (!broadcast_get(nic, a) || !htab_insert(&s->addrs, &a->node, addr_hash(s, &a->addr))) {
+		broadcast_put(a);
 		free(a);
 		return NS_ERR_NO_MEMORY;
 	}
@@ -66,6 +105,7 @@ enum ns_err nic_remove_addr(struct nic *nic, const struct addr *addr)
 	stack_routes_changed(s);
 	if (net->addr_removed)
 		net->addr_removed(nic, a);
+	broadcast_put(a);
 	free(a);
 	return NS_OK;
 }
@@ -150,12 +190,9 @@ bool nic_is_broadcast(const struct nic *nic, const struct addr *addr)
 		return false;
 	if (addr_is_v4_broadcast(addr))
 		return true;
-	list_for_each(n, &nic->addrs) {
-		const struct nic_addr *a = container_of(n, struct nic_addr, list);
-
-		if (addr_equal(&a->broadcast, addr))
+	list_for_each(n, &nic->broadcasts)
+		if (addr_equal(&container_of(n, struct nic_broadcast, list)->addr, addr))
 			return true;
-	}
 	return false;
 }
 

@@ -284,7 +284,7 @@ enum ns_err route_find(struct stack *s, const struct route_key *key, struct rout
 	if (err)
 		return err;
 	out->local = key->local;
-	if (addr_is_any(&key->local)) {
+	if (addr_is_any(&key->local) && !key->forwarded) {
 		struct nic_addr *a = nic_primary_addr(nic, net, &key->remote);
 
 		if (!a)

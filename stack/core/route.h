@@ -60,9 +60,11 @@ struct route {
 	bool loop;
 };
 
-/** struct route_key - what a route is wanted for: @nic 0 for any; @local may be none */
+/** struct route_key - what a route is wanted for: @nic 0 for any; @local may be none, and then one
+ * is chosen unless @forwarded: what is forwarded has a source */
 struct route_key {
 	uint32_t nic;
+	bool forwarded;
 	struct addr local;
 	struct addr remote;
 };

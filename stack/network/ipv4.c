@@ -68,59 +68,69 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	return nic->promiscuous;
 }
 
-static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
+/* Whether the packet may leave by @r; if not, its sender has been told what is to be told. */
+static bool may_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h, struct route *r)
 {
 	struct stack *s = nic->stack;
-	struct route_key key = { .remote = pkt->dst };
-	uint16_t from, to, sum;
-	struct route r;
-	uint8_t *p;
+	uint32_t mtu = route_mtu(r);
 
-	/* Link-layer broadcasts and link-local addresses stay on their link (RFC 1812, 5.3.4; RFC 3927, 2.7). */
-	if (pkt->type != PKT_HOST || addr_is_multicast(&pkt->dst) ||
-	    addr_is_link_local(&pkt->src) || addr_is_link_local(&pkt->dst)) {
+	if (r->kind != ROUTE_UNICAST) {	/* RFC 2644: no directed broadcasts from outside */
 		stat_inc(&s->stats.ip.invalid_addresses_received);
-		goto drop;
+		return false;
 	}
-	if (h->ttl <= 1) {
-		icmpv4_send_error(nic, pkt, ICMPV4_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
-		goto error;
-	}
-	if (route_find(s, &key, &r)) {
-		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_NET_UNREACHABLE, 0);
-		goto error;
-	}
-	if ((pkt->gso ? gso_segment_len(pkt) : pkt->len) > route_mtu(&r) && h->dont_fragment) {
+	if ((pkt->gso ? gso_segment_len(pkt) : pkt->len) > mtu && h->dont_fragment) {
 		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_FRAG_NEEDED,
-				  route_mtu(&r) > 0xffff ? 0xffff : route_mtu(&r));
-		route_release(&r);
-		goto error;
+				  mtu > 0xffff ? 0xffff : mtu);
+		stat_inc(&s->stats.ip.forwarding_errors);
+		return false;
 	}
 	if (hook_any(&s->hooks, HOOK_FORWARD) &&
-	    hook_ask(&s->hooks, HOOK_FORWARD, pkt, nic, r.nic) != HOOK_ACCEPT) {
+	    hook_ask(&s->hooks, HOOK_FORWARD, pkt, nic, r->nic) != HOOK_ACCEPT) {
 		stat_inc(&s->stats.ip.hook_dropped);
-		route_release(&r);
-		goto drop;
+		return false;
 	}
-	if (!pkt_writable(pkt)) {
-		route_release(&r);
-		goto error;
-	}
-	p = pkt_net_hdr(pkt);
+	if (pkt_writable(pkt))
+		return true;
+	stat_inc(&s->stats.ip.forwarding_errors);
+	return false;
+}
+
+static void decrement_ttl(uint8_t *p)
+{
+	uint16_t from, to, sum;
+
 	memcpy(&from, p + 8, 2);
 	p[8]--;
 	memcpy(&to, p + 8, 2);
 	memcpy(&sum, p + 10, 2);
 	sum = cksum_update(sum, from, to);
 	memcpy(p + 10, &sum, 2);
-	stat_inc(&s->stats.ip.packets_forwarded);
-	if (ipv4_send_parts(&r, pkt, route_mtu(&r)))
+}
+
+static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
+{
+	struct stack *s = nic->stack;
+	struct route_key key = { .remote = pkt->dst, .forwarded = true };
+	struct route r = { 0 };
+
+	/* Link-layer broadcasts and link-local addresses stay on their link (RFC 1812, 5.3.4; RFC 3927, 2.7). */
+	if (pkt->type != PKT_HOST || addr_is_multicast(&pkt->dst) ||
+	    addr_is_link_local(&pkt->src) || addr_is_link_local(&pkt->dst)) {
+		stat_inc(&s->stats.ip.invalid_addresses_received);
+	} else if (h->ttl <= 1) {
+		icmpv4_send_error(nic, pkt, ICMPV4_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
 		stat_inc(&s->stats.ip.forwarding_errors);
+	} else if (route_find(s, &key, &r)) {
+		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_NET_UNREACHABLE, 0);
+		stat_inc(&s->stats.ip.forwarding_errors);
+	} else if (may_forward(nic, pkt, h, &r)) {
+		decrement_ttl(pkt_net_hdr(pkt));
+		stat_inc(&s->stats.ip.packets_forwarded);
+		if (ipv4_send_parts(&r, pkt, route_mtu(&r)))
+			stat_inc(&s->stats.ip.forwarding_errors);
+		pkt = NULL;
+	}
 	route_release(&r);
-	return;
-error:
-	stat_inc(&s->stats.ip.forwarding_errors);
-drop:
 	pkt_free(pkt);
 }
 

@@ -4,8 +4,8 @@
  * Theory of operation. As for IPv4, with a chain of extension headers between the header and the
  * transport's. Hop-by-hop options are looked at first, by every node; what is for this stack has
  * the rest of its chain worked off one header at a time, each at least eight bytes, so that the
- * work is bounded by the packet's length. @nh_off is where the byte lies that named the present header: what an ICMP
- * parameter problem points to.
+ * work is bounded by the packet's length. @nh_off is where the byte lies that named the present
+ * header: what an ICMP parameter problem points to.
  */
 #include "network/ipv6.h"
 
@@ -212,7 +212,7 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 static void ipv6_forward(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
-	struct route_key key = { .remote = pkt->dst };
+	struct route_key key = { .remote = pkt->dst, .forwarded = true };
 	struct route r;
 
 	if (pkt->type != PKT_HOST || addr_is_multicast(&pkt->dst) || addr_is_any(&pkt->src) ||

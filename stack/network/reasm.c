@@ -5,9 +5,9 @@
  * a bitmap of the 8-byte blocks that came. A fragment that meets a block twice overlaps: then, by
  * RFC 5722 for IPv6 and as the only safe course for IPv4, the whole datagram is dropped and the
  * entry stays, empty, to swallow the rest; only an exact copy of a fragment is forgiven, as
- * networks duplicate packets (RFC 8200, 4.5 allows it). When the blocks up to the last are there, the payload is copied once, into
- * one chunk: whoever reads datagrams wants them in one piece, and the packet structure has not
- * room for every fragment's chunk.
+ * networks duplicate packets (RFC 8200, 4.5 allows it). When the blocks up to the last are there,
+ * the payload is copied once, into one chunk: whoever reads datagrams wants them in one piece, and
+ * the packet structure has not room for every fragment's chunk.
  *
  * Bounds: @limit bytes of true size over all datagrams, 64 KiB and REASM_MAX_FRAGS per datagram,
  * and time. None of the work per fragment depends on how many there are, but for copies.

@@ -21,7 +21,7 @@ static struct route_key make_key(const struct dgram *d, const struct full_addr *
 	struct route_key key = { .nic = to->nic, .remote = to->addr };
 
 	if (src)
-		key.local = *src;
+		key.local = addr_unmap(src);
 	else if (!addr_is_multicast(&d->local.addr) && !addr_is_v4_broadcast(&d->local.addr))
 		key.local = d->local.addr;
 	if (addr_is_any(&key.local))

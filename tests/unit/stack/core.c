@@ -87,6 +87,19 @@ Test(core, first_viable_row_wins_not_the_longest)
 	cr_assert_eq(route_add(s, &rows[0]), NS_ERR_UNKNOWN_NIC_ID);
 }
 
+Test(core, broadcasts_go_with_the_last_address_of_their_subnet)
+{
+	struct nic *nic = h->ports[0]->nic;
+	struct addr b = sim_parse("10.0.0.255"), one = sim_parse("10.0.0.1"), two = sim_parse("10.0.0.2");
+
+	sim_addr(nic, "10.0.0.2/24");
+	cr_assert(nic_is_broadcast(nic, &b));
+	cr_assert_eq(nic_remove_addr(nic, &one), NS_OK);
+	cr_assert(nic_is_broadcast(nic, &b));
+	cr_assert_eq(nic_remove_addr(nic, &two), NS_OK);
+	cr_assert_not(nic_is_broadcast(nic, &b));
+}
+
 Test(core, routes_become_invalid_when_addresses_or_nics_change)
 {
 	struct route r;

@@ -101,6 +101,13 @@ Test(gso, headers_that_are_not_there_are_refused)
 	pkt_data(p)[6] = IP_PROTO_UDP;
 	cr_assert_not(gso_segment(p, &q));
 	cr_assert_eq(q.count, 0);
+	p = super(false, 100, 10);
+	cr_assert_not(gso_check(p), "nobody would finish its checksums");
+	p->csum = PKT_CSUM_PARTIAL;
+	cr_assert(gso_check(p));
+	pkt_trim(p, 45);
+	cr_assert_not(gso_check(p));
+	pkt_free(p);
 	cr_assert_eq(pkt_pool_live(pool), 0);
 	pkt_pool_unref(pool);
 }

@@ -300,6 +300,25 @@ Test(ip, forwards_only_when_told_to)
 	cr_assert(memcmp(out + 20, p + 20, n - 20) == 0);
 }
 
+Test(ip, forwarding_lets_no_directed_broadcast_through)
+{
+	uint8_t p[200], u[100];
+	struct pk4 k = { .proto = 17, .dst = "10.0.1.255" };
+
+	nic_set_forwarding(nics[0], NET_IPV4, true);
+	in(0, p, build4(p, &k, u, udp_bytes(u, 99, 10)));
+	cr_assert_eq(next_out(1), 0);
+	cr_assert_eq(s->stats.ip.invalid_addresses_received.value, 1);
+}
+
+Test(ip, mtu_stays_within_what_the_link_came_with)
+{
+	cr_assert_eq(nic_set_mtu(nics[0], 67), NS_ERR_INVALID_OPTION_VALUE);
+	cr_assert_eq(nic_set_mtu(nics[0], 1501), NS_ERR_INVALID_OPTION_VALUE);
+	cr_assert_eq(nic_set_mtu(nics[0], 1400), NS_OK);
+	cr_assert_eq(nic_set_mtu(nics[0], 1500), NS_OK);
+}
+
 Test(ip, forwarding_answers_ttl_mtu_and_route_errors)
 {
 	uint8_t p[1600], u[1500];

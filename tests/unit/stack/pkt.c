@@ -93,6 +93,22 @@ Test(pkt, push_into_a_shared_head_copies_it)
 	pkt_free(q);
 }
 
+Test(pkt, what_is_made_writable_changes_no_clone)
+{
+	struct pkt *p = pkt_from_bytes(pool, bytes, 100), *q = pkt_clone(p);
+
+	q->csum = PKT_CSUM_PARTIAL;
+	q->csum_start = (uint16_t)q->off;
+	q->csum_off = 6;
+	cr_assert(pkt_finish_cksum(q));
+	same(p, 0, 100);
+	cr_assert(pkt_writable(p));
+	pkt_data(p)[0] ^= 0xff;
+	cr_assert_eq(pkt_data(q)[0], bytes[0]);
+	pkt_free(p);
+	pkt_free(q);
+}
+
 Test(pkt, push_beyond_the_headroom_makes_room)
 {
 	struct pkt *p = pkt_from_bytes(pool, bytes + 500, 100);
