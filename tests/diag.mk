@@ -46,7 +46,7 @@ FUZZERS += $(DIAG_FUZZERS)
 $(B)/tests/fuzz/diag/%: tests/fuzz/diag/%.c $(DIAG_LIB_SRC) $(filter-out diag/cli/main.c,$(DIAG_CLI_SRC)) \
 			$(wildcard diag/*/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu11 $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	$(CLANG) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-DSOCKSHIM_VERSION='"$(VERSION)"' -Idiag -o $@ $(filter %.c,$^) $(DIAG_LIBS) -lm
 
 ## fuzz-diag     run every fuzzer of diag/ for FUZZ_SECONDS
