@@ -7,6 +7,7 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
+JOBS    ?= $(shell nproc)
 VERSION := 0.1.0
 
 # A sanitizer build lives beside the plain one: `make SAN=asan check-units`.
@@ -44,10 +45,10 @@ all: $(ALL)
 
 ## check         install what is missing, build, run every test
 check: deps
-	$(MAKE) all check-layers
-	$(MAKE) test-programs
-	$(MAKE) SAN=asan unit-programs
-	$(MAKE) SAN=tsan thread-programs
+	@scripts/check-layers
+	$(MAKE) -j$(JOBS) all test-programs
+	$(MAKE) -j$(JOBS) SAN=asan unit-programs
+	$(MAKE) -j$(JOBS) SAN=tsan thread-programs
 	@B=$(B) scripts/run-tests $(TEST_BINS) $(TEST_SCRIPTS) $(patsubst $(B)/%,build/asan/%,$(UNIT_BINS)) \
 		$(patsubst $(B)/%,build/tsan/%,$(THREAD_BINS))
 
@@ -73,7 +74,7 @@ deps:
 
 ## demo          install what is missing, build, and show curl and nginx under the shim
 demo: deps
-	$(MAKE) all
+	$(MAKE) -j$(JOBS) all
 	scripts/demo
 
 ## install       to PREFIX (default /usr/local), below DESTDIR
