@@ -189,6 +189,9 @@ Test(core, ports_are_shared_by_those_who_agreed)
 	cr_assert_eq(ports_claim(s, &c), NS_OK);
 	cr_assert_eq(ports_set_exclusive(s, &a), NS_OK);
 	cr_assert_eq(ports_set_exclusive(s, &c), NS_ERR_PORT_IN_USE, "two listeners");
+	b = claim(80, NULL);
+	b.reuse_address = true;
+	cr_assert_eq(ports_claim(s, &b), NS_ERR_PORT_IN_USE, "while one listens");
 	ports_release(s, &a);
 	ports_release(s, &c);
 }

@@ -208,6 +208,21 @@ Test(ip, no_error_about_errors_groups_broadcasts_later_fragments_or_bad_sources)
 	cr_assert_eq(next_out(0), 0);
 }
 
+Test(ip, dying_fragments_and_icmp_errors_are_not_answered)
+{
+	uint8_t p[200], b[100];
+	struct pk4 later = { .proto = 17, .dst = "10.0.1.7", .ttl = 1, .off = 80 };
+	struct pk4 error = { .proto = 1, .dst = "10.0.1.7", .ttl = 1 };
+
+	nic_set_forwarding(nics[0], NET_IPV4, true);
+	in(0, p, build4(p, &later, b, udp_bytes(b, 99, 10)));
+	cr_assert_eq(next_out(0), 0, "not the first fragment");
+	in(0, p, build4(p, &error, b, icmp_bytes(b, ICMPV4_TIME_EXCEEDED, 0, 0, 40)));
+	cr_assert_eq(next_out(0), 0, "an error");
+	in(0, p, build4(p, &error, b, icmp_bytes(b, ICMPV4_ECHO, 0, 0, 40)));
+	cr_assert_gt(next_out(0), 0, "but an echo request is");
+}
+
 Test(ip, unknown_protocol_is_unreachable)
 {
 	uint8_t p[200], b[20] = { 0 };
