@@ -78,7 +78,7 @@ demo: deps
 	scripts/demo
 
 ## install       to PREFIX (default /usr/local), below DESTDIR
-install:
+install: install-shim install-diag
 
 ## clean         remove build/
 clean:

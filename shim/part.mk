@@ -44,7 +44,6 @@ $(B)/sockshim.pc: shim/sockshim.pc.in
 ALL += $(if $(SAN),,$(B)/libsockshim.7)
 
 .PHONY: install-shim
-install: install-shim
 install-shim: all $(B)/sockshim.pc
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/bash-completion/completions \
 		$(addprefix share/man/man,1 5 7))
