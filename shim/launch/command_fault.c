@@ -128,7 +128,11 @@ static int change(const struct fault_args *a, const struct rundir *run, struct c
 	}
 	if (!replace || !a->number)
 		put(&e, r.text, r.bytes);
-	return commit(c, run, &e, r.next);
+	if (commit(c, run, &e, r.next) != 0)
+		return 1;
+	/* With their numbers, which del takes. */
+	fwrite(r.text, 1, r.bytes, stdout);
+	return 0;
 }
 
 static int add(const struct fault_args *a, const struct rundir *run, struct control *c)
