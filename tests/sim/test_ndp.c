@@ -206,6 +206,18 @@ Test(ndp, a_lifetime_of_zero_ends_a_router_at_once_but_no_address)
 	cr_assert_null(slaac());
 }
 
+Test(ndp, less_than_two_hours_left_are_not_touched_by_a_shorter_lifetime)
+{
+	sim_run(sim, 3 * NS_PER_SEC);
+	advertise(1800, 600, 600, 0);
+	sim_run(sim, 3 * NS_PER_SEC);
+	advertise(1800, 1, 1, 0);
+	sim_run(sim, 500 * NS_PER_SEC);
+	cr_assert_not_null(slaac(), "RFC 4862, 5.5.3 (e) 2: ignored");
+	sim_run(sim, 100 * NS_PER_SEC);
+	cr_assert_null(slaac(), "and not made longer");
+}
+
 Test(ndp, forged_advertisements_are_refused)
 {
 	struct ndp_router_advert ra = { .lifetime_s = 1800 };

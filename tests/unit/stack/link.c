@@ -253,7 +253,7 @@ Test(link, fdbased_takes_over_what_the_virtio_header_says)
 {
 	struct vnet_hdr h = { .flags = VNET_NEEDS_CSUM, .gso_type = VNET_GSO_TCP4 | VNET_GSO_ECN,
 			      .gso_size = 1000, .csum_start = 20, .csum_off = 16 };
-	uint8_t f[VNET_HDR_LEN + 100] = { 0 };
+	uint8_t f[VNET_HDR_LEN + 100] = { 0 }, large[4000];
 	int other;
 	struct link *l = over_socket(VNET_HDR_LEN, &other);
 
@@ -273,6 +273,12 @@ Test(link, fdbased_takes_over_what_the_virtio_header_says)
 	ngot = 0;
 	cr_assert_eq(fdbased_rx(l, 0, 1), 1);
 	cr_assert_eq(ngot, 0, "a checksum beyond the frame is dropped");
+	memset(large, 0, sizeof(large));
+	h = (struct vnet_hdr){ .flags = VNET_NEEDS_CSUM, .csum_start = 3000, .csum_off = 16 };
+	vnet_emit(&h, large, VNET_HDR_LEN);
+	cr_assert_eq(write(other, large, sizeof(large)), (ssize_t)sizeof(large));
+	cr_assert_eq(fdbased_rx(l, 0, 1), 1);
+	cr_assert_eq(ngot, 0, "and one that is not among the headers");
 	close(other);
 	link_close(l);
 }
