@@ -2,7 +2,6 @@
  * The kernel's TCP through the stack as a router between two TAPs: super-segments come in from the
  * first, and go out of the second whole, or cut up in software where it has no offload.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
