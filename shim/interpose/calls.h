@@ -26,11 +26,12 @@ enum call_arg {
 
 #define CALL_ARGS_MAX 6
 
+/* Names are arrays and not pointers, which the loader would have to relocate in every process. */
 struct call_info {
-	const char *name;
+	char name[16];
 	enum sockshim_filter_type filter;	/* SOCKSHIM_NONE: no filter sees it */
 	int n_args;
-	struct { const char *name; enum call_arg kind; } args[CALL_ARGS_MAX];
+	struct { char name[12]; enum call_arg kind; } args[CALL_ARGS_MAX];
 };
 
 /* Indexed by enum call_id. */

@@ -6,7 +6,8 @@
 
 #define N(e) [e] = #e
 
-static const char *const names[] = {
+/* Arrays and not pointers, which the loader would have to relocate in every process. */
+static const char names[][16] = {
 	N(EPERM), N(ENOENT), N(ESRCH), N(EINTR), N(EIO), N(ENXIO),
 	N(E2BIG), N(ENOEXEC), N(EBADF), N(ECHILD), N(EAGAIN), N(ENOMEM),
 	N(EACCES), N(EFAULT), N(ENOTBLK), N(EBUSY), N(EEXIST), N(EXDEV),
@@ -33,5 +34,5 @@ static const char *const names[] = {
 
 const char *errno_name(int err)
 {
-	return err > 0 && (size_t)err < sizeof(names) / sizeof(names[0]) ? names[err] : NULL;
+	return err > 0 && (size_t)err < sizeof(names) / sizeof(names[0]) && names[err][0] ? names[err] : NULL;
 }
