@@ -6,6 +6,6 @@ $(BENCH_BINS): $(B)/tests/bench/%: tests/bench/%.c
 	$(CC) $(ALL_CFLAGS) $< -o $@ -lpthread -ldl
 
 .PHONY: bench
-## bench         what the shim costs, beside others of its kind (10 minutes)
+## bench         what the shim costs, beside others of its kind (3 minutes)
 bench: all $(BENCH_BINS)
 	@B=$(B) scripts/bench
