@@ -23,8 +23,9 @@ short_transfers() {
 }
 
 notices_corruption() {
-	shim --fault "corrupt recv on 50th" -- "$THREADS" 8 5 >out 2>err && fail "it has not noticed"
-	is fired "$(fired 1)" 1
+	# More in a row than there can be receives that find the end of a stream, which have nothing to corrupt.
+	shim --fault "corrupt recv on 50th..90th" -- "$THREADS" 8 5 >out 2>err && fail "it has not noticed"
+	at_least fired "$(fired 1)" 1
 }
 
 rules_change() {
