@@ -39,17 +39,19 @@ struct endpoint_stats {
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
+ * @oob:             TCP: the urgent byte alone (MSG_OOB); INVALID_OPTION_VALUE if there is none to read
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
 	const struct iovec *iov;
 	int iovcnt;
-	bool peek;
+	bool peek, oob;
 	size_t n;
 	size_t msg_len;
 	struct full_addr from, to;
@@ -58,6 +60,7 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	bool at_mark;
 };
 
 /**
@@ -93,12 +96,13 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
+ * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @src:           send from this address; NULL: the endpoint's
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, atomic;
+	bool more, end_of_record, atomic, oob;
 };
 
 /** struct endpoint_info - for diagnosis */
