@@ -243,7 +243,7 @@ struct tcp_conn {
 		int64_t rate_interval_ns;
 		bool rate_app_limited;
 		uint8_t chrono;
-		int64_t chrono_start_ns, chrono_ns[3];
+		int64_t chrono_start_ns[3], chrono_ns[3];
 	} n;
 };
 
