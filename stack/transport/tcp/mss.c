@@ -49,7 +49,7 @@ uint32_t tcp_mss(struct tcp_conn *c)
 {
 	uint32_t mss, blocks;
 
-	if (c->pmtu_gen != c->ep.stack->pmtu.gen || c->route_gen != c->ep.stack->route_gen || !c->mss)
+	if (!route_is_set(&c->route) || c->pmtu_gen != c->ep.stack->pmtu.gen || c->route_gen != c->ep.stack->route_gen || !c->mss)
 		tcp_sync_mss(c);
 	mss = c->mss;
 	if (!c->has_sack || (!c->ooo.has_dsack && ooo_empty(&c->ooo)))
@@ -72,7 +72,7 @@ uint32_t tcp_local_mss(const struct tcp_conn *c, uint32_t mtu)
 
 uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss)
 {
-	uint32_t max = route_gso_max(&c->route), hdrs = net_hdr_len(c) + c->hdr_len + 40u;
+	uint32_t max = route_is_set(&c->route) ? route_gso_max(&c->route) : 0, hdrs = net_hdr_len(c) + c->hdr_len + 40u;
 
 	if (max > UINT16_MAX)
 		max = UINT16_MAX;

@@ -152,7 +152,7 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 		pkt->ecn = true;
 	}
 	if (s->len > s->mss) {
-		pkt->gso = c->route.remote.len == ADDR_LEN_V4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
+		pkt->gso = c->remote.addr.len == ADDR_LEN_V4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
 		pkt->gso_size = s->mss;
 	}
 	fill_opts(c, &o, true);

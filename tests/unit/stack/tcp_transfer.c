@@ -52,7 +52,7 @@ static struct endpoint *accept_from(struct endpoint *l)
 {
 	struct endpoint *ep;
 
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		if (endpoint_accept(l, &ep, NULL) == NS_OK)
 			return ep;
 		sim_run(sim, 10 * NS_PER_MS);
