@@ -141,7 +141,8 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 
 	if (!pkt)
 		return NS_ERR_NO_MEMORY;
-	if (s->flags & SEG_PSH)
+	/* As Linux: a super-segment has it in any case, so that whoever merges its segments hands them on. */
+	if (s->flags & SEG_PSH || s->segs > 1)
 		flags |= TCP_PSH;
 	if (s->flags & SEG_FIN)
 		flags |= TCP_FIN;
