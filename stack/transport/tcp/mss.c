@@ -49,7 +49,7 @@ uint32_t tcp_mss(struct tcp_conn *c)
 {
 	uint32_t mss, blocks;
 
-	if (c->pmtu_gen != c->ep.stack->pmtu.gen || c->route_gen != c->ep.stack->route_gen || !c->mss)
+	if (!route_is_set(&c->route) || c->pmtu_gen != c->ep.stack->pmtu.gen || c->route_gen != c->ep.stack->route_gen || !c->mss)
 		tcp_sync_mss(c);
 	mss = c->mss;
 	if (!c->has_sack || (!c->ooo.has_dsack && ooo_empty(&c->ooo)))
@@ -70,9 +70,30 @@ uint32_t tcp_local_mss(const struct tcp_conn *c, uint32_t mtu)
 	return mss > UINT16_MAX ? UINT16_MAX : mss;
 }
 
+/*
+ * Linux's tcp_tso_autosize(): no more at once than a millisecond of the rate at which the window goes out;
+ * but two segments, and on short paths, where bursts do no harm, all there is room for.
+ */
+static uint32_t autosize(const struct tcp_conn *c, uint32_t max, uint32_t mss)
+{
+	int64_t srtt = c->rtt.srtt_ns, least = rtt_min(&c->rtt);
+	uint32_t ratio = c->cc.cwnd < c->cc.ssthresh / 2 ? 200 : 120;
+	uint64_t bytes, segs = c->cc.cwnd > c->packets_out ? c->cc.cwnd : c->packets_out;
+
+	if (!srtt)
+		return max;
+	bytes = segs * mss * ratio / 100 * 1000000 / (uint64_t)(srtt / 1000 + 1) >> 10;
+	if (least >= 0 && least / 1000 >> 9 < 32)
+		bytes += max >> (least / 1000 >> 9);
+	if (bytes < 2 * mss)
+		bytes = 2 * mss;
+	return bytes < max ? (uint32_t)bytes : max;
+}
+
 uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss)
 {
-	uint32_t max = route_gso_max(&c->route), hdrs = net_hdr_len(c) + c->hdr_len + 40u;
+	uint32_t max = route_is_set(&c->route) ? route_gso_max(&c->route) : 0;
+	uint32_t hdrs = net_hdr_len(c) + c->hdr_len + 40u;
 
 	if (max > UINT16_MAX)
 		max = UINT16_MAX;
@@ -81,5 +102,6 @@ uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss)
 	max -= hdrs;
 	if (c->max_window && max > c->max_window / 2 && c->max_window / 2 > mss)
 		max = c->max_window / 2;
+	max = autosize(c, max, mss);
 	return max - max % mss;
 }

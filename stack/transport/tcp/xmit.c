@@ -141,7 +141,8 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 
 	if (!pkt)
 		return NS_ERR_NO_MEMORY;
-	if (s->flags & SEG_PSH)
+	/* As Linux: a super-segment has it in any case, so that whoever merges its segments hands them on. */
+	if (s->flags & SEG_PSH || s->segs > 1)
 		flags |= TCP_PSH;
 	if (s->flags & SEG_FIN)
 		flags |= TCP_FIN;
@@ -152,7 +153,7 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 		pkt->ecn = true;
 	}
 	if (s->len > s->mss) {
-		pkt->gso = c->route.remote.len == ADDR_LEN_V4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
+		pkt->gso = c->remote.addr.len == ADDR_LEN_V4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
 		pkt->gso_size = s->mss;
 	}
 	fill_opts(c, &o, true);
