@@ -127,6 +127,7 @@ struct endpoint *wire_passive(const char *opts, unsigned wnd)
 	snprintf(text, sizeof(text), "S 0:0(0) win %u <%s>", wnd, opts);
 	wire_in(text);
 	cr_assert(wire_next());
+	wire_pass(30);
 	snprintf(text, sizeof(text), ". 1:1(0) ack 1 win %u%s", wnd,
 		 strstr(opts, "TS") ? " <TS 101 0>" : "");
 	wire_in(text);

@@ -38,7 +38,8 @@ void wire_free(void);
 struct endpoint *wire_listen(uint16_t port, int backlog);
 struct endpoint *wire_connect(void);
 
-/** wire_passive() - a whole handshake with these options of the peer's SYN; returns what was accepted */
+/** wire_passive() - a whole handshake of 30 ms with these options of the peer's SYN; returns what was
+ * accepted */
 struct endpoint *wire_passive(const char *opts, unsigned wnd);
 
 /** wire_port() - the peer's port from now on, with a new SYN's numbers */
