@@ -1,542 +1,354 @@
-/* One stack and its wire, segment by segment. */
+/* Watches TCP on the wire. */
 #include "wire.h"
 
-#include <criterion/criterion.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/addr.h"
 #include "base/byteorder.h"
 #include "base/cksum.h"
-#include "header/ipv6.h"
+#include "base/seq.h"
 #include "header/tcp.h"
 
-enum { PEER_ISN = 1000000 };
+enum { ETH = 14, BUCKETS = 1024, MSS4 = 536, MSS6 = 1220, KEEP = 8 << 20 };
 
-struct stack *wire_stack;
-struct endpoint *wire_ep;
+/**
+ * struct side - one direction: what its sender said
+ * @sent_end:  after the last number sent
+ * @edge:      right edge of the window that arrived from the other side
+ * @promised:  right edge that this side announced to the other
+ * @bytes:     what was sent, by offset
+ */
+struct side {
+	struct addr addr;
+	uint16_t port;
+	bool known, acked, has_edge, has_promised, has_fin, has_scale;
+	uint32_t isn, sent_end, ack, edge, promised, fin;
+	uint16_t mss;
+	uint8_t scale;
+	uint8_t *bytes;
+	size_t cap;
+};
 
-static struct clock clk;
-static struct pkt_pool *pool;
-static struct link *chan;
-static struct wire_config cfg;
-static struct addr here, there;
-static uint16_t lport, rport;
-static uint32_t local_isn, peer_isn;
-static bool have_isn;
-static uint8_t last_tos;
-static uint32_t last_ts;
-static const uint8_t *next_bytes;
-static struct endpoint *the_listener;
+struct flow {
+	struct flow *next;
+	struct side s[2];
+};
 
-static struct addr parse_addr(const char *s)
+struct wire {
+	struct flow *flows[BUCKETS];
+	char failure[400];
+	char segment[160];
+};
+
+/** struct seg - a parsed segment */
+struct seg {
+	struct addr src, dst;
+	struct tcp_hdr h;
+	struct tcp_opts o;
+	const uint8_t *data;
+	uint32_t len;
+	bool cksum_ok;
+};
+
+struct wire *wire_new(void)
 {
-	struct addr a;
-
-	cr_assert(addr_parse(s, &a));
-	return a;
+	return calloc(1, sizeof(struct wire));
 }
 
-void wire_new(const struct wire_config *c)
+void wire_free(struct wire *w)
 {
-	struct stack_config sc = netstack_config();
-	struct channel_config cc = { .depth = 4096 };
-	struct addr_prefix ap;
-	struct route_row row = { .nic = 1 };
-	struct nic *nic;
+	for (int i = 0; i < BUCKETS; i++)
+		while (w->flows[i]) {
+			struct flow *f = w->flows[i];
 
-	cfg = c ? *c : (struct wire_config){ 0 };
-	clock_init(&clk, 100 * NS_PER_SEC, 1798000000ll * NS_PER_SEC);
-	pool = pkt_pool_new();
-	sc.clock = &clk;
-	sc.pool = pool;
-	memset(sc.seed, 7, sizeof(sc.seed));
-	cc.mtu = cfg.mtu ? cfg.mtu : 1500;
-	if (cfg.tso) {
-		cc.caps = LINK_CAP_TX_CSUM | LINK_CAP_TSO4 | LINK_CAP_TSO6;
-		cc.gso_max = 65535;
-	}
-	cr_assert_eq(stack_new(&sc, &wire_stack), NS_OK);
-	chan = channel_new(&cc);
-	chan->rx_queue_pkts = cfg.rx_queue_pkts;
-	cr_assert_eq(nic_create(wire_stack, 1, NULL, chan, &nic), NS_OK);
-	addr_prefix_parse(cfg.v6 ? "fd00::1/64" : "10.0.0.1/24", &ap);
-	nic_add_addr(nic, &ap, ADDR_MANUAL, NULL);
-	row.destination = subnet_of(&ap);
-	cr_assert_eq(route_add(wire_stack, &row), NS_OK);
-	here = ap.addr;
-	there = parse_addr(cfg.v6 ? "fd00::2" : "10.0.0.2");
-	lport = rport = 0;
-	have_isn = false;
-	peer_isn = PEER_ISN;
-	next_bytes = NULL;
-	the_listener = NULL;
-	if (cfg.v6) {		/* DAD and router solicitations are no subject here */
-		wire_pass(20000);
-		wire_drop();
-	}
-}
-
-void wire_free(void)
-{
-	stack_free(wire_stack);
-	cr_assert_eq(pkt_pool_live(pool), 0, "packets left");
-	cr_assert_eq(clock_next(&clk), CLOCK_NEVER, "timers left");
-	pkt_pool_unref(pool);
-}
-
-void wire_port(uint16_t port)
-{
-	rport = port;
-	have_isn = false;
-}
-
-struct endpoint *wire_listen(uint16_t port, int backlog)
-{
-	struct full_addr fa = { .port = port };
-	struct endpoint *ep;
-
-	cr_assert_eq(endpoint_new(wire_stack, cfg.v6 ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &ep), NS_OK);
-	cr_assert_eq(endpoint_bind(ep, &fa), NS_OK);
-	cr_assert_eq(endpoint_listen(ep, backlog), NS_OK);
-	lport = port;
-	rport = 40000;
-	the_listener = ep;
-	return ep;
-}
-
-struct endpoint *wire_connect(void)
-{
-	struct full_addr to = { .addr = there, .port = 8080 }, local;
-
-	cr_assert_eq(endpoint_new(wire_stack, cfg.v6 ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &wire_ep), NS_OK);
-	cr_assert_eq(endpoint_connect(wire_ep, &to), NS_ERR_CONNECT_STARTED);
-	endpoint_local_addr(wire_ep, &local);
-	lport = local.port;
-	rport = 8080;
-	have_isn = false;
-	return wire_ep;
-}
-
-struct endpoint *wire_passive(const char *opts, unsigned wnd)
-{
-	char text[200];
-
-	if (!the_listener)
-		wire_listen(80, 8);
-	snprintf(text, sizeof(text), "S 0:0(0) win %u <%s>", wnd, opts);
-	wire_in(text);
-	cr_assert(wire_next());
-	wire_pass(30);
-	snprintf(text, sizeof(text), ". 1:1(0) ack 1 win %u%s", wnd,
-		 strstr(opts, "TS") ? " <TS 101 0>" : "");
-	wire_in(text);
-	cr_assert_eq(endpoint_accept(the_listener, &wire_ep, NULL), NS_OK);
-	wire_none();
-	return wire_ep;
-}
-
-static const char *parse_opts(const char *s, struct tcp_opts *o)
-{
-	while (*s && *s != '>') {
-		unsigned a, b;
-		int n = 0;
-
-		if (*s == ',' || *s == ' ') {
-			s++;
-			continue;
+			w->flows[i] = f->next;
+			free(f->s[0].bytes);
+			free(f->s[1].bytes);
+			free(f);
 		}
-		if (sscanf(s, "mss %u%n", &a, &n) == 1) {
-			o->has_mss = true;
-			o->mss = (uint16_t)a;
-		} else if (sscanf(s, "wscale %u%n", &a, &n) == 1) {
-			o->has_wscale = true;
-			o->wscale = (uint8_t)a;
-		} else if (sscanf(s, "TS %u %u%n", &a, &b, &n) == 2) {
-			o->has_ts = true;
-			o->ts_val = a;
-			o->ts_ecr = b;
-		} else if (sscanf(s, "sack %u:%u%n", &a, &b, &n) == 2) {
-			o->sack[o->nsack++] = (struct tcp_sack_range){ a + local_isn, b + local_isn };
-		} else if (!strncmp(s, "sackOK", 6)) {
-			o->sack_permitted = true;
-			n = 6;
-		} else if (!strncmp(s, "nop", 3)) {
-			n = 3;
-		}
-		cr_assert(n, "option: %s", s);
-		s += n;
-	}
-	return s;
+	free(w);
 }
 
-static uint8_t parse_flags(const char **s)
+const char *wire_failure(const struct wire *w)
 {
-	static const char letters[] = "FSRP.UEW";
-	uint8_t f = 0;
+	return w->failure[0] ? w->failure : NULL;
+}
 
-	for (; **s && **s != ' '; (*s)++) {
-		const char *p = strchr(letters, **s);
+__attribute__((format(printf, 2, 3))) static void broken(struct wire *w, const char *fmt, ...)
+{
+	char what[200];
+	va_list ap;
 
-		cr_assert(p, "flag %c", **s);
-		f |= (uint8_t)(1 << (p - letters));
+	if (w->failure[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(w->failure, sizeof(w->failure), "%s: %s", w->segment, what);
+}
+
+/* Where the TCP segment is in an unfragmented packet; 0 if it is none. */
+static size_t tcp_at(const uint8_t *p, size_t len, struct wire_addrs *a, size_t *total)
+{
+	size_t hdr;
+
+	if (len < ETH + 20)
+		return 0;
+	if (be16_load(p + 12) == 0x0800) {
+		hdr = (size_t)(p[ETH] & 15) * 4;
+		*total = be16_load(p + ETH + 2);
+		if (hdr < 20 || *total < hdr || ETH + *total > len || p[ETH + 9] != 6 ||
+		    be16_load(p + ETH + 6) & 0x3fff)
+			return 0;
+		*a = (struct wire_addrs){ p + ETH + 12, p + ETH + 16, ADDR_LEN_V4 };
+	} else if (be16_load(p + 12) == 0x86dd && len >= ETH + 40) {
+		hdr = 40;
+		*total = be16_load(p + ETH + 4) + hdr;
+		if (ETH + *total > len || p[ETH + 6] != 6)
+			return 0;
+		*a = (struct wire_addrs){ p + ETH + 8, p + ETH + 24, ADDR_LEN_V6 };
+	} else {
+		return 0;
 	}
+	*total -= hdr;
+	return ETH + hdr;
+}
+
+bool wire_tcp(const uint8_t *frame, size_t len, struct wire_addrs *a)
+{
+	size_t total;
+
+	return tcp_at(frame, len, a, &total) != 0;
+}
+
+static bool parse(const uint8_t *frame, size_t len, struct seg *g)
+{
+	struct wire_addrs a;
+	size_t total, at = tcp_at(frame, len, &a, &total);
+
+	if (!at || !tcp_parse(&g->h, frame + at, total))
+		return false;
+	g->src = addr_from_bytes(a.src, a.len);
+	g->dst = addr_from_bytes(a.dst, a.len);
+	tcp_opts_parse(&g->o, frame + at + TCP_HDR_LEN, g->h.off_bytes - TCP_HDR_LEN,
+		       g->h.flags & TCP_SYN);
+	g->data = frame + at + g->h.off_bytes;
+	g->len = (uint32_t)(total - g->h.off_bytes);
+	g->cksum_ok = cksum_add(cksum_pseudo(&g->src, &g->dst, 6, (uint32_t)total), frame + at, total) ==
+		      0xffff;
+	return true;
+}
+
+static bool is_side(const struct side *s, const struct addr *a, uint16_t port)
+{
+	return s->port == port && addr_equal(&s->addr, a);
+}
+
+/* The connection; *@from is the side that sent the segment. */
+static struct flow *flow_of(struct wire *w, const struct seg *g, int *from)
+{
+	uint32_t h = (g->h.sport * 31u ^ g->h.dport * 31u) % BUCKETS;
+	struct flow *f;
+
+	for (f = w->flows[h]; f; f = f->next)
+		for (*from = 0; *from < 2; ++*from)
+			if (is_side(&f->s[*from], &g->src, g->h.sport) &&
+			    is_side(&f->s[!*from], &g->dst, g->h.dport))
+				return f;
+	f = calloc(1, sizeof(*f));
+	f->s[0].addr = g->src;
+	f->s[0].port = g->h.sport;
+	f->s[1].addr = g->dst;
+	f->s[1].port = g->h.dport;
+	f->next = w->flows[h];
+	w->flows[h] = f;
+	*from = 0;
 	return f;
 }
 
-void wire_in_bytes(const void *bytes)
+static void describe(struct wire *w, const struct seg *g, const struct side *a, const struct side *b)
 {
-	next_bytes = bytes;
-}
+	char flags[9], *p = flags;
 
-static struct pkt *ip_wrap(struct pkt *pkt, uint8_t proto, uint8_t tos)
-{
-	uint8_t *p;
-
-	if (cfg.v6) {
-		struct ipv6_hdr h = { .traffic_class = tos, .payload_len = (uint16_t)pkt->len, .next = proto,
-				      .hop_limit = 64, .src = there, .dst = here };
-
-		p = pkt_push(pkt, IPV6_HDR_LEN);
-		ipv6_emit(&h, p);
-	} else {
-		struct ipv4_hdr h = { .hdr_len = IPV4_HDR_LEN, .tos = tos, .ttl = 64, .proto = proto,
-				      .total_len = (uint16_t)(pkt->len + IPV4_HDR_LEN), .src = there,
-				      .dst = here };
-
-		p = pkt_push(pkt, IPV4_HDR_LEN);
-		ipv4_emit(&h, p);
-	}
-	return pkt;
-}
-
-void wire_in(const char *text)
-{
-	struct tcp_hdr h = { 0 };
-	struct tcp_opts o = { 0 };
-	unsigned seq, end, len, v;
-	struct pkt *pkt;
-	const char *s = text;
-	uint8_t tos = 0, *p;
-	uint16_t sum;
-	size_t opts;
-	int n = 0;
-
-	if (*s == 'C' || *s == 'T')
-		tos = *s++ == 'C' ? 3 : 2;
-	h.flags = parse_flags(&s);
-	cr_assert_eq(sscanf(s, " %u:%u(%u)%n", &seq, &end, &len, &n), 3, "%s", text);
-	s += n;
-	if (sscanf(s, " ack %u%n", &v, &n) == 1) {
-		h.ack = v + local_isn;
-		s += n;
-	}
-	if (sscanf(s, " win %u%n", &v, &n) == 1) {
-		h.wnd = (uint16_t)v;
-		s += n;
-	}
-	if (sscanf(s, " urg %u%n", &v, &n) == 1) {
-		h.urg = (uint16_t)v;
-		s += n;
-	}
-	s = strchr(s, '<');
-	if (s)
-		parse_opts(s + 1, &o);
-	h.seq = peer_isn + seq;
-	h.sport = rport;
-	h.dport = lport;
-	pkt = pkt_alloc(pool, PKT_HEADROOM, len);
-	p = pkt_put(pkt, len);
-	for (unsigned i = 0; i < len; i++)
-		p[i] = next_bytes ? next_bytes[i] : (uint8_t)(seq + i);
-	next_bytes = NULL;
-	opts = tcp_opts_len(&o, h.flags & TCP_SYN);
-	p = pkt_push(pkt, TCP_HDR_LEN + opts);
-	h.off_bytes = (uint8_t)(TCP_HDR_LEN + opts);
-	tcp_emit(&h, p);
-	tcp_opts_emit(&o, h.flags & TCP_SYN, p + TCP_HDR_LEN);
-	sum = (uint16_t)~pkt_cksum(pkt, 0, cksum_pseudo(&there, &here, IP_PROTO_TCP, pkt->len));
-	memcpy(p + TCP_CKSUM_OFF, &sum, 2);
-	channel_inject(chan, ip_wrap(pkt, IP_PROTO_TCP, tos));
-	clock_run(&clk);
-}
-
-static void say(char *out, size_t room, const char *fmt, ...)
-{
-	size_t n = strlen(out);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(out + n, room - n, fmt, ap);
-	va_end(ap);
-}
-
-static void say_opts(char *out, size_t room, const struct tcp_opts *o, uint8_t flags)
-{
-	const char *sep = " <";
-
-	if (o->has_mss) {
-		say(out, room, "%smss %u", sep, o->mss);
-		sep = ",";
-	}
-	if (o->sack_permitted) {
-		say(out, room, "%ssackOK", sep);
-		sep = ",";
-	}
-	if (o->has_ts) {
-		say(out, room, "%sTS", sep);
-		last_ts = o->ts_val;
-		sep = ",";
-	}
-	if (o->has_wscale) {
-		say(out, room, "%swscale %u", sep, o->wscale);
-		sep = ",";
-	}
-	for (int i = 0; i < o->nsack; i++) {
-		say(out, room, "%ssack %u:%u", sep, o->sack[i].left - peer_isn, o->sack[i].right - peer_isn);
-		sep = ",";
-	}
-	if (*sep == ',')
-		say(out, room, ">");
-	(void)flags;
-}
-
-static bool outbound_tcp(struct pkt *pkt)
-{
-	struct ipv4_hdr h4;
-	struct ipv6_hdr h6;
-
-	if (cfg.v6) {
-		if (pkt->len < IPV6_HDR_LEN || pkt_data(pkt)[6] != IP_PROTO_TCP)
-			return false;
-		ipv6_parse(&h6, pkt_data(pkt), pkt->len);
-		last_tos = h6.traffic_class;
-		pkt_pull(pkt, IPV6_HDR_LEN);
-		return true;
-	}
-	cr_assert(ipv4_parse(&h4, pkt_data(pkt), pkt->len));
-	last_tos = h4.tos;
-	pkt_pull(pkt, h4.hdr_len);
-	return h4.proto == IP_PROTO_TCP;
-}
-
-const char *wire_next(void)
-{
-	static char text[400];
-	static const char letters[] = "FSRP.UEW";
-	struct tcp_hdr h;
-	struct tcp_opts o = { 0 };
-	struct pkt *pkt;
-	uint32_t len;
-
-	do {
-		pkt = channel_read(chan);
-		if (!pkt)
-			return NULL;
-		if (outbound_tcp(pkt))
-			break;
-		pkt_free(pkt);
-	} while (1);
-	cr_assert(pkt_pullup(pkt, TCP_HDR_LEN));
-	cr_assert(pkt_pullup(pkt, (size_t)(pkt_data(pkt)[12] >> 4) * 4));
-	cr_assert(tcp_parse(&h, pkt_data(pkt), pkt->head_len));
-	if (!cfg.tso)
-		cr_assert_eq(pkt_cksum(pkt, 0, cksum_pseudo(&here, &there, IP_PROTO_TCP, pkt->len)), 0xffff);
-	tcp_opts_parse(&o, pkt_data(pkt) + TCP_HDR_LEN, h.off_bytes - (size_t)TCP_HDR_LEN, h.flags & TCP_SYN);
-	if (h.flags & TCP_SYN && (!have_isn || h.seq != local_isn)) {
-		local_isn = h.seq;
-		have_isn = true;
-	}
-	text[0] = 0;
 	for (int i = 0; i < 8; i++)
-		if (h.flags & 1 << i)
-			say(text, sizeof(text), "%c", letters[i]);
-	len = pkt->len - h.off_bytes;
-	h.seq -= have_isn ? local_isn : 0;
-	say(text, sizeof(text), " %u:%u(%u)", h.seq, h.seq + len, len);
-	if (h.flags & TCP_ACK)
-		say(text, sizeof(text), " ack %u", h.ack - peer_isn);
-	say(text, sizeof(text), " win %u", h.wnd);
-	if (h.flags & TCP_URG)
-		say(text, sizeof(text), " urg %u", h.urg);
-	say_opts(text, sizeof(text), &o, h.flags);
-	pkt_free(pkt);
-	return text;
+		if (g->h.flags & 1 << i)
+			*p++ = "FSRP.UEW"[i];
+	*p = '\0';
+	snprintf(w->segment, sizeof(w->segment), "%u>%u %s seq %u len %u ack %u win %u", g->h.sport, g->h.dport,
+		 flags, g->h.seq - a->isn, g->len, g->h.ack - b->isn, g->h.wnd);
 }
 
-/* In @want, "win *" matches any window. */
-static bool same(const char *got, const char *want)
+static void restart(struct side *s, uint32_t isn)
 {
-	while (*got && *want) {
-		if (*want == '*') {
-			while (*got >= '0' && *got <= '9')
-				got++;
-			want++;
-		} else if (*got++ != *want++) {
-			return false;
+	struct side fresh = { .addr = s->addr, .port = s->port, .bytes = s->bytes, .cap = s->cap };
+
+	*s = fresh;
+	s->known = true;
+	s->isn = isn;
+	s->sent_end = isn + 1;
+	if (s->bytes)
+		memset(s->bytes, 0, s->cap);
+}
+
+static void on_syn(struct side *a, struct side *b, const struct seg *g)
+{
+	if (!a->known || a->isn != g->h.seq) {
+		restart(a, g->h.seq);
+		/*
+		 * A first SYN begins anew: what the other side said was in another connection, unless that
+		 * was a first SYN too.
+		 */
+		if (!(g->h.flags & TCP_ACK) && b->acked) {
+			restart(b, 0);
+			b->known = false;
 		}
 	}
-	return !*got && !*want;
+	a->mss = g->o.has_mss ? g->o.mss : 0;
+	a->has_scale = g->o.has_wscale;
+	a->scale = g->o.wscale;
 }
 
-static char *win_any(const char *want, char *buf, size_t room)
+static uint32_t window(const struct side *a, const struct side *b, const struct seg *g)
 {
-	const char *ins = strstr(want, " win ");
-	const char *urg = strstr(want, " urg "), *opt = strstr(want, " <"), *at = urg ? urg : opt;
-	size_t n = at ? (size_t)(at - want) : strlen(want);
+	if (g->h.flags & TCP_SYN || !a->has_scale || !b->has_scale)
+		return g->h.wnd;
+	return (uint32_t)g->h.wnd << a->scale;
+}
 
-	if (ins) {
-		snprintf(buf, room, "%s", want);
-		return buf;
+/* Bytes are kept from 1 on, 0 for those never sent: so each is stored as two. */
+static void check_bytes(struct wire *w, struct side *a, const struct seg *g)
+{
+	uint32_t off = g->h.seq - a->isn - 1;
+	size_t end = (size_t)off + g->len;
+
+	if (end > KEEP)
+		return;
+	if (end * 2 > a->cap) {
+		size_t cap = end * 4;
+
+		a->bytes = realloc(a->bytes, cap);
+		memset(a->bytes + a->cap, 0, cap - a->cap);
+		a->cap = cap;
 	}
-	snprintf(buf, room, "%.*s win *%s", (int)n, want, want + n);
-	return buf;
-}
+	for (uint32_t i = 0; i < g->len; i++) {
+		uint8_t *p = a->bytes + 2 * (size_t)(off + i);
 
-void wire_out(const char *text)
-{
-	const char *got = wire_next();
-	char want[400];
-
-	cr_assert(got, "nothing went out instead of %s", text);
-	cr_assert(same(got, win_any(text, want, sizeof(want))), "went out: %s\n         wanted: %s", got, text);
-}
-
-void wire_none(void)
-{
-	const char *got = wire_next();
-
-	cr_assert(!got, "went out: %s", got ? got : "");
-}
-
-static void run(int64_t until, bool stop)
-{
-	for (;;) {
-		int64_t next;
-
-		clock_run(&clk);
-		if (stop && channel_count(chan))
-			return;
-		next = clock_next(&clk);
-		if (next > until)
-			next = until;
-		clock_set(&clk, next, clk.wall_ns + (next - clk.now_ns));
-		if (next == until) {
-			clock_run(&clk);
+		if (p[0] && p[1] != g->data[i]) {
+			broken(w, "byte %u was %02x and is %02x now", off + i, p[1], g->data[i]);
 			return;
 		}
+		p[0] = 1;
+		p[1] = g->data[i];
 	}
 }
 
-void wire_out_at(int64_t ms, const char *text)
+static void check_data(struct wire *w, struct side *a, const struct side *b, const struct seg *g)
 {
-	int64_t start = clk.now_ns, took;
+	uint32_t end = g->h.seq + g->len, mss = b->mss;
+	uint32_t opts = g->h.off_bytes - (uint32_t)TCP_HDR_LEN;
 
-	wire_none();
-	run(start + 3600 * NS_PER_SEC * 3, true);
-	took = (clk.now_ns - start + NS_PER_MS / 2) / NS_PER_MS;
-	cr_assert(took >= ms - 1 && took <= ms + 1, "%s: after %lld ms, not %lld", text, (long long)took,
-		  (long long)ms);
-	wire_out(text);
+	if (!mss)
+		mss = g->src.len == ADDR_LEN_V4 ? MSS4 : MSS6;
+	if (g->len + opts > mss)
+		broken(w, "%u bytes and %u of options, over the peer's MSS of %u", g->len, opts, mss);
+	if (!a->has_edge || seq_gt(end, a->edge))
+		broken(w, "%d beyond the window", seq_diff(end, a->edge));
+	if (a->has_fin && seq_gt(end, a->fin))
+		broken(w, "data after the FIN");
+	check_bytes(w, a, g);
+	a->sent_end = seq_max(a->sent_end, end);
 }
 
-void wire_pass(int64_t ms)
+static void check_sack(struct wire *w, const struct side *b, const struct seg *g)
 {
-	run(clk.now_ns + ms * NS_PER_MS, false);
+	for (int i = 0; i < g->o.nsack; i++) {
+		const struct tcp_sack_range *r = &g->o.sack[i];
+
+		if (!seq_lt(r->left, r->right) || seq_gt(r->right, b->sent_end) || seq_lt(r->left, b->isn))
+			broken(w, "SACK of %u-%u, sent was up to %u", r->left - b->isn, r->right - b->isn,
+			       b->sent_end - b->isn);
+		/* All but a duplicate's block are above the acknowledgement. */
+		if (i && seq_lt(r->left, g->h.ack))
+			broken(w, "SACK of %u-%u is below the acknowledgement", r->left - b->isn,
+			       r->right - b->isn);
+	}
 }
 
-void wire_run(int64_t ms)
+static void check_ack(struct wire *w, struct side *a, const struct side *b, const struct seg *g)
 {
-	wire_pass(ms);
-	wire_none();
+	uint32_t edge = g->h.ack + window(a, b, g), grain = a->has_scale && b->has_scale ? 1u << a->scale : 1;
+
+	if (!b->known)
+		return;		/* a reset's, or of a connection before our time */
+	if (seq_gt(g->h.ack, b->sent_end))
+		broken(w, "acknowledges %d that were not sent", seq_diff(g->h.ack, b->sent_end));
+	if (a->acked && seq_lt(g->h.ack, a->ack))
+		broken(w, "acknowledges %d less than before", seq_diff(a->ack, g->h.ack));
+	a->ack = g->h.ack;
+	a->acked = true;
+	if (a->has_promised && seq_lt(edge + grain - 1, a->promised))
+		broken(w, "the window's edge goes back by %d", seq_diff(a->promised, edge));
+	if (!a->has_promised || seq_gt(edge, a->promised))
+		a->promised = edge;
+	a->has_promised = true;
+	check_sack(w, b, g);
 }
 
-unsigned wire_drop(void)
+void wire_sent(struct wire *w, const uint8_t *frame, size_t len)
 {
-	unsigned n = 0;
+	struct seg g;
+	struct flow *f;
+	struct side *a, *b;
+	int from;
 
-	while (wire_next())
-		n++;
-	return n;
+	if (!parse(frame, len, &g))
+		return;
+	f = flow_of(w, &g, &from);
+	a = &f->s[from];
+	b = &f->s[!from];
+	if (g.h.flags & TCP_SYN)
+		on_syn(a, b, &g);
+	describe(w, &g, a, b);
+	if (!g.cksum_ok)
+		broken(w, "a bad checksum");
+	if (g.h.flags & TCP_RST || !a->known)
+		return;
+	if (g.h.flags & TCP_ACK)
+		check_ack(w, a, b, &g);
+	if (g.len && !(g.h.flags & TCP_SYN))
+		check_data(w, a, b, &g);
+	if (g.h.flags & TCP_FIN) {
+		uint32_t fin = g.h.seq + g.len;
+
+		if (a->has_fin && a->fin != fin)
+			broken(w, "a FIN at another number");
+		a->has_fin = true;
+		a->fin = fin;
+		a->sent_end = seq_max(a->sent_end, fin + 1);
+	}
 }
 
-void wire_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
+void wire_arrived(struct wire *w, const uint8_t *frame, size_t len)
 {
-	struct tcp_hdr t = { .seq = seq + local_isn, .sport = lport, .dport = rport, .off_bytes = 20 };
-	struct ipv4_hdr h = { .hdr_len = IPV4_HDR_LEN, .ttl = 64, .proto = IP_PROTO_TCP, .total_len = 1500,
-			      .src = here, .dst = there };
-	uint8_t b[8 + IPV4_HDR_LEN + TCP_HDR_LEN] = { type, code, 0, 0, 0, 0, (uint8_t)(mtu >> 8), (uint8_t)mtu };
-	uint16_t sum;
+	struct seg g;
+	struct side *a, *b;
+	struct flow *f;
+	uint32_t edge;
+	int from;
 
-	ipv4_emit(&h, b + 8);
-	tcp_emit(&t, b + 8 + IPV4_HDR_LEN);
-	sum = (uint16_t)~cksum_add(0, b, sizeof(b));
-	memcpy(b + 2, &sum, 2);
-	channel_inject(chan, ip_wrap(pkt_from_bytes(pool, b, sizeof(b)), IP_PROTO_ICMP, 0));
-	clock_run(&clk);
-}
-
-uint8_t wire_tos(void)
-{
-	return last_tos;
-}
-
-uint32_t wire_ts(void)
-{
-	return last_ts;
-}
-
-static long do_write(struct endpoint *ep, size_t n, bool more)
-{
-	static uint8_t bytes[1 << 20];
-	struct iovec iov = { bytes, n };
-	struct write_opts o = { .more = more };
-	size_t done;
-	enum ns_err err = endpoint_write(ep, &iov, 1, &o, &done);
-
-	clock_run_tasks(&clk);
-	return err ? -(long)err : (long)done;
-}
-
-long wire_write(struct endpoint *ep, size_t n)
-{
-	return do_write(ep, n, false);
-}
-
-long wire_write_more(struct endpoint *ep, size_t n)
-{
-	return do_write(ep, n, true);
-}
-
-long wire_read(struct endpoint *ep, size_t n)
-{
-	static uint8_t bytes[1 << 20];
-	struct iovec iov = { bytes, n };
-	struct read_msg m = { .iov = &iov, .iovcnt = 1 };
-	enum ns_err err = endpoint_read(ep, &m);
-
-	clock_run_tasks(&clk);
-	return err ? -(long)err : (long)m.n;
-}
-
-int64_t wire_opt(struct endpoint *ep, enum sockopt opt)
-{
-	int64_t v = 0;
-
-	cr_assert_eq(endpoint_get_int(ep, opt, &v), NS_OK);
-	return v;
-}
-
-struct tcp_conn_info wire_info(struct endpoint *ep)
-{
-	struct tcp_conn_info i;
-	size_t len = sizeof(i);
-
-	cr_assert_eq(endpoint_get_option(ep, SOCKOPT_TCP_INFO, &i, &len), NS_OK);
-	return i;
-}
-
-void wire_set(int opt, int64_t v)
-{
-	cr_assert_eq(stack_set_trans_option(wire_stack, IP_PROTO_TCP, opt, &v, sizeof(v)), NS_OK);
+	if (!parse(frame, len, &g) || !g.cksum_ok || g.h.flags & TCP_RST || !(g.h.flags & TCP_ACK))
+		return;
+	f = flow_of(w, &g, &from);
+	a = &f->s[from];
+	b = &f->s[!from];
+	/* Of this connection, and of what was sent in it. */
+	if (!a->known || !b->known || seq_gt(g.h.ack, b->sent_end) || seq_lt(g.h.ack, b->isn + 1))
+		return;
+	edge = g.h.ack + window(a, b, &g);
+	if (!b->has_edge || seq_gt(edge, b->edge))
+		b->edge = edge;
+	b->has_edge = true;
 }
