@@ -1,5 +1,5 @@
 # Tests of the stack: units and simulations (Criterion), random simulations, against the kernel, fuzzers.
-STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o $(B)/tests/support/wire.o
+STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o
 STACK_PEER := $(B)/tests/support/peer.o
 STACK_UNITS := $(patsubst tests/unit/stack/%.c,$(B)/tests/unit/stack/%,$(wildcard tests/unit/stack/*.c))
 STACK_SIMS  := $(patsubst tests/sim/test_%.c,$(B)/tests/sim/%,$(wildcard tests/sim/test_*.c))
@@ -67,7 +67,7 @@ TEST_SCRIPTS += $(STACK_RANDOM)
 test-programs: $(STACK_RANDOM)
 
 $(B)/tests/random/stack: tests/sim/random.c
-$(B)/tests/random/tcp: tests/sim/tcp_random.c tests/sim/tcp_app.c tests/sim/tcp_app.h
+$(B)/tests/random/tcp: tests/sim/tcp_random.c tests/sim/tcp_app.c tests/sim/tcp_app.h tests/sim/tcp_check.c tests/sim/tcp_check.h
 
 $(STACK_RANDOM): tests/sim/seeds.c tests/sim/seeds.h $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)

@@ -1,5 +1,5 @@
 /* Watches TCP on the wire. */
-#include "wire.h"
+#include "tcp_check.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ struct flow {
 	struct side s[2];
 };
 
-struct wire {
+struct tcp_check {
 	struct flow *flows[BUCKETS];
 	char failure[400];
 	char segment[160];
@@ -53,12 +53,12 @@ struct seg {
 	bool cksum_ok;
 };
 
-struct wire *wire_new(void)
+struct tcp_check *tcp_check_new(void)
 {
-	return calloc(1, sizeof(struct wire));
+	return calloc(1, sizeof(struct tcp_check));
 }
 
-void wire_free(struct wire *w)
+void tcp_check_free(struct tcp_check *w)
 {
 	for (int i = 0; i < BUCKETS; i++)
 		while (w->flows[i]) {
@@ -72,12 +72,12 @@ void wire_free(struct wire *w)
 	free(w);
 }
 
-const char *wire_failure(const struct wire *w)
+const char *tcp_check_failure(const struct tcp_check *w)
 {
 	return w->failure[0] ? w->failure : NULL;
 }
 
-__attribute__((format(printf, 2, 3))) static void broken(struct wire *w, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void broken(struct tcp_check *w, const char *fmt, ...)
 {
 	char what[200];
 	va_list ap;
@@ -91,7 +91,7 @@ __attribute__((format(printf, 2, 3))) static void broken(struct wire *w, const c
 }
 
 /* Where the TCP segment is in an unfragmented packet; 0 if it is none. */
-static size_t tcp_at(const uint8_t *p, size_t len, struct wire_addrs *a, size_t *total)
+static size_t tcp_at(const uint8_t *p, size_t len, struct tcp_check_addrs *a, size_t *total)
 {
 	size_t hdr;
 
@@ -103,13 +103,13 @@ static size_t tcp_at(const uint8_t *p, size_t len, struct wire_addrs *a, size_t 
 		if (hdr < 20 || *total < hdr || ETH + *total > len || p[ETH + 9] != 6 ||
 		    be16_load(p + ETH + 6) & 0x3fff)
 			return 0;
-		*a = (struct wire_addrs){ p + ETH + 12, p + ETH + 16, ADDR_LEN_V4 };
+		*a = (struct tcp_check_addrs){ p + ETH + 12, p + ETH + 16, ADDR_LEN_V4 };
 	} else if (be16_load(p + 12) == 0x86dd && len >= ETH + 40) {
 		hdr = 40;
 		*total = be16_load(p + ETH + 4) + hdr;
 		if (ETH + *total > len || p[ETH + 6] != 6)
 			return 0;
-		*a = (struct wire_addrs){ p + ETH + 8, p + ETH + 24, ADDR_LEN_V6 };
+		*a = (struct tcp_check_addrs){ p + ETH + 8, p + ETH + 24, ADDR_LEN_V6 };
 	} else {
 		return 0;
 	}
@@ -117,7 +117,7 @@ static size_t tcp_at(const uint8_t *p, size_t len, struct wire_addrs *a, size_t 
 	return ETH + hdr;
 }
 
-bool wire_tcp(const uint8_t *frame, size_t len, struct wire_addrs *a)
+bool tcp_check_addrs_of(const uint8_t *frame, size_t len, struct tcp_check_addrs *a)
 {
 	size_t total;
 
@@ -126,7 +126,7 @@ bool wire_tcp(const uint8_t *frame, size_t len, struct wire_addrs *a)
 
 static bool parse(const uint8_t *frame, size_t len, struct seg *g)
 {
-	struct wire_addrs a;
+	struct tcp_check_addrs a;
 	size_t total, at = tcp_at(frame, len, &a, &total);
 
 	if (!at || !tcp_parse(&g->h, frame + at, total))
@@ -148,7 +148,7 @@ static bool is_side(const struct side *s, const struct addr *a, uint16_t port)
 }
 
 /* The connection; *@from is the side that sent the segment. */
-static struct flow *flow_of(struct wire *w, const struct seg *g, int *from)
+static struct flow *flow_of(struct tcp_check *w, const struct seg *g, int *from)
 {
 	uint32_t h = (g->h.sport * 31u ^ g->h.dport * 31u) % BUCKETS;
 	struct flow *f;
@@ -169,7 +169,7 @@ static struct flow *flow_of(struct wire *w, const struct seg *g, int *from)
 	return f;
 }
 
-static void describe(struct wire *w, const struct seg *g, const struct side *a, const struct side *b)
+static void describe(struct tcp_check *w, const struct seg *g, const struct side *a, const struct side *b)
 {
 	char flags[9], *p = flags;
 
@@ -219,7 +219,7 @@ static uint32_t window(const struct side *a, const struct side *b, const struct 
 }
 
 /* Bytes are kept from 1 on, 0 for those never sent: so each is stored as two. */
-static void check_bytes(struct wire *w, struct side *a, const struct seg *g)
+static void check_bytes(struct tcp_check *w, struct side *a, const struct seg *g)
 {
 	uint32_t off = g->h.seq - a->isn - 1;
 	size_t end = (size_t)off + g->len;
@@ -245,7 +245,7 @@ static void check_bytes(struct wire *w, struct side *a, const struct seg *g)
 	}
 }
 
-static void check_data(struct wire *w, struct side *a, const struct side *b, const struct seg *g)
+static void check_data(struct tcp_check *w, struct side *a, const struct side *b, const struct seg *g)
 {
 	uint32_t end = g->h.seq + g->len, mss = b->mss;
 	uint32_t opts = g->h.off_bytes - (uint32_t)TCP_HDR_LEN;
@@ -262,7 +262,7 @@ static void check_data(struct wire *w, struct side *a, const struct side *b, con
 	a->sent_end = seq_max(a->sent_end, end);
 }
 
-static void check_sack(struct wire *w, const struct side *b, const struct seg *g)
+static void check_sack(struct tcp_check *w, const struct side *b, const struct seg *g)
 {
 	for (int i = 0; i < g->o.nsack; i++) {
 		const struct tcp_sack_range *r = &g->o.sack[i];
@@ -277,7 +277,7 @@ static void check_sack(struct wire *w, const struct side *b, const struct seg *g
 	}
 }
 
-static void check_ack(struct wire *w, struct side *a, const struct side *b, const struct seg *g)
+static void check_ack(struct tcp_check *w, struct side *a, const struct side *b, const struct seg *g)
 {
 	uint32_t edge = g->h.ack + window(a, b, g), grain = a->has_scale && b->has_scale ? 1u << a->scale : 1;
 
@@ -289,15 +289,16 @@ static void check_ack(struct wire *w, struct side *a, const struct side *b, cons
 		broken(w, "acknowledges %d less than before", seq_diff(a->ack, g->h.ack));
 	a->ack = g->h.ack;
 	a->acked = true;
-	if (a->has_promised && seq_lt(edge + grain - 1, a->promised))
+	/* A SYN-ACK made anew, because nothing was kept of the one before, may say less. */
+	if (a->has_promised && !(g->h.flags & TCP_SYN) && seq_lt(edge + grain - 1, a->promised))
 		broken(w, "the window's edge goes back by %d", seq_diff(a->promised, edge));
-	if (!a->has_promised || seq_gt(edge, a->promised))
+	if (!a->has_promised || g->h.flags & TCP_SYN || seq_gt(edge, a->promised))
 		a->promised = edge;
 	a->has_promised = true;
 	check_sack(w, b, g);
 }
 
-void wire_sent(struct wire *w, const uint8_t *frame, size_t len)
+void tcp_check_sent(struct tcp_check *w, const uint8_t *frame, size_t len)
 {
 	struct seg g;
 	struct flow *f;
@@ -331,7 +332,7 @@ void wire_sent(struct wire *w, const uint8_t *frame, size_t len)
 	}
 }
 
-void wire_arrived(struct wire *w, const uint8_t *frame, size_t len)
+void tcp_check_arrived(struct tcp_check *w, const uint8_t *frame, size_t len)
 {
 	struct seg g;
 	struct side *a, *b;
