@@ -1,28 +1,23 @@
 # Tests of the stack: units and simulations (Criterion), random simulations, against the kernel, fuzzers.
 STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o
-STACK_WIRE := $(B)/tests/support/wire.o
+STACK_PEER := $(B)/tests/support/peer.o
 STACK_UNITS := $(patsubst tests/unit/stack/%.c,$(B)/tests/unit/stack/%,$(wildcard tests/unit/stack/*.c))
 STACK_SIMS  := $(patsubst tests/sim/test_%.c,$(B)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 STACK_TEST_CFLAGS = $(ALL_CFLAGS) -Istack -Itests/sim
 
 TEST_BINS += $(STACK_UNITS) $(STACK_SIMS)
 
-$(STACK_TEST_SUPPORT): $(B)/tests/support/%.o: tests/sim/%.c
+$(STACK_TEST_SUPPORT) $(STACK_PEER): $(B)/tests/support/%.o: tests/sim/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(STACK_TEST_CFLAGS) -c -o $@ $<
 
-$(STACK_WIRE): tests/sim/wire.c
+$(filter %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_PEER) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(STACK_TEST_CFLAGS) -c -o $@ $<
+	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_PEER) $(B)/libsockstack.a -lcriterion
 
-$(filter %_wire,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_WIRE) $(B)/libsockstack.a
-	@mkdir -p $(@D)
-	@echo "  CC      $<"
-	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_WIRE) $(B)/libsockstack.a -lcriterion
-
-$(filter-out %_wire,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+$(filter-out %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion

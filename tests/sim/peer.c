@@ -1,5 +1,5 @@
-/* One stack and its wire, segment by segment. */
-#include "wire.h"
+/* One stack and its wire, segment by segment: the test is the peer. */
+#include "peer.h"
 
 #include <criterion/criterion.h>
 #include <stdarg.h>
@@ -13,13 +13,13 @@
 
 enum { PEER_ISN = 1000000 };
 
-struct stack *wire_stack;
-struct endpoint *wire_ep;
+struct stack *peer_stack;
+struct endpoint *peer_ep;
 
 static struct clock clk;
 static struct pkt_pool *pool;
 static struct link *chan;
-static struct wire_config cfg;
+static struct peer_config cfg;
 static struct addr here, there;
 static uint16_t lport, rport;
 static uint32_t local_isn, peer_isn;
@@ -28,6 +28,7 @@ static uint8_t last_tos;
 static uint32_t last_ts;
 static const uint8_t *next_bytes;
 static struct endpoint *the_listener;
+static bool spoil_cksum, spoil_off;
 
 static struct addr parse_addr(const char *s)
 {
@@ -37,7 +38,7 @@ static struct addr parse_addr(const char *s)
 	return a;
 }
 
-void wire_new(const struct wire_config *c)
+void peer_new(const struct peer_config *c)
 {
 	struct stack_config sc = netstack_config();
 	struct channel_config cc = { .depth = 4096 };
@@ -45,7 +46,7 @@ void wire_new(const struct wire_config *c)
 	struct route_row row = { .nic = 1 };
 	struct nic *nic;
 
-	cfg = c ? *c : (struct wire_config){ 0 };
+	cfg = c ? *c : (struct peer_config){ 0 };
 	clock_init(&clk, 100 * NS_PER_SEC, 1798000000ll * NS_PER_SEC);
 	pool = pkt_pool_new();
 	sc.clock = &clk;
@@ -56,14 +57,14 @@ void wire_new(const struct wire_config *c)
 		cc.caps = LINK_CAP_TX_CSUM | LINK_CAP_TSO4 | LINK_CAP_TSO6;
 		cc.gso_max = 65535;
 	}
-	cr_assert_eq(stack_new(&sc, &wire_stack), NS_OK);
+	cr_assert_eq(stack_new(&sc, &peer_stack), NS_OK);
 	chan = channel_new(&cc);
 	chan->rx_queue_pkts = cfg.rx_queue_pkts;
-	cr_assert_eq(nic_create(wire_stack, 1, NULL, chan, &nic), NS_OK);
+	cr_assert_eq(nic_create(peer_stack, 1, NULL, chan, &nic), NS_OK);
 	addr_prefix_parse(cfg.v6 ? "fd00::1/64" : "10.0.0.1/24", &ap);
 	nic_add_addr(nic, &ap, ADDR_MANUAL, NULL);
 	row.destination = subnet_of(&ap);
-	cr_assert_eq(route_add(wire_stack, &row), NS_OK);
+	cr_assert_eq(route_add(peer_stack, &row), NS_OK);
 	here = ap.addr;
 	there = parse_addr(cfg.v6 ? "fd00::2" : "10.0.0.2");
 	lport = rport = 0;
@@ -72,31 +73,31 @@ void wire_new(const struct wire_config *c)
 	next_bytes = NULL;
 	the_listener = NULL;
 	if (cfg.v6) {		/* DAD and router solicitations are no subject here */
-		wire_pass(20000);
-		wire_drop();
+		peer_pass(20000);
+		peer_drop();
 	}
 }
 
-void wire_free(void)
+void peer_free(void)
 {
-	stack_free(wire_stack);
+	stack_free(peer_stack);
 	cr_assert_eq(pkt_pool_live(pool), 0, "packets left");
 	cr_assert_eq(clock_next(&clk), CLOCK_NEVER, "timers left");
 	pkt_pool_unref(pool);
 }
 
-void wire_port(uint16_t port)
+void peer_port(uint16_t port)
 {
 	rport = port;
 	have_isn = false;
 }
 
-struct endpoint *wire_listen(uint16_t port, int backlog)
+struct endpoint *peer_listen(uint16_t port, int backlog)
 {
 	struct full_addr fa = { .port = port };
 	struct endpoint *ep;
 
-	cr_assert_eq(endpoint_new(wire_stack, cfg.v6 ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &ep), NS_OK);
+	cr_assert_eq(endpoint_new(peer_stack, cfg.v6 ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &ep), NS_OK);
 	cr_assert_eq(endpoint_bind(ep, &fa), NS_OK);
 	cr_assert_eq(endpoint_listen(ep, backlog), NS_OK);
 	lport = port;
@@ -105,34 +106,35 @@ struct endpoint *wire_listen(uint16_t port, int backlog)
 	return ep;
 }
 
-struct endpoint *wire_connect(void)
+struct endpoint *peer_connect(void)
 {
 	struct full_addr to = { .addr = there, .port = 8080 }, local;
 
-	cr_assert_eq(endpoint_new(wire_stack, cfg.v6 ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &wire_ep), NS_OK);
-	cr_assert_eq(endpoint_connect(wire_ep, &to), NS_ERR_CONNECT_STARTED);
-	endpoint_local_addr(wire_ep, &local);
+	cr_assert_eq(endpoint_new(peer_stack, cfg.v6 ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &peer_ep), NS_OK);
+	cr_assert_eq(endpoint_connect(peer_ep, &to), NS_ERR_CONNECT_STARTED);
+	endpoint_local_addr(peer_ep, &local);
 	lport = local.port;
 	rport = 8080;
 	have_isn = false;
-	return wire_ep;
+	return peer_ep;
 }
 
-struct endpoint *wire_passive(const char *opts, unsigned wnd)
+struct endpoint *peer_passive(const char *opts, unsigned wnd)
 {
 	char text[200];
 
 	if (!the_listener)
-		wire_listen(80, 8);
+		peer_listen(80, 8);
 	snprintf(text, sizeof(text), "S 0:0(0) win %u <%s>", wnd, opts);
-	wire_in(text);
-	cr_assert(wire_next());
+	peer_in(text);
+	cr_assert(peer_next());
+	peer_pass(30);
 	snprintf(text, sizeof(text), ". 1:1(0) ack 1 win %u%s", wnd,
 		 strstr(opts, "TS") ? " <TS 101 0>" : "");
-	wire_in(text);
-	cr_assert_eq(endpoint_accept(the_listener, &wire_ep, NULL), NS_OK);
-	wire_none();
-	return wire_ep;
+	peer_in(text);
+	cr_assert_eq(endpoint_accept(the_listener, &peer_ep, NULL), NS_OK);
+	peer_none();
+	return peer_ep;
 }
 
 static const char *parse_opts(const char *s, struct tcp_opts *o)
@@ -183,9 +185,24 @@ static uint8_t parse_flags(const char **s)
 	return f;
 }
 
-void wire_in_bytes(const void *bytes)
+void peer_in_bytes(const void *bytes)
 {
 	next_bytes = bytes;
+}
+
+size_t peer_packets_held(void)
+{
+	return pkt_pool_live(pool);
+}
+
+void peer_bad_checksum(void)
+{
+	spoil_cksum = true;
+}
+
+void peer_bad_offset(void)
+{
+	spoil_off = true;
 }
 
 static struct pkt *ip_wrap(struct pkt *pkt, uint8_t proto, uint8_t tos)
@@ -209,7 +226,7 @@ static struct pkt *ip_wrap(struct pkt *pkt, uint8_t proto, uint8_t tos)
 	return pkt;
 }
 
-void wire_in(const char *text)
+void peer_in(const char *text)
 {
 	struct tcp_hdr h = { 0 };
 	struct tcp_opts o = { 0 };
@@ -255,7 +272,12 @@ void wire_in(const char *text)
 	tcp_emit(&h, p);
 	tcp_opts_emit(&o, h.flags & TCP_SYN, p + TCP_HDR_LEN);
 	sum = (uint16_t)~pkt_cksum(pkt, 0, cksum_pseudo(&there, &here, IP_PROTO_TCP, pkt->len));
+	if (spoil_cksum)
+		sum ^= 0x55;
 	memcpy(p + TCP_CKSUM_OFF, &sum, 2);
+	if (spoil_off)
+		p[12] = 0x40;
+	spoil_cksum = spoil_off = false;
 	channel_inject(chan, ip_wrap(pkt, IP_PROTO_TCP, tos));
 	clock_run(&clk);
 }
@@ -319,7 +341,7 @@ static bool outbound_tcp(struct pkt *pkt)
 	return h4.proto == IP_PROTO_TCP;
 }
 
-const char *wire_next(void)
+const char *peer_next(void)
 {
 	static char text[400];
 	static const char letters[] = "FSRP.UEW";
@@ -392,18 +414,18 @@ static char *win_any(const char *want, char *buf, size_t room)
 	return buf;
 }
 
-void wire_out(const char *text)
+void peer_out(const char *text)
 {
-	const char *got = wire_next();
+	const char *got = peer_next();
 	char want[400];
 
 	cr_assert(got, "nothing went out instead of %s", text);
 	cr_assert(same(got, win_any(text, want, sizeof(want))), "went out: %s\n         wanted: %s", got, text);
 }
 
-void wire_none(void)
+void peer_none(void)
 {
-	const char *got = wire_next();
+	const char *got = peer_next();
 
 	cr_assert(!got, "went out: %s", got ? got : "");
 }
@@ -427,39 +449,39 @@ static void run(int64_t until, bool stop)
 	}
 }
 
-void wire_out_at(int64_t ms, const char *text)
+void peer_out_at(int64_t ms, const char *text)
 {
 	int64_t start = clk.now_ns, took;
 
-	wire_none();
+	peer_none();
 	run(start + 3600 * NS_PER_SEC * 3, true);
 	took = (clk.now_ns - start + NS_PER_MS / 2) / NS_PER_MS;
 	cr_assert(took >= ms - 1 && took <= ms + 1, "%s: after %lld ms, not %lld", text, (long long)took,
 		  (long long)ms);
-	wire_out(text);
+	peer_out(text);
 }
 
-void wire_pass(int64_t ms)
+void peer_pass(int64_t ms)
 {
 	run(clk.now_ns + ms * NS_PER_MS, false);
 }
 
-void wire_run(int64_t ms)
+void peer_run(int64_t ms)
 {
-	wire_pass(ms);
-	wire_none();
+	peer_pass(ms);
+	peer_none();
 }
 
-unsigned wire_drop(void)
+unsigned peer_drop(void)
 {
 	unsigned n = 0;
 
-	while (wire_next())
+	while (peer_next())
 		n++;
 	return n;
 }
 
-void wire_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
+void peer_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
 {
 	struct tcp_hdr t = { .seq = seq + local_isn, .sport = lport, .dport = rport, .off_bytes = 20 };
 	struct ipv4_hdr h = { .hdr_len = IPV4_HDR_LEN, .ttl = 64, .proto = IP_PROTO_TCP, .total_len = 1500,
@@ -475,12 +497,12 @@ void wire_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq)
 	clock_run(&clk);
 }
 
-uint8_t wire_tos(void)
+uint8_t peer_tos(void)
 {
 	return last_tos;
 }
 
-uint32_t wire_ts(void)
+uint32_t peer_ts(void)
 {
 	return last_ts;
 }
@@ -497,17 +519,17 @@ static long do_write(struct endpoint *ep, size_t n, bool more)
 	return err ? -(long)err : (long)done;
 }
 
-long wire_write(struct endpoint *ep, size_t n)
+long peer_write(struct endpoint *ep, size_t n)
 {
 	return do_write(ep, n, false);
 }
 
-long wire_write_more(struct endpoint *ep, size_t n)
+long peer_write_more(struct endpoint *ep, size_t n)
 {
 	return do_write(ep, n, true);
 }
 
-long wire_read(struct endpoint *ep, size_t n)
+long peer_read(struct endpoint *ep, size_t n)
 {
 	static uint8_t bytes[1 << 20];
 	struct iovec iov = { bytes, n };
@@ -518,7 +540,7 @@ long wire_read(struct endpoint *ep, size_t n)
 	return err ? -(long)err : (long)m.n;
 }
 
-int64_t wire_opt(struct endpoint *ep, enum sockopt opt)
+int64_t peer_opt(struct endpoint *ep, enum sockopt opt)
 {
 	int64_t v = 0;
 
@@ -526,7 +548,7 @@ int64_t wire_opt(struct endpoint *ep, enum sockopt opt)
 	return v;
 }
 
-struct tcp_conn_info wire_info(struct endpoint *ep)
+struct tcp_conn_info peer_info(struct endpoint *ep)
 {
 	struct tcp_conn_info i;
 	size_t len = sizeof(i);
@@ -535,7 +557,7 @@ struct tcp_conn_info wire_info(struct endpoint *ep)
 	return i;
 }
 
-void wire_set(int opt, int64_t v)
+void peer_set(int opt, int64_t v)
 {
-	cr_assert_eq(stack_set_trans_option(wire_stack, IP_PROTO_TCP, opt, &v, sizeof(v)), NS_OK);
+	cr_assert_eq(stack_set_trans_option(peer_stack, IP_PROTO_TCP, opt, &v, sizeof(v)), NS_OK);
 }
