@@ -264,6 +264,7 @@ Test(tcp_close, stack_goes_away_in_every_state)
 {
 	peer_listen(80, 4);
 	peer_in("S 0:0(0) win 65535 <mss 1000>");
+	peer_drop();
 	peer_port(40001);
 	peer_passive(PLAIN, 65535);
 	peer_write(peer_ep, 5000);
