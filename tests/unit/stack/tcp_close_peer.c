@@ -97,7 +97,7 @@ Test(tcp_close, data_after_close_resets)
 	endpoint_close(peer_passive(PLAIN, 65535));
 	peer_out("F. 1:1(0) ack 1");
 	peer_in("P. 1:11(10) ack 2 win 65535");
-	peer_out("R. 2:2(0) ack 1");
+	peer_out("R 2:2(0) win 0");
 	cr_assert_eq(tcp_orphan_count(peer_stack), 0);
 }
 
@@ -256,7 +256,7 @@ Test(tcp_close, states_that_cannot_say_so)
 	endpoint_close(ep);
 	ep = peer_listen(80, 1);
 	cr_assert_eq(peer_read(ep, 1), -NS_ERR_NOT_CONNECTED);
-	cr_assert_eq(peer_write(ep, 1), -NS_ERR_NOT_CONNECTED);
+	cr_assert_eq(peer_write(ep, 1), -NS_ERR_CLOSED_FOR_SEND);
 	endpoint_close(ep);
 }
 
@@ -264,6 +264,7 @@ Test(tcp_close, stack_goes_away_in_every_state)
 {
 	peer_listen(80, 4);
 	peer_in("S 0:0(0) win 65535 <mss 1000>");
+	peer_drop();
 	peer_port(40001);
 	peer_passive(PLAIN, 65535);
 	peer_write(peer_ep, 5000);
