@@ -20,6 +20,7 @@ enum {
 	TCP_MIN_IPV6_MSS = 1220,
 	TCP_WINDOW_MAX = 65535,
 	TCP_MAX_QUICKACKS = 16,
+	TCP_LOOP_MTU = 65535,		/* to an address of our own: never cut on the way */
 	TCP_DUPTHRESH = 3,
 };
 
@@ -173,15 +174,13 @@ struct tcp_conn {
 	uint8_t ca;
 	uint8_t retransmits;		/* of the RTO, in a row */
 	uint8_t reordering;
-	bool frto, frto_new, tlp_retrans, reneged;
+	bool frto, tlp_retrans;
 	uint32_t high_seq, tlp_high_seq;
 	uint32_t undo_marker;		/* 0: nothing to undo */
 	int32_t undo_retrans;
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
 	int64_t retrans_ns;		/* and when */
-	uint32_t snd_retrans_end;	/* end of what was retransmitted last (Eifel without SACK) */
-	uint8_t dup_acks;
 
 	/* Receive sequence space */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
@@ -213,7 +212,6 @@ struct tcp_conn {
 
 	/* Timers */
 	struct timer timer;
-	struct task task;		/* output put off to the end of a batch */
 	int64_t rtx_at, delack_at, keep_at;
 	uint8_t rtx_kind, probes, keep_probes;
 	bool keepalive;
@@ -379,7 +377,7 @@ bool tcp_seg_split(struct tcp_conn *c, struct tcp_seg *s, uint32_t len);
 void tcp_seg_trim(struct tcp_conn *c, struct tcp_seg *s, uint32_t n);
 void tcp_seg_free(struct tcp_conn *c, struct tcp_seg *s);
 
-/** tcp_seg_fill() - put up to @len bytes of the rope from @buf, @off on into @pkt as fragments; how many */
+/** tcp_rope_fill() - put up to @len bytes of the rope from @buf, @off on into @pkt as fragments; how many */
 uint32_t tcp_rope_fill(struct tcp_conn *c, struct pkt *pkt, struct pkt *buf, uint32_t off, uint32_t len);
 
 /** tcp_rope_acked() - free what is below snd_una */
@@ -387,13 +385,12 @@ void tcp_rope_acked(struct tcp_conn *c);
 void tcp_sndq_purge(struct tcp_conn *c);
 
 /* xmit.c: segments on their way out */
-enum tcp_xmit_kind { XMIT_ACK, XMIT_PROBE };
 
 enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first);
 void tcp_xmit_syn(struct tcp_conn *c);
 void tcp_send_ack(struct tcp_conn *c);
 
-/** tcp_send_probe() - an ACK with a number already used (zero window, keepalive); @urg: one below the mark */
+/** tcp_send_probe() - an ACK with a number already used (zero window, keepalive) */
 void tcp_send_probe(struct tcp_conn *c, uint32_t seq);
 void tcp_send_reset(struct tcp_conn *c);
 
@@ -422,15 +419,16 @@ void tcp_send_fin(struct tcp_conn *c);
 /** tcp_mss() - the MSS now; follows route, path MTU and options */
 uint32_t tcp_mss(struct tcp_conn *c);
 void tcp_sync_mss(struct tcp_conn *c);
-/** tcp_local_mss() - what to announce, for an interface's @mtu */
-uint32_t tcp_local_mss(const struct tcp_conn *c, uint32_t mtu);
+/** tcp_local_mss() - what to announce to an address of @addr_len bytes, for the way back's @mtu; @user_mss 0:
+ * the user set none */
+uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss);
 /** tcp_gso_payload() - bytes a super-segment may have, a multiple of @mss */
 uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss);
 
 /** tcp_send_tlp() - RFC 8985, 7.3; false if there was nothing to send */
 bool tcp_send_tlp(struct tcp_conn *c);
 
-/** tcp_wakeup() - probe a closed window; whether something new was sent */
+/** tcp_probe() - probe a closed window */
 void tcp_probe(struct tcp_conn *c);
 
 /** tcp_retransmit_seg() - send @s again, up to @max_segs segments of it */
@@ -441,11 +439,8 @@ void tcp_xmit_retransmits(struct tcp_conn *c);
 
 /* input.c */
 void tcp_conn_rx(struct tcp_conn *c, struct tcp_rx *rx);
-void tcp_segment_established(struct tcp_conn *c, struct tcp_rx *rx);
 void tcp_challenge_ack(struct tcp_conn *c);
 void tcp_reset_received(struct tcp_conn *c);
-/** tcp_sequence_ok() - whether any of the segment is in the window (RFC 9293, 3.10.7.4) */
-bool tcp_in_window(uint32_t seq, uint32_t end_seq, uint32_t left, uint32_t right);
 /** tcp_fin_received() - the peer sends no more */
 void tcp_fin_received(struct tcp_conn *c);
 
@@ -534,7 +529,6 @@ void tcp_cwnd_reduction(struct tcp_conn *c, uint32_t acked_sacked, uint32_t newl
 void tcp_end_cwnd_reduction(struct tcp_conn *c);
 void tcp_init_cwnd_reduction(struct tcp_conn *c, enum tcp_cc_event e);
 void tcp_try_keep_open(struct tcp_conn *c);
-void tcp_mtu_lost(struct tcp_conn *c);
 static inline bool tcp_in_cwnd_reduction(const struct tcp_conn *c)
 {
 	return c->ca == TCP_CA_CWR || c->ca == TCP_CA_RECOVERY;

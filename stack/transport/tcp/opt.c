@@ -298,6 +298,9 @@ enum ns_err tcp_get_option(struct endpoint *ep, enum sockopt opt, void *val, siz
 		return copy_out(val, len, &l, sizeof(l));
 	case SOCKOPT_TCP_INFO:
 		return get_info(c, val, len);
+	case SOCKOPT_CONGESTION_CONTROL_INFO:
+		*len = 0;
+		return NS_OK;
 	case SOCKOPT_CONGESTION_CONTROL:
 	case SOCKOPT_AVAILABLE_CONGESTION_CONTROL:
 		s = opt == SOCKOPT_CONGESTION_CONTROL ? c->cc.ops->name : tcp_cc_available();

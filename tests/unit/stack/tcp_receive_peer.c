@@ -291,6 +291,8 @@ Test(tcp_receive, malformed_segments_are_counted)
 	peer_in("P. 1:11(10) ack 1 win 65535");
 	peer_none();
 	cr_assert_eq(stat_value(&st->invalid_segments_received), 1);
+	cr_assert_eq(stat_value(&peer_ep->stats.receive_errors.checksum_errors), 1);
+	cr_assert_eq(stat_value(&peer_ep->stats.receive_errors.malformed_packets_received), 1);
 	cr_assert_eq(peer_read(peer_ep, 10), -NS_ERR_WOULD_BLOCK);
 }
 
