@@ -68,6 +68,7 @@ enum ns_err stack_new(const struct stack_config *c, struct stack **out)
 	pmtu_init(&s->pmtu, s);
 	ports_init(&s->ports);
 	hook_table_init(&s->hooks);
+	tap_table_init(&s->taps);
 	ratelimit_init(&s->icmp_limit, ICMP_ERRORS_PER_SEC, ICMP_ERRORS_BURST);
 	s->pool = c->pool ? pkt_pool_ref(c->pool) : pkt_pool_new();
 	if (!s->pool)
@@ -145,6 +146,7 @@ void stack_deliver_error(struct stack *s, uint8_t proto, struct net_error *e)
 {
 	struct stack_trans *t = stack_trans(s, proto);
 
+	raw_taps_error(&s->taps, proto, e);
 	if (t && t->ops->rx_error && e->hdr_len >= 8)
 		t->ops->rx_error(s, e);
 }

@@ -18,6 +18,7 @@
 #include "core/pmtu.h"
 #include "core/ports.h"
 #include "core/ratelimit.h"
+#include "core/rawtap.h"
 #include "core/route.h"
 #include "core/stats.h"
 #include "core/transproto.h"
@@ -77,6 +78,7 @@ struct stack {
 	struct port_manager ports;
 	struct list endpoints;
 	struct hook_table hooks;
+	struct tap_table taps;
 	struct ratelimit icmp_limit;
 	struct stats stats;
 };

@@ -57,7 +57,7 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	if (stack_find_addr(s, &pkt->dst, nic->id))
 		return true;
 	if (addr_is_multicast(&pkt->dst))
-		return nic_find_group(nic, &pkt->dst) != NULL;
+		return nic_wants_group(nic, &pkt->dst, &pkt->src);
 	if (nic_is_broadcast(nic, &pkt->dst))
 		return true;
 	/* Looped packets were routed here; with forwarding, any of our addresses will do. */
@@ -137,7 +137,7 @@ static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr
 void ipv4_deliver(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
-	bool unknown;
+	bool unknown, raw;
 
 	if (hook_any(&s->hooks, HOOK_INPUT) &&
 	    hook_ask(&s->hooks, HOOK_INPUT, pkt, nic, NULL) != HOOK_ACCEPT) {
@@ -146,6 +146,7 @@ void ipv4_deliver(struct nic *nic, struct pkt *pkt)
 		return;
 	}
 	pkt->trans_off = (uint16_t)pkt->off;
+	raw = raw_taps(&s->taps, NET_IPV4, nic, pkt);
 	if (pkt->trans_proto == IP_PROTO_ICMP) {
 		icmpv4_rx(nic, pkt);
 		return;
@@ -156,8 +157,10 @@ void ipv4_deliver(struct nic *nic, struct pkt *pkt)
 	}
 	if (stack_deliver(nic, pkt, &unknown) == TRANS_RX_TAKEN)
 		return;
-	icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE,
-			  unknown ? ICMPV4_PROTO_UNREACHABLE : ICMPV4_PORT_UNREACHABLE, 0);
+	if (!unknown)
+		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_PORT_UNREACHABLE, 0);
+	else if (!raw)
+		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_PROTO_UNREACHABLE, 0);
 	pkt_free(pkt);
 }
 
@@ -322,14 +325,9 @@ static void ipv4_nic_enabled(struct nic *nic, bool enabled)
 	member_enabled(&n->members, enabled);
 }
 
-static void ipv4_group_joined(struct nic *nic, const struct addr *group)
+static void ipv4_group_changed(struct nic *nic, const struct nic_group *g)
 {
-	member_joined(&((struct ipv4_nic *)nic->net_state[NET_IPV4])->members, group);
-}
-
-static void ipv4_group_left(struct nic *nic, const struct addr *group)
-{
-	member_left(&((struct ipv4_nic *)nic->net_state[NET_IPV4])->members, group);
+	member_changed(&((struct ipv4_nic *)nic->net_state[NET_IPV4])->members, g);
 }
 
 const struct net_proto_ops ipv4_proto = {
@@ -346,6 +344,5 @@ const struct net_proto_ops ipv4_proto = {
 	.rx = ipv4_rx,
 	.tx = ipv4_tx,
 	.reject = ipv4_reject,
-	.group_joined = ipv4_group_joined,
-	.group_left = ipv4_group_left,
+	.group_changed = ipv4_group_changed,
 };

@@ -37,7 +37,7 @@ static struct route_key make_key(const struct dgram *d, const struct full_addr *
 	return key;
 }
 
-static void fill_tx(const struct dgram *d, struct net_tx *tx)
+static void fill_tx(struct dgram *d, struct net_tx *tx)
 {
 	const struct sock_opts *o = &d->ep.opts;
 	enum net_index net = net_index_of(&d->route.remote);
@@ -48,6 +48,8 @@ static void fill_tx(const struct dgram *d, struct net_tx *tx)
 		.tos = net == NET_IPV4 ? o->tos : o->traffic_class,
 		.loop_back = o->multicast_loop,
 	};
+	if (d->ops->fill_tx)
+		d->ops->fill_tx(d, tx);
 }
 
 static enum ns_err check_target(struct dgram *d, const struct write_opts *o, struct full_addr *to)
