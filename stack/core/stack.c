@@ -66,6 +66,7 @@ enum ns_err stack_new(const struct stack_config *c, struct stack **out)
 	htab_init(&s->demux);
 	route_table_init(&s->routes);
 	pmtu_init(&s->pmtu, s);
+	redirect_init(&s->redirects, s);
 	ports_init(&s->ports);
 	hook_table_init(&s->hooks);
 	tap_table_init(&s->taps);
@@ -102,6 +103,7 @@ void stack_free(struct stack *s)
 			s->net[i]->stack_detach(s, s->net_state[i]);
 	route_table_fini(&s->routes);
 	pmtu_fini(&s->pmtu);
+	redirect_fini(&s->redirects);
 	ports_fini(&s->ports);
 	htab_fini(&s->demux);
 	htab_fini(&s->addrs);

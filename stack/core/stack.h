@@ -19,6 +19,7 @@
 #include "core/ports.h"
 #include "core/ratelimit.h"
 #include "core/rawtap.h"
+#include "core/redirect.h"
 #include "core/route.h"
 #include "core/stats.h"
 #include "core/transproto.h"
@@ -74,6 +75,7 @@ struct stack {
 	struct route_table routes;
 	uint32_t route_gen;
 	struct pmtu_cache pmtu;
+	struct redirect_cache redirects;
 	struct htab demux;
 	struct port_manager ports;
 	struct list endpoints;

@@ -26,7 +26,8 @@
 	X(outgoing_packet_errors) X(malformed_packets_received) X(malformed_fragments_received) \
 	X(invalid_source_addresses_received) X(packets_forwarded) X(forwarding_errors) \
 	 X(hook_dropped) X(fragments_created) X(fragments_received) \
-	X(reassembled) X(reassembly_timeouts) X(reassembly_dropped) X(options_unknown_received)
+	X(reassembled) X(reassembly_timeouts) X(reassembly_dropped) X(options_unknown_received) \
+	X(redirects_followed)
 
 #define TCP_COUNTERS(X) \
 	X(active_connection_openings) X(passive_connection_openings) X(current_established) \

@@ -19,13 +19,20 @@
 
 #define REASM_TIMEOUT_NS (30 * NS_PER_SEC)	/* as Linux; RFC 1122 3.3.2 says 60 to 120 */
 
-/* Options are checked for their lengths; source routes are refused (RFC 7126, 4.3 and 4.4). */
+/* Options are checked for what lies; source routes are refused (RFC 7126, 4.3 and 4.4). */
 static bool options_ok(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
 	const uint8_t *p = pkt_net_hdr(pkt);
 	struct ipv4_opt_iter it = ipv4_opts(p, h->hdr_len);
 
 	while (ipv4_opt_next(&it)) {
+		uint8_t fault = ipv4_opt_fault(it.opt, it.len);
+
+		if (fault) {
+			it.p = it.opt + fault - 1;
+			it.bad = true;
+			break;
+		}
 		if (it.type != IPV4_OPT_LSRR && it.type != IPV4_OPT_SSRR)
 			continue;
 		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_SRC_ROUTE_FAILED, 0);
@@ -107,6 +114,18 @@ static void decrement_ttl(uint8_t *p)
 	memcpy(p + 10, &sum, 2);
 }
 
+/* Who forwards writes the address it sends from (RFC 1812, 5.3.13.5 and 5.3.13.6). */
+static void record_options(struct route *r, struct pkt *pkt, uint8_t hdr_len)
+{
+	struct nic_addr *a = nic_primary_addr(r->nic, NET_IPV4, &pkt->dst);
+	uint8_t *p = pkt_net_hdr(pkt);
+
+	if (!a)
+		return;
+	ipv4_opts_record(r->stack, p + IPV4_HDR_LEN, hdr_len - (size_t)IPV4_HDR_LEN, &a->addr);
+	ipv4_set_cksum(p, hdr_len);
+}
+
 static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
 	struct stack *s = nic->stack;
@@ -125,6 +144,8 @@ static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr
 		stat_inc(&s->stats.ip.forwarding_errors);
 	} else if (may_forward(nic, pkt, h, &r)) {
 		decrement_ttl(pkt_net_hdr(pkt));
+		if (h->hdr_len > IPV4_HDR_LEN)
+			record_options(&r, pkt, h->hdr_len);
 		stat_inc(&s->stats.ip.packets_forwarded);
 		if (ipv4_send_parts(&r, pkt, route_mtu(&r)))
 			stat_inc(&s->stats.ip.forwarding_errors);
@@ -278,6 +299,7 @@ static void *ipv4_stack_attach(struct stack *s)
 	if (!v4)
 		return NULL;
 	v4->stack = s;
+	v4->config.accept_redirects = true;
 	for (int i = 0; i < IPV4_ID_BUCKETS; i++)
 		v4->ids[i] = (uint16_t)rand_u32(&s->rand);
 	reasm_init(&v4->reasm, s, REASM_TIMEOUT_NS, ipv4_expired);
@@ -291,6 +313,16 @@ static void ipv4_stack_detach(struct stack *s, void *state)
 	(void)s;
 	reasm_fini(&v4->reasm);
 	free(v4);
+}
+
+struct ipv4_config ipv4_config_get(const struct stack *s)
+{
+	return ipv4_of(s)->config;
+}
+
+void ipv4_config_set(struct stack *s, const struct ipv4_config *c)
+{
+	ipv4_of(s)->config = *c;
 }
 
 static void *ipv4_nic_attach(struct nic *nic)

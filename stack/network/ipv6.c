@@ -353,6 +353,7 @@ static void *ipv6_stack_attach(struct stack *s)
 	v6->stack = s;
 	v6->config = (struct ipv6_config){
 		.dad_transmits = 1, .rs_transmits = 3, .accept_ra = true, .auto_link_local = true,
+		.accept_redirects = true,
 	};
 	v6->frag_counter = rand_u32(&s->rand);
 	reasm_init(&v6->reasm, s, REASM_TIMEOUT_NS, ipv6_expired);
