@@ -14,27 +14,28 @@ static enum ns_err find_route(struct dgram *d, const struct route_key *key)
 	return route_find(d->ep.stack, key, &d->route);
 }
 
-static struct route_key make_key(const struct dgram *d, const struct full_addr *to,
-				 const struct addr *src)
+static void make_key(const struct dgram *d, const struct full_addr *to, const struct addr *src,
+		     struct route_key *key)
 {
 	const struct sock_opts *o = &d->ep.opts;
-	struct route_key key = { .nic = to->nic, .remote = to->addr };
 
+	key->nic = o->bind_nic ? o->bind_nic : to->nic;
+	key->forwarded = false;
+	key->remote = to->addr;
 	if (src)
-		key.local = addr_unmap(src);
+		key->local = addr_unmap(src);
 	else if (!addr_is_multicast(&d->local.addr) && !addr_is_v4_broadcast(&d->local.addr))
-		key.local = d->local.addr;
-	if (addr_is_any(&key.local))
-		key.local = (struct addr){ 0 };
-	if (o->bind_nic)
-		key.nic = o->bind_nic;
+		key->local = d->local.addr;
+	else
+		key->local.len = 0;
+	if (!key->local.len || addr_is_any(&key->local))
+		key->local = (struct addr){ 0 };
 	if (addr_is_multicast(&to->addr)) {
-		if (!key.nic)
-			key.nic = o->mcast_nic;
-		if (!key.local.len && o->mcast_addr.len == to->addr.len)
-			key.local = o->mcast_addr;
+		if (!key->nic)
+			key->nic = o->mcast_nic;
+		if (!key->local.len && o->mcast_addr.len == to->addr.len)
+			key->local = o->mcast_addr;
 	}
-	return key;
 }
 
 static void fill_tx(struct dgram *d, struct net_tx *tx)
@@ -82,10 +83,12 @@ static enum ns_err check_target(struct dgram *d, const struct write_opts *o, str
 static enum ns_err dgram_send(struct dgram *d, struct pkt *pkt, const struct full_addr *to,
 			      const struct addr *src)
 {
-	struct route_key key = make_key(d, to, src);
+	struct route_key key;
 	struct net_tx tx;
-	enum ns_err err = find_route(d, &key);
+	enum ns_err err;
 
+	make_key(d, to, src, &key);
+	err = find_route(d, &key);
 	if (err) {
 		stat_inc(&d->ep.stats.send_errors.no_route);
 	} else if (d->route.kind == ROUTE_BROADCAST && !d->ep.opts.broadcast) {
