@@ -122,6 +122,7 @@ struct endpoint_info {
  * @err:     pending error for SOCKOPT_ERROR
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
+ * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
 struct endpoint {
@@ -131,6 +132,7 @@ struct endpoint {
 	struct list all;
 	struct waiter_queue wq;
 	void *owner;
+	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
 	bool dangling;
 	enum ns_err err;
@@ -141,6 +143,7 @@ struct endpoint {
 /**
  * struct endpoint_ops - what a protocol does; NULL where it does not: NOT_SUPPORTED
  * @close:    the user lets go. The structure may live on (TIME-WAIT), but calls nobody back.
+ * @abort:    end the connection with a reset, now; the user still has to close
  * @destroy:  the stack goes away: release everything now. Comes also after @close.
  * @rx:       takes @pkt: a packet that the demultiplexer matched, transport header first
  * @rx_error: an ICMP error about a packet of this endpoint
@@ -152,6 +155,7 @@ struct endpoint {
 struct endpoint_ops {
 	const char *name;
 	void (*close)(struct endpoint *ep);
+	void (*abort)(struct endpoint *ep);
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
