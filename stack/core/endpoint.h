@@ -39,6 +39,7 @@ struct endpoint_stats {
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
+ * @oob:             read the urgent byte (MSG_OOB); INVALID_OPTION_VALUE if there is none
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
@@ -49,7 +50,7 @@ struct endpoint_stats {
 struct read_msg {
 	const struct iovec *iov;
 	int iovcnt;
-	bool peek;
+	bool peek, oob;
 	size_t n;
 	size_t msg_len;
 	struct full_addr from, to;
@@ -92,13 +93,14 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @to:            write to this address rather than the peer's; NULL: the peer's
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
+ * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
  * @src:           send from this address; NULL: the endpoint's
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, atomic;
+	bool more, end_of_record, oob, atomic;
 };
 
 /** struct endpoint_info - for diagnosis */
@@ -149,6 +151,7 @@ struct endpoint {
  * @rx_error: an ICMP error about a packet of this endpoint
  * @connect:  NS_OK, CONNECT_STARTED, ALREADY_CONNECTING, ALREADY_CONNECTED or an error, as POSIX
  *            has it for a non-blocking socket
+ * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
  * The others: see the functions below.
  */
@@ -160,6 +163,7 @@ struct endpoint_ops {
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
+	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
 	enum ns_err (*bind)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*connect)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*disconnect)(struct endpoint *ep);
