@@ -122,6 +122,7 @@ struct endpoint_info {
  * @err:     pending error for SOCKOPT_ERROR
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
+ * @has_cred, @uid, @gid: whose it is, if its user said so: what filters match by
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
 struct endpoint {
@@ -132,7 +133,8 @@ struct endpoint {
 	struct waiter_queue wq;
 	void *owner;
 	enum net_index net;
-	bool dangling;
+	bool dangling, has_cred;
+	uint32_t uid, gid;
 	enum ns_err err;
 	struct sock_opts opts;
 	struct endpoint_stats stats;
@@ -228,6 +230,9 @@ enum ns_err endpoint_remote_addr(struct endpoint *ep, struct full_addr *out);
 
 /** endpoint_readiness() - enum wait_event bits of @mask that hold now; ERR and HUP in any case */
 uint32_t endpoint_readiness(struct endpoint *ep, uint32_t mask);
+
+/** endpoint_set_cred() - say whose it is, for filters that match by owner */
+void endpoint_set_cred(struct endpoint *ep, uint32_t uid, uint32_t gid);
 
 /** endpoint_state() - the protocol's own number, for diagnosis */
 uint32_t endpoint_state(struct endpoint *ep);
