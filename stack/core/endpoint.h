@@ -125,6 +125,7 @@ struct endpoint_info {
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
  * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
+ * @has_cred, @uid, @gid: whose it is, if its user said so: what filters match by
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
 struct endpoint {
@@ -136,7 +137,8 @@ struct endpoint {
 	void *owner;
 	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
-	bool dangling;
+	bool dangling, has_cred;
+	uint32_t uid, gid;
 	enum ns_err err;
 	struct sock_opts opts;
 	struct endpoint_stats stats;
@@ -236,6 +238,9 @@ enum ns_err endpoint_remote_addr(struct endpoint *ep, struct full_addr *out);
 
 /** endpoint_readiness() - enum wait_event bits of @mask that hold now; ERR and HUP in any case */
 uint32_t endpoint_readiness(struct endpoint *ep, uint32_t mask);
+
+/** endpoint_set_cred() - say whose it is, for filters that match by owner */
+void endpoint_set_cred(struct endpoint *ep, uint32_t uid, uint32_t gid);
 
 /** endpoint_state() - the protocol's own number, for diagnosis */
 uint32_t endpoint_state(struct endpoint *ep);

@@ -50,6 +50,8 @@ struct net_tx {
 /** enum net_reject - why a received packet is answered with an ICMP error */
 enum net_reject {
 	NET_REJECT_PORT, NET_REJECT_PROTOCOL, NET_REJECT_HOST, NET_REJECT_NET, NET_REJECT_ADMIN,
+	NET_REJECT_NET_PROHIBITED, NET_REJECT_HOST_PROHIBITED,	/* IPv4; IPv6: as ADMIN */
+	NET_REJECT_POLICY, NET_REJECT_ROUTE,			/* IPv6 (RFC 4443, 3.1); IPv4: as ADMIN */
 };
 
 /** enum net_error_kind - what an ICMP error says about a packet we sent */
