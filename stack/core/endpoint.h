@@ -36,6 +36,22 @@ struct endpoint_stats {
 };
 
 /**
+ * struct packet_addr - of packet endpoints, as sockaddr_ll (packet(7))
+ * @nic:    the NIC
+ * @proto:  Ethernet type, host order
+ * @hatype: ARP hardware type: 1 Ethernet, 772 loopback, 65534 without link header
+ * @type:   enum pkt_type
+ * @addr:   received: the sender; to write: the receiver
+ */
+struct packet_addr {
+	uint32_t nic;
+	uint16_t proto;
+	uint16_t hatype;
+	uint8_t type;
+	struct link_addr addr;
+};
+
+/**
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
@@ -46,6 +62,7 @@ struct endpoint_stats {
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @link:            out, packet endpoints: where the packet came from or went
  */
 struct read_msg {
 	const struct iovec *iov;
@@ -59,6 +76,7 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	struct packet_addr link;
 };
 
 /**
@@ -96,10 +114,12 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
  * @src:           send from this address; NULL: the endpoint's
+ * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
+	const struct packet_addr *link;
 	bool more, end_of_record, oob, atomic;
 };
 
