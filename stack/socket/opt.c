@@ -1,5 +1,6 @@
 /* Options of sockets: one row each (socket(7), ip(7), ipv6(7), tcp(7), udp(7)). */
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -14,7 +15,7 @@ struct opt_row;
 typedef int opt_set_fn(struct sock *k, const struct opt_row *row, const void *val, socklen_t len);
 typedef int opt_get_fn(struct sock *k, const struct opt_row *row, void *val, socklen_t *len);
 
-enum { STREAM = 1, DGRAM = 2, ANY = 3 };
+enum { STREAM = 1, DGRAM = 2, RAW = 4, ANY = 7 };
 
 /**
  * struct opt_row - an option
@@ -489,12 +490,18 @@ static const struct opt_row opt_rows[] = {
 	{ IPPROTO_TCP, TCP_INFO, STREAM, NULL, get_stack_bytes, .stack = SOCKOPT_TCP_INFO },
 	{ IPPROTO_TCP, TCP_CONGESTION, STREAM, set_cc, get_stack_bytes, .stack = SOCKOPT_CONGESTION_CONTROL },
 
+	BOOL(IPPROTO_IP, IP_HDRINCL, RAW, SOCKOPT_HDR_INCLUDED),
+	BOOL(IPPROTO_IPV6, IPV6_HDRINCL, RAW, SOCKOPT_HDR_INCLUDED),
+	NUMBER(IPPROTO_IPV6, IPV6_CHECKSUM, RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	NUMBER(SOL_RAW, IPV6_CHECKSUM, RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	BOOL(SOL_PACKET, PACKET_IGNORE_OUTGOING, RAW | DGRAM, SOCKOPT_IGNORE_OUTGOING),
+
 	{ IPPROTO_UDP, UDP_CORK, DGRAM, set_udp_cork, get_flag, .bit = offsetof(struct sock, cork) },
 };
 
 static const struct opt_row *find_row(const struct sock *k, int level, int name)
 {
-	uint8_t type = k->type == SOCK_STREAM ? STREAM : DGRAM;
+	uint8_t type = k->type == SOCK_STREAM ? STREAM : k->type == SOCK_RAW ? RAW : DGRAM;
 
 	for (size_t i = 0; i < sizeof(opt_rows) / sizeof(opt_rows[0]); i++)
 		if (opt_rows[i].level == level && opt_rows[i].name == name && (opt_rows[i].types & type))
@@ -507,10 +514,15 @@ static bool has_level(const struct sock *k, int level)
 {
 	switch (level) {
 	case SOL_SOCKET:
-	case IPPROTO_IP:
 		return true;
+	case IPPROTO_IP:
+		return k->domain != AF_PACKET;
 	case IPPROTO_IPV6:
 		return k->domain == AF_INET6;
+	case SOL_PACKET:
+		return k->domain == AF_PACKET;
+	case SOL_RAW:
+		return k->type == SOCK_RAW && k->domain != AF_PACKET;
 	default:
 		return level == k->protocol;
 	}
@@ -524,6 +536,8 @@ int sock_setopt(struct sock *k, int level, int name, const void *val, socklen_t 
 	if (!has_level(k, level))
 		return -ENOPROTOOPT;
 	r = sock_set_membership(k, level, name, val, len);
+	if (r == -ENOPROTOOPT)
+		r = sock_set_raw(k, level, name, val, len);
 	if (r != -ENOPROTOOPT)
 		return r;
 	if (level == SOL_SOCKET && name != SO_BINDTODEVICE && len < sizeof(int))
@@ -537,9 +551,13 @@ int sock_setopt(struct sock *k, int level, int name, const void *val, socklen_t 
 int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len)
 {
 	const struct opt_row *row;
+	int r;
 
 	if (!has_level(k, level))
 		return -EOPNOTSUPP;
+	r = sock_get_raw(k, level, name, val, len);
+	if (r != -ENOPROTOOPT)
+		return r;
 	row = find_row(k, level, name);
 	if (!row || !row->get)
 		return -ENOPROTOOPT;
