@@ -16,6 +16,7 @@
 #define STACK_NETSTACK_H
 
 #include "core/stack.h"
+#include "filter/filter.h"
 #include "header/ipv4.h"
 #include "link/channel.h"
 #include "link/ether.h"

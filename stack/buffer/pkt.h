@@ -66,6 +66,7 @@ struct pkt_frag {
  * @looped:     never left the stack: checksums need no look
  * @framed:     sent: its link header is in place already
  * @frag_off:   while it waits for reassembly: where it belongs in its datagram
+ * @mark, @flow, @flow_info: what filters noted: a mark, and the connection the packet is part of
  * @nic_id:     NIC it was received on; 0 while one of our own has not been. No pointer: packets
  *              wait in queues that outlive NICs.
  * @rx_wall_ns: wall clock at reception
@@ -90,6 +91,8 @@ struct pkt {
 	bool ecn, is_frag_assembled, looped, framed;
 	uint16_t sport, dport;
 	uint32_t frag_off;
+	uint32_t mark, flow;
+	uint8_t flow_info;
 	uint32_t nic_id;
 	int64_t rx_wall_ns;
 	struct addr src, dst;

@@ -12,7 +12,7 @@
 
 #include "core/stack.h"
 
-const struct group_filter group_any = { .exclude = true };
+const struct source_filter group_any = { .exclude = true };
 
 static uint64_t group_hash(const struct stack *s, const struct addr *a)
 {
@@ -52,7 +52,7 @@ bool nic_wants_group(const struct nic *nic, const struct addr *group, const stru
 	return g && (g->n == 0 ? g->excludes != 0 : source_wanted(g, find_source(g, source)));
 }
 
-bool group_wants(const struct group_filter *f, const struct addr *source)
+bool group_wants(const struct source_filter *f, const struct addr *source)
 {
 	for (uint16_t i = 0; i < f->n; i++)
 		if (addr_equal(&f->sources[i], source))
@@ -60,9 +60,9 @@ bool group_wants(const struct group_filter *f, const struct addr *source)
 	return f->exclude;
 }
 
-struct group_filter group_merged(const struct nic_group *g, struct addr *sources)
+struct source_filter group_merged(const struct nic_group *g, struct addr *sources)
 {
-	struct group_filter f = { .exclude = g->excludes != 0, .sources = sources };
+	struct source_filter f = { .exclude = g->excludes != 0, .sources = sources };
 
 	for (uint16_t i = 0; i < g->n; i++)
 		if (source_wanted(g, &g->sources[i]) != f.exclude)
@@ -71,7 +71,7 @@ struct group_filter group_merged(const struct nic_group *g, struct addr *sources
 }
 
 /* Makes room for the sources of @f that are not there yet, and enters them with counts of zero. */
-static enum ns_err enter_sources(struct nic_group *g, const struct group_filter *f)
+static enum ns_err enter_sources(struct nic_group *g, const struct source_filter *f)
 {
 	uint16_t fresh = 0;
 	struct group_source *grown;
@@ -92,7 +92,7 @@ static enum ns_err enter_sources(struct nic_group *g, const struct group_filter 
 	return NS_OK;
 }
 
-static void count_filter(struct nic_group *g, const struct group_filter *f, uint32_t by)
+static void count_filter(struct nic_group *g, const struct source_filter *f, uint32_t by)
 {
 	g->refs += by;
 	if (f->exclude)
@@ -139,7 +139,7 @@ static struct nic_group *group_new(struct nic *nic, const struct addr *group)
 }
 
 enum ns_err nic_change_group(struct nic *nic, const struct addr *group,
-			     const struct group_filter *from, const struct group_filter *to)
+			     const struct source_filter *from, const struct source_filter *to)
 {
 	const struct net_proto_ops *net = nic->stack->net[net_index_of(group)];
 	struct nic_group *g = nic_find_group(nic, group);

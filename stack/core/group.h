@@ -8,16 +8,16 @@
 enum { GROUP_MAX_SOURCES = 64 };	/* per group: of one member, and of all together */
 
 /**
- * struct group_filter - from which sources a member wants a group
+ * struct source_filter - from which sources a member wants a group
  * @exclude: from all but @sources, else from @sources alone
  */
-struct group_filter {
+struct source_filter {
 	bool exclude;
 	uint16_t n;
 	const struct addr *sources;
 };
 
-extern const struct group_filter group_any;	/* from everybody: EXCLUDE {} */
+extern const struct source_filter group_any;	/* from everybody: EXCLUDE {} */
 
 /** struct group_source - a source that members named, with the number that did, by their mode */
 struct group_source {
@@ -46,7 +46,7 @@ struct nic_group {
  * members would name more than GROUP_MAX_SOURCES; BAD_LOCAL_ADDRESS if it was not in the group.
  */
 enum ns_err nic_change_group(struct nic *nic, const struct addr *group,
-			     const struct group_filter *from, const struct group_filter *to);
+			     const struct source_filter *from, const struct source_filter *to);
 
 /** nic_join_group(), nic_leave_group() - nic_change_group() for members that want all sources */
 enum ns_err nic_join_group(struct nic *nic, const struct addr *group);
@@ -62,10 +62,10 @@ bool nic_wants_group(const struct nic *nic, const struct addr *group, const stru
 void nic_drop_groups(struct nic *nic);
 
 /** group_wants() - whether a member with this filter wants what @source sends */
-bool group_wants(const struct group_filter *f, const struct addr *source);
+bool group_wants(const struct source_filter *f, const struct addr *source);
 
 /** group_merged() - what the members want taken together (RFC 3376, 3.2); the sources are written to
  * @sources, which has room for GROUP_MAX_SOURCES */
-struct group_filter group_merged(const struct nic_group *g, struct addr *sources);
+struct source_filter group_merged(const struct nic_group *g, struct addr *sources);
 
 #endif

@@ -56,6 +56,8 @@ struct net_tx {
 /** enum net_reject - why a received packet is answered with an ICMP error */
 enum net_reject {
 	NET_REJECT_PORT, NET_REJECT_PROTOCOL, NET_REJECT_HOST, NET_REJECT_NET, NET_REJECT_ADMIN,
+	NET_REJECT_NET_PROHIBITED, NET_REJECT_HOST_PROHIBITED,	/* IPv4; IPv6: as ADMIN */
+	NET_REJECT_POLICY, NET_REJECT_ROUTE,			/* IPv6 (RFC 4443, 3.1); IPv4: as ADMIN */
 };
 
 /** enum net_error_kind - what an ICMP error says about a packet we sent */
@@ -72,6 +74,7 @@ enum net_error_kind {
  * @type, @code: as in the ICMP header
  * @local, @remote: source and destination of the packet quoted
  * @lport, @rport: its ports, as far as the protocol has such
+ * @offender: who sent the error, length 0 for ourselves
  * @hdr:  at least 8 bytes of its transport header, @hdr_len of them; valid until return
  * @nic:  where the error came in
  */
@@ -81,7 +84,7 @@ struct net_error {
 	bool hard;
 	uint32_t mtu;
 	uint8_t type, code;
-	struct addr local, remote;
+	struct addr local, remote, offender;
 	uint16_t lport, rport;
 	const uint8_t *hdr;
 	size_t hdr_len;

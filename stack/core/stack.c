@@ -95,6 +95,8 @@ void stack_free(struct stack *s)
 	}
 	while (!list_empty(&s->nics))
 		nic_remove(s, container_of(s->nics.next, struct nic, list)->id);
+	if (s->hooks.release)
+		s->hooks.release(s->hooks.state);
 	for (size_t i = 0; i < s->ntrans; i++)
 		if (s->trans[i].state)
 			s->trans[i].ops->stack_detach(s, s->trans[i].state);

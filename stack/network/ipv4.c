@@ -204,6 +204,22 @@ static struct pkt *ipv4_reassemble(struct nic *nic, struct pkt *pkt, const struc
 	return whole;
 }
 
+/* The whole datagram, header first, if @pkt completes it: for filters that want no fragments. */
+static struct pkt *ipv4_defrag(struct nic *nic, struct pkt *pkt, struct ipv4_hdr *h)
+{
+	size_t hdr_len;
+
+	pkt_pull(pkt, h->hdr_len);
+	pkt = ipv4_reassemble(nic, pkt, h);
+	if (!pkt)
+		return NULL;
+	hdr_len = pkt->off - pkt->net_off;
+	if (pkt_push(pkt, hdr_len) && ipv4_parse(h, pkt_data(pkt), pkt->len))
+		return pkt;
+	pkt_free(pkt);
+	return NULL;
+}
+
 static void ipv4_local(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
 	pkt_pull(pkt, h->hdr_len);
@@ -251,6 +267,11 @@ static void ipv4_rx(struct nic *nic, struct pkt *pkt)
 		pkt_free(pkt);
 		return;
 	}
+	if (s->hooks.defrag[NET_IPV4] && (h.more_fragments || h.frag_off)) {
+		pkt = ipv4_defrag(nic, pkt, &h);
+		if (!pkt)
+			return;
+	}
 	if (hook_any(&s->hooks, HOOK_PREROUTING) &&
 	    hook_ask(&s->hooks, HOOK_PREROUTING, pkt, nic, NULL) != HOOK_ACCEPT) {
 		stat_inc(&s->stats.ip.hook_dropped);
@@ -277,6 +298,10 @@ static void ipv4_reject(struct nic *nic, struct pkt *pkt, enum net_reject why)
 		[NET_REJECT_HOST] = ICMPV4_HOST_UNREACHABLE,
 		[NET_REJECT_NET] = ICMPV4_NET_UNREACHABLE,
 		[NET_REJECT_ADMIN] = ICMPV4_ADMIN_PROHIBITED,
+		[NET_REJECT_NET_PROHIBITED] = ICMPV4_NET_PROHIBITED,
+		[NET_REJECT_HOST_PROHIBITED] = ICMPV4_HOST_PROHIBITED,
+		[NET_REJECT_POLICY] = ICMPV4_ADMIN_PROHIBITED,
+		[NET_REJECT_ROUTE] = ICMPV4_ADMIN_PROHIBITED,
 	};
 
 	icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, codes[why], 0);

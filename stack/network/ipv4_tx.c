@@ -97,6 +97,23 @@ enum ns_err ipv4_send_parts(struct route *r, struct pkt *pkt, uint32_t mtu)
 	return err;
 }
 
+/* A filter sent a packet of ours elsewhere: along the way to there. */
+static enum ns_err send_rerouted(struct stack *s, struct pkt *pkt)
+{
+	struct route_key key = { .remote = pkt->dst, .forwarded = true };
+	struct route r;
+	enum ns_err err = route_find(s, &key, &r);
+
+	if (err) {
+		stat_inc(&s->stats.ip.outgoing_packet_errors);
+		pkt_free(pkt);
+		return err;
+	}
+	err = ipv4_send_parts(&r, pkt, route_mtu(&r));
+	route_release(&r);
+	return err;
+}
+
 static void loop_copy(struct route *r, const struct pkt *pkt)
 {
 	struct pkt *copy = pkt_clone(pkt);
@@ -114,11 +131,16 @@ static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_t
 
 	pkt->nic_id = 0;
 	stat_inc(&s->stats.ip.packets_sent);
-	if (hook_any(&s->hooks, HOOK_OUTPUT) &&
-	    hook_ask(&s->hooks, HOOK_OUTPUT, pkt, NULL, r->nic) != HOOK_ACCEPT) {
-		stat_inc(&s->stats.ip.hook_dropped);
-		pkt_free(pkt);
-		return NS_ERR_NOT_PERMITTED;
+	if (hook_any(&s->hooks, HOOK_OUTPUT)) {
+		struct addr dst = pkt->dst;
+
+		if (hook_ask(&s->hooks, HOOK_OUTPUT, pkt, NULL, r->nic) != HOOK_ACCEPT) {
+			stat_inc(&s->stats.ip.hook_dropped);
+			pkt_free(pkt);
+			return NS_ERR_NOT_PERMITTED;
+		}
+		if (!addr_equal(&pkt->dst, &dst))
+			return send_rerouted(s, pkt);
 	}
 	if (!nic_is_loopback(r->nic) && (r->kind == ROUTE_BROADCAST ||
 	    (r->kind == ROUTE_MULTICAST && tx->loop_back && nic_find_group(r->nic, &r->remote))))

@@ -210,6 +210,14 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	return nic->promiscuous;
 }
 
+/* RFC 8200, 5: routers don't fragment; but what they put together themselves goes as it came. */
+static bool too_big(struct pkt *pkt, uint32_t mtu)
+{
+	if (pkt->is_frag_assembled && ipv6_may_fragment(pkt))
+		return false;
+	return (pkt->gso ? gso_segment_len(pkt) : pkt->len) > mtu;
+}
+
 static void ipv6_forward(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
@@ -229,7 +237,7 @@ static void ipv6_forward(struct nic *nic, struct pkt *pkt)
 		icmpv6_send_error(nic, pkt, ICMPV6_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
 	} else if (route_find(s, &key, &r)) {
 		icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, ICMPV6_NO_ROUTE, 0);
-	} else if ((pkt->gso ? gso_segment_len(pkt) : pkt->len) > route_mtu(&r)) {
+	} else if (too_big(pkt, route_mtu(&r))) {
 		icmpv6_send_error(nic, pkt, ICMPV6_PACKET_TOO_BIG, 0, route_mtu(&r));
 	} else if (hook_any(&s->hooks, HOOK_FORWARD) &&
 		   hook_ask(&s->hooks, HOOK_FORWARD, pkt, nic, r.nic) != HOOK_ACCEPT) {
@@ -275,6 +283,41 @@ static bool ipv6_check(struct nic *nic, struct pkt *pkt, struct ipv6_hdr *h)
 	return true;
 }
 
+/* The whole datagram, header first, if @pkt completes it: for filters that want no fragments. What is
+ * no fragment, or makes no sense, comes back as it is. */
+static struct pkt *ipv6_defrag(struct nic *nic, struct pkt *pkt, struct ipv6_hdr *h)
+{
+	uint8_t next = h->next;
+	size_t off = IPV6_HDR_LEN;
+	struct ipv6_frag f;
+	uint32_t nh_off;
+
+	for (int n = 0; next != IP_PROTO_FRAGMENT; n++) {
+		if (n == MAX_EXT_HEADERS || (next != IP_PROTO_HOPOPT && next != IP_PROTO_ROUTING &&
+					     next != IP_PROTO_DSTOPTS))
+			return pkt;
+		if (!pkt_pullup(pkt, off + 8))
+			return pkt;
+		next = pkt_data(pkt)[off];
+		off += (pkt_data(pkt)[off + 1] + 1u) * 8;
+	}
+	if (!pkt_pullup(pkt, off + IPV6_FRAG_LEN))
+		return pkt;
+	ipv6_frag_parse(&f, pkt_data(pkt) + off, IPV6_FRAG_LEN);
+	if (f.off == 0 && !f.more)
+		return pkt;
+	pkt_pull(pkt, off);
+	pkt = fragment_rx(nic, pkt, &next, &nh_off);
+	if (!pkt)
+		return NULL;
+	if (pkt_push(pkt, depth(pkt)) && ipv6_parse(h, pkt_data(pkt), pkt->len)) {
+		pkt->trans_proto = h->next;
+		return pkt;
+	}
+	malformed(nic, pkt);
+	return NULL;
+}
+
 static void ipv6_rx(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
@@ -284,6 +327,11 @@ static void ipv6_rx(struct nic *nic, struct pkt *pkt)
 
 	if (!ipv6_check(nic, pkt, &h))
 		return;
+	if (s->hooks.defrag[NET_IPV6]) {
+		pkt = ipv6_defrag(nic, pkt, &h);
+		if (!pkt)
+			return;
+	}
 	if (hook_any(&s->hooks, HOOK_PREROUTING) &&
 	    hook_ask(&s->hooks, HOOK_PREROUTING, pkt, nic, NULL) != HOOK_ACCEPT) {
 		stat_inc(&s->stats.ip.hook_dropped);
@@ -331,6 +379,10 @@ static void ipv6_reject(struct nic *nic, struct pkt *pkt, enum net_reject why)
 		[NET_REJECT_HOST] = ICMPV6_ADDR_UNREACHABLE,
 		[NET_REJECT_NET] = ICMPV6_NO_ROUTE,
 		[NET_REJECT_ADMIN] = ICMPV6_ADMIN_PROHIBITED,
+		[NET_REJECT_NET_PROHIBITED] = ICMPV6_ADMIN_PROHIBITED,
+		[NET_REJECT_HOST_PROHIBITED] = ICMPV6_ADMIN_PROHIBITED,
+		[NET_REJECT_POLICY] = ICMPV6_POLICY_FAILED,
+		[NET_REJECT_ROUTE] = ICMPV6_REJECT_ROUTE,
 	};
 
 	icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, codes[why], 0);

@@ -290,7 +290,7 @@ static struct member *member_new(struct member_nic *m, const struct addr *group)
 }
 
 /* A change of mode is told by the whole new filter: nothing is due for single sources. */
-static void change_mode(struct member *g, const struct group_filter *f)
+static void change_mode(struct member *g, const struct source_filter *f)
 {
 	g->exclude = f->exclude;
 	g->mode_left = ROBUSTNESS;
@@ -308,7 +308,7 @@ static void change_mode(struct member *g, const struct group_filter *f)
 }
 
 /* The new list of sources, the mode being the same; whether it differs (RFC 3376, 5.1). */
-static bool change_sources(struct member *g, const struct group_filter *f)
+static bool change_sources(struct member *g, const struct source_filter *f)
 {
 	bool any = false;
 
@@ -348,7 +348,7 @@ static void left_old(struct member *g)
 void member_changed(struct member_nic *m, const struct nic_group *ng)
 {
 	struct addr sources[GROUP_MAX_SOURCES];
-	struct group_filter f = group_merged(ng, sources);
+	struct source_filter f = group_merged(ng, sources);
 	struct member *g = member_find(m, &ng->addr);
 	bool was_in = g && member_in(g), differs = true;
 

@@ -45,16 +45,16 @@ static struct dgram_membership *membership_find(const struct dgram *d, uint32_t 
 	return NULL;
 }
 
-static struct group_filter filter_of(const struct dgram_membership *m)
+static struct source_filter filter_of(const struct dgram_membership *m)
 {
-	return (struct group_filter){ m->exclude, m->n, m->sources };
+	return (struct source_filter){ m->exclude, m->n, m->sources };
 }
 
 bool dgram_wants_source(const struct dgram *d, const struct nic *nic, const struct addr *group,
 			const struct addr *source)
 {
 	struct dgram_membership *m = nic ? membership_find(d, nic->id, group) : NULL;
-	struct group_filter f;
+	struct source_filter f;
 
 	if (!m)
 		return true;
@@ -63,7 +63,7 @@ bool dgram_wants_source(const struct dgram *d, const struct nic *nic, const stru
 }
 
 static enum ns_err membership_add(struct dgram *d, struct nic *nic, const struct addr *group,
-				  const struct group_filter *f)
+				  const struct source_filter *f)
 {
 	struct dgram_membership *m;
 	enum ns_err err;
@@ -91,7 +91,7 @@ static enum ns_err membership_add(struct dgram *d, struct nic *nic, const struct
 static void membership_drop(struct dgram *d, struct dgram_membership *m)
 {
 	struct nic *nic = nic_find(d->ep.stack, m->nic);
-	struct group_filter f = filter_of(m);
+	struct source_filter f = filter_of(m);
 
 	if (nic)
 		nic_change_group(nic, &m->group, &f, NULL);
@@ -107,9 +107,9 @@ void dgram_leave_groups(struct dgram *d)
 
 /* Puts another filter in place of a membership's; INCLUDE {} leaves. */
 static enum ns_err membership_change(struct dgram *d, struct nic *nic, struct dgram_membership *m,
-				     const struct group_filter *to)
+				     const struct source_filter *to)
 {
-	struct group_filter from = filter_of(m);
+	struct source_filter from = filter_of(m);
 	enum ns_err err;
 
 	if (!to->exclude && to->n == 0) {
@@ -131,7 +131,7 @@ static enum ns_err source_list(struct dgram *d, struct nic *nic, struct dgram_me
 			       bool exclude, const struct addr *source)
 {
 	struct addr list[GROUP_MAX_SOURCES];
-	struct group_filter f = { exclude, 0, list };
+	struct source_filter f = { exclude, 0, list };
 
 	if (m->exclude != exclude && m->n)
 		return NS_ERR_INVALID_OPTION_VALUE;
@@ -151,7 +151,7 @@ static enum ns_err source_unlist(struct dgram *d, struct nic *nic, struct dgram_
 				 bool exclude, const struct addr *source)
 {
 	struct addr list[GROUP_MAX_SOURCES];
-	struct group_filter f = { exclude, 0, list };
+	struct source_filter f = { exclude, 0, list };
 
 	if (m->exclude != exclude)
 		return NS_ERR_INVALID_OPTION_VALUE;
@@ -166,7 +166,7 @@ static enum ns_err source_unlist(struct dgram *d, struct nic *nic, struct dgram_
 static enum ns_err set_source(struct dgram *d, enum sockopt opt,
 			      const struct sockopt_source_membership *o)
 {
-	struct group_filter only = { false, 1, &o->source };
+	struct source_filter only = { false, 1, &o->source };
 	struct dgram_membership *m;
 	struct nic *nic;
 
@@ -194,7 +194,7 @@ static enum ns_err set_source(struct dgram *d, enum sockopt opt,
 
 static enum ns_err set_filter(struct dgram *d, const struct sockopt_mcast_filter *o)
 {
-	struct group_filter f = { o->exclude, o->n, o->sources };
+	struct source_filter f = { o->exclude, o->n, o->sources };
 	struct dgram_membership *m;
 	struct nic *nic;
 
