@@ -67,6 +67,17 @@ static void tcp_close(struct endpoint *ep)
 	tcp_put(c);
 }
 
+static void tcp_abort(struct endpoint *ep)
+{
+	struct tcp_conn *c = tcp_of(ep);
+
+	tcp_hold(c);
+	if (c->state == TCPS_LISTEN)
+		tcp_listen_stop(c);
+	abort_conn(c, NS_OK);
+	tcp_put(c);
+}
+
 static void tcp_destroy(struct endpoint *ep)
 {
 	tcp_release(tcp_of(ep));
@@ -192,6 +203,7 @@ static void ep_rx(struct endpoint *ep, struct pkt *pkt)
 const struct endpoint_ops tcp_endpoint_ops = {
 	.name = "tcp",
 	.close = tcp_close,
+	.abort = tcp_abort,
 	.destroy = tcp_destroy,
 	.read = tcp_read,
 	.write = tcp_write,
