@@ -637,6 +637,8 @@ enum ns_err tcp_remote_addr(struct endpoint *ep, struct full_addr *out);
 enum ns_err tcp_autobind(struct tcp_conn *c);
 struct addr tcp_show_addr(const struct tcp_conn *c, const struct addr *a);
 enum ns_err tcp_read(struct endpoint *ep, struct read_msg *m);
+int tcp_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+void tcp_consume(struct endpoint *ep, size_t n);
 enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write_opts *o, size_t *n);
 uint32_t tcp_readiness(struct endpoint *ep);
 bool tcp_at_mark(const struct tcp_conn *c);

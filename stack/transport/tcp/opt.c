@@ -268,7 +268,7 @@ static bool get_special(struct tcp_conn *c, enum sockopt opt, int64_t *v)
 		*v = c->state == TCPS_CLOSE ? 0 : (int64_t)(c->write_seq - c->snd_una);
 		return true;
 	case SOCKOPT_SEND_QUEUE_UNSENT:
-		*v = c->state == TCPS_CLOSE ? 0 : (int64_t)(c->write_seq - c->snd_nxt);
+		*v = c->state == TCPS_CLOSE ? 0 : (int64_t)(uint32_t)(c->write_seq - c->snd_nxt);
 		return true;
 	case SOCKOPT_QUICK_ACK:
 		*v = !c->pingpong;

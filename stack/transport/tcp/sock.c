@@ -1,6 +1,8 @@
 /* Endpoint operations: close, shutdown, disconnect, state, ICMP errors. */
 #include "transport/tcp/conn.h"
 
+static enum ns_err tcp_disconnect(struct endpoint *ep);
+
 /* States in which the peer would wait in vain if we went without a word. */
 #define NEEDS_RESET \
 	(TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_CLOSE_WAIT) | TCPS_BIT(TCPS_FIN_WAIT1) | \
@@ -73,8 +75,9 @@ static void tcp_abort(struct endpoint *ep)
 
 	tcp_hold(c);
 	if (c->state == TCPS_LISTEN)
-		tcp_listen_stop(c);
-	abort_conn(c, NS_OK);
+		tcp_disconnect(ep);
+	else if (c->state != TCPS_CLOSE)
+		abort_conn(c, NS_OK);
 	tcp_put(c);
 }
 
@@ -206,6 +209,8 @@ const struct endpoint_ops tcp_endpoint_ops = {
 	.abort = tcp_abort,
 	.destroy = tcp_destroy,
 	.read = tcp_read,
+	.peek_iov = tcp_peek_iov,
+	.consume = tcp_consume,
 	.write = tcp_write,
 	.bind = tcp_bind,
 	.connect = tcp_connect,
