@@ -54,8 +54,10 @@ enum stack_op {
 				 * SCM_RIGHTS: the descriptor, close-on-exec */
 	STACK_OP_LOOKUP,	/* (cookie) -> arg = domain, type, protocol, board index; -ENOENT */
 	STACK_OP_BIND,		/* (cookie, data = sockaddr) */
-	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error */
-	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) */
+	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error. SCM_RIGHTS: the
+				 * old pair is spent, this takes its place, with the reply's cookie and
+				 * arg[0] = board index */
+	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog); SCM_RIGHTS as in STACK_OP_CONNECT */
 	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*); shut down the pair too afterwards */
 	STACK_OP_GETNAME,	/* (cookie, arg[0] = 1 for the peer) -> data = sockaddr */
 	STACK_OP_SETOPT,	/* (cookie, arg = level, name; data = value) */
@@ -120,6 +122,7 @@ enum stack_dgram_flag {
 	STACK_DGRAM_MORE = 16,		/* to the host: MSG_MORE */
 	STACK_DGRAM_CONFIRM = 32,	/* to the host: MSG_CONFIRM */
 	STACK_DGRAM_CHECKED = 64,	/* packet sockets: the checksum is valid */
+	STACK_DGRAM_ERROR = 128,	/* to the program: no datagram, but SO_ERROR or the error queue has news */
 };
 
 /**
@@ -213,6 +216,8 @@ struct stack_board_entry {
 /**
  * struct stack_board - the head of the shared file; entries follow at @entries_off
  * @route_gen: changes when routes or addresses do: results of STACK_OP_CHECK are void then
+ * @alive:   id of the host's thread with FUTEX_WAITERS, and in that thread's list of robust futexes: when the
+ *           host is killed the kernel changes it and wakes a waiter. 0: it has left, or can't do that
  */
 struct stack_board {
 	uint32_t magic, version;
@@ -220,7 +225,8 @@ struct stack_board {
 	uint32_t route_gen;
 	int32_t host_pid;
 	uint32_t gone;			/* the host has left */
-	uint8_t reserved[96];
+	uint32_t alive;
+	uint8_t reserved[92];
 };
 
 _Static_assert(sizeof(struct stack_board) == 128, "the board's head");
