@@ -113,6 +113,7 @@ static void find_path(void)
 			text_str(&t, "spec-");
 			hex(&t, h);
 		}
+		text_str(&t, ".sock");
 	}
 	if ((size_t)text_end(&t) >= sizeof(client.path)) {
 		client_say("the name of the stack's control socket is too long", client.text, all_fail);

@@ -1,7 +1,7 @@
 /* client.h - asking the stack host: which it is, one request at a time, and what if it is not there.
  *
  * The host is found by what SOCKSHIM_STACK says: host:PATH is its control socket; a name is that of a stack that is
- * up (BASE/stack/NAME); anything else is a specification, for which the first process that makes a socket
+ * up (BASE/stack/NAME.sock); anything else is a specification, for which the first process that makes a socket
  * starts a host, and all that say the same share it. BASE is $SOCKSHIM_DIR, $XDG_RUNTIME_DIR/sockshim or
  * /tmp/sockshim-UID. Once the host is gone it stays gone: sockets fail with ENETDOWN, and are never the kernel's.
  */

@@ -227,7 +227,9 @@ static int start_locked(char *text, size_t n)
 	sys(SYS_close, pipe[0]);
 	while (pid > 0 && sys(SYS_wait4, pid, &status, __WALL, NULL) == -EINTR)
 		;
-	return strcmp(text, "ok") == 0 ? 0 : -1;
+	if (strncmp(text, "error ", 6) == 0)
+		memmove(text, text + 6, strlen(text + 6) + 1);
+	return strncmp(text, "ready ", 6) == 0 ? 0 : -1;
 }
 
 void start_after_fork(void)

@@ -302,6 +302,7 @@ def on_socket(conn, op, seq, s, arg, data):
         err = -ctypes.get_errno() if libc.shutdown(s.kernel.fileno(), arg[0]) else 0
         if not err and arg[0]:
             s.shut.add("wr")
+            s.ours.shutdown(socket.SHUT_RD)
     elif op == SETOPT:
         err = -ctypes.get_errno() if libc.setsockopt(s.kernel.fileno(), arg[0], arg[1], data, len(data)) else 0
     elif op == GETOPT:
