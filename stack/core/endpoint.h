@@ -39,6 +39,7 @@ struct endpoint_stats {
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
+ * @oob:             read the urgent byte (MSG_OOB); INVALID_OPTION_VALUE if there is none
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
@@ -49,7 +50,7 @@ struct endpoint_stats {
 struct read_msg {
 	const struct iovec *iov;
 	int iovcnt;
-	bool peek;
+	bool peek, oob;
 	size_t n;
 	size_t msg_len;
 	struct full_addr from, to;
@@ -92,13 +93,14 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @to:            write to this address rather than the peer's; NULL: the peer's
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
+ * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
  * @src:           send from this address; NULL: the endpoint's
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, atomic;
+	bool more, end_of_record, oob, atomic;
 };
 
 /** struct endpoint_info - for diagnosis */
@@ -122,6 +124,7 @@ struct endpoint_info {
  * @err:     pending error for SOCKOPT_ERROR
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
+ * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
 struct endpoint {
@@ -131,6 +134,7 @@ struct endpoint {
 	struct list all;
 	struct waiter_queue wq;
 	void *owner;
+	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
 	bool dangling;
 	enum ns_err err;
@@ -141,21 +145,28 @@ struct endpoint {
 /**
  * struct endpoint_ops - what a protocol does; NULL where it does not: NOT_SUPPORTED
  * @close:    the user lets go. The structure may live on (TIME-WAIT), but calls nobody back.
+ * @abort:    end the connection with a reset, now; the user still has to close
  * @destroy:  the stack goes away: release everything now. Comes also after @close.
  * @rx:       takes @pkt: a packet that the demultiplexer matched, transport header first
  * @rx_error: an ICMP error about a packet of this endpoint
  * @connect:  NS_OK, CONNECT_STARTED, ALREADY_CONNECTING, ALREADY_CONNECTED or an error, as POSIX
  *            has it for a non-blocking socket
+ * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
+ * @peek_iov, @consume: streams: reading in place, see endpoint_peek_iov()
  * The others: see the functions below.
  */
 struct endpoint_ops {
 	const char *name;
 	void (*close)(struct endpoint *ep);
+	void (*abort)(struct endpoint *ep);
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
+	int (*peek_iov)(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+	void (*consume)(struct endpoint *ep, size_t n);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
+	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
 	enum ns_err (*bind)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*connect)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*disconnect)(struct endpoint *ep);
@@ -204,6 +215,18 @@ enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);
 
 /** endpoint_peek() - endpoint_read() that leaves the data */
 enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m);
+
+/**
+ * endpoint_peek_iov() - the first unread bytes of a stream as they lie in its queue
+ * @iov: @max pieces at most; borrowed until anything else is done to the endpoint
+ * @end: out: there are none, and none will come
+ *
+ * Stops before the urgent mark, unless it is next. Return: how many pieces.
+ */
+int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+
+/** endpoint_consume() - take the first @n of the bytes that endpoint_peek_iov() showed */
+void endpoint_consume(struct endpoint *ep, size_t n);
 
 /** endpoint_write() - copies from @iov; a datagram is written whole, a stream as far as there is
  * room; @n: bytes written, more than 0 only with NS_OK */

@@ -66,6 +66,7 @@ enum net_error_kind {
  * @type, @code: as in the ICMP header
  * @local, @remote: source and destination of the packet quoted
  * @lport, @rport: its ports, as far as the protocol has such
+ * @offender: who sent the error, length 0 for ourselves
  * @hdr:  at least 8 bytes of its transport header, @hdr_len of them; valid until return
  * @nic:  where the error came in
  */
@@ -75,7 +76,7 @@ struct net_error {
 	bool hard;
 	uint32_t mtu;
 	uint8_t type, code;
-	struct addr local, remote;
+	struct addr local, remote, offender;
 	uint16_t lport, rport;
 	const uint8_t *hdr;
 	size_t hdr_len;

@@ -32,6 +32,7 @@ enum sockopt {
 	SOCKOPT_ERROR,			/* get only: the pending error (enum ns_err), then cleared */
 	SOCKOPT_RECEIVE_QUEUE_SIZE,	/* get only: unread bytes */
 	SOCKOPT_SEND_QUEUE_SIZE,	/* get only: unsent or unacknowledged bytes */
+	SOCKOPT_SEND_QUEUE_UNSENT,	/* get only: those not sent yet */
 	SOCKOPT_MULTICAST_INTERFACE,	/* struct sockopt_mcast_if */
 	SOCKOPT_ADD_MEMBERSHIP,		/* struct sockopt_membership */
 	SOCKOPT_REMOVE_MEMBERSHIP,	/* struct sockopt_membership */
@@ -54,6 +55,11 @@ enum sockopt {
 	SOCKOPT_TCP_INFO,		/* struct of the protocol's */
 	SOCKOPT_MODERATE_RECEIVE_BUFFER,
 	SOCKOPT_OOB_INLINE,
+	SOCKOPT_AT_MARK,		/* get only: the urgent mark is next (SIOCATMARK) */
+	SOCKOPT_SYN_COUNT,		/* retransmissions of a SYN */
+	SOCKOPT_DEFER_ACCEPT,		/* accept() only what has data, for this long */
+	SOCKOPT_WINDOW_CLAMP,		/* bytes */
+	SOCKOPT_NOT_SENT_LOWAT,		/* writable only below this many unsent bytes */
 	SOCKOPT_COUNT
 };
 

@@ -167,7 +167,8 @@ static void classify_unreachable(struct net_error *e, const struct ipv4_hdr *inn
 /* An error about a packet of ours: hand it to the protocol that sent it. */
 static void error_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 {
-	struct net_error e = { .type = h->type, .code = h->code, .nic = nic };
+	struct net_error e = { .type = h->type, .code = h->code, .nic = nic,
+			       .offender = pkt->src };
 	struct ipv4_hdr inner;
 	const uint8_t *p;
 	size_t n, need = ICMP_HDR_LEN + IPV4_HDR_MAX + 64;

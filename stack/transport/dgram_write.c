@@ -184,3 +184,30 @@ enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct wri
 	*n = err ? 0 : len;
 	return err;
 }
+
+enum ns_err dgram_check(struct endpoint *ep, const struct full_addr *to, size_t len)
+{
+	struct dgram *d = dgram_of(ep);
+	struct write_opts o = { .to = to };
+	struct full_addr target;
+	struct route_key key;
+	enum ns_err err;
+
+	if (len > d->ops->max_len || len > ep->opts.send_buffer_bytes)
+		return NS_ERR_MESSAGE_TOO_LONG;
+	err = check_target(d, &o, &target);
+	if (!err)
+		err = dgram_autobind(d, NULL);
+	if (err)
+		return err;
+	key = make_key(d, &target, NULL);
+	err = find_route(d, &key);
+	if (err)
+		return err;
+	if (d->route.kind == ROUTE_BROADCAST && !ep->opts.broadcast)
+		return NS_ERR_BROADCAST_DISABLED;
+	if (ep->opts.pmtu_discover >= NET_PMTUD_DO &&
+	    len + d->ops->hdr_len + (target.addr.len == ADDR_LEN_V4 ? 20 : 40) > route_mtu(&d->route))
+		return NS_ERR_MESSAGE_TOO_LONG;
+	return NS_OK;
+}

@@ -80,6 +80,7 @@ static const struct endpoint_ops udp_endpoint_ops = {
 	.destroy = udp_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
+	.check = dgram_check,
 	.bind = dgram_bind,
 	.connect = dgram_connect,
 	.disconnect = dgram_disconnect,
