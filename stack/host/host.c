@@ -11,6 +11,7 @@
 
 #include "host/client.h"
 #include "host/relay.h"
+#include "host/resolve.h"
 #include "host/setup.h"
 
 /* With nobody there: how long to wait for the first client, for another one after the last, and for
@@ -67,7 +68,12 @@ static int make_parts(struct host *h, char *error)
 	h->scratch = malloc(HOST_SCRATCH);
 	if (!err && !h->scratch)
 		err = -ENOMEM;
-	return err ? err : setup_stack(h, error);
+	if (!err)
+		err = setup_stack(h, error);
+	if (err)
+		return err;
+	h->resolver = resolver_new(h);
+	return h->resolver ? 0 : -ENOMEM;
 }
 
 int host_new(const struct spec *spec, const char *name, struct host **out,
@@ -120,6 +126,7 @@ void host_free(struct host *h)
 	if (h->stack) {
 		drop_everybody(h);
 		stack_run(h->stack);
+		resolver_free(h->resolver);
 		relay_watch_fini(h);
 		rx_fini(&h->rx);
 		stack_free(h->stack);
