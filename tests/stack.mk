@@ -37,6 +37,29 @@ $(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(B)/l
 	@echo "  CC      $<"
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $< tests/kernel/rig.c $(B)/libsockstack.a
 
+# Scripts in packetdrill's language, against the shared object that packetdrill would load. `-k` runs them
+# against the kernel instead, to see whether they are right.
+STACK_PKT_DRIVER := $(B)/tests/packetdrill/driver
+STACK_PKT_SCRIPTS := $(wildcard tests/packetdrill/*.pkt)
+STACK_PKT := $(B)/tests/packetdrill/scripts $(B)/tests/packetdrill/scripts6
+TEST_SCRIPTS += $(STACK_PKT)
+test-programs: $(STACK_PKT)
+
+$(STACK_PKT_DRIVER): $(wildcard tests/packetdrill/*.[ch]) $(B)/libsockstack.a $(B)/libsockstack-packetdrill.so
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/packetdrill -o $@ $(filter %.c,$^) \
+		$(B)/libsockstack.a -lpthread -ldl
+
+$(B)/tests/packetdrill/scripts: $(STACK_PKT_DRIVER) $(STACK_PKT_SCRIPTS)
+	@printf '#!/bin/sh\nexec %s -s %s %s\n' $(STACK_PKT_DRIVER) $(B)/libsockstack-packetdrill.so \
+		"$(STACK_PKT_SCRIPTS)" >$@ && chmod +x $@
+
+# Over IPv6 all but what says how large IPv4's packets are.
+$(B)/tests/packetdrill/scripts6: $(STACK_PKT_DRIVER) $(STACK_PKT_SCRIPTS)
+	@printf '#!/bin/sh\nexec %s -6 -s %s %s\n' $(STACK_PKT_DRIVER) $(B)/libsockstack-packetdrill.so \
+		"$$(echo $(filter-out %/pmtu.pkt %/mss_default.pkt,$(STACK_PKT_SCRIPTS)))" >$@ && chmod +x $@
+
 # Fuzzers: libFuzzer programs over a build of the library with its instrumentation. FUZZ_SECONDS is for each.
 STACK_FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/stack_*.c))
 FUZZERS += $(STACK_FUZZERS)

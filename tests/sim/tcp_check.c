@@ -315,6 +315,12 @@ void tcp_check_sent(struct tcp_check *w, const uint8_t *frame, size_t len)
 	describe(w, &g, a, b);
 	if (!g.cksum_ok)
 		broken(w, "a bad checksum");
+	/* The end of the connection; a SYN cookie may bring it to life again, with the same numbers. */
+	if (g.h.flags & TCP_RST) {
+		a->acked = a->has_promised = a->has_fin = false;
+		if (a->bytes)
+			memset(a->bytes, 0, a->cap);
+	}
 	if (g.h.flags & TCP_RST || !a->known)
 		return;
 	if (g.h.flags & TCP_ACK)
