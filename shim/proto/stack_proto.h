@@ -54,9 +54,12 @@ enum stack_op {
 				 * SCM_RIGHTS: the descriptor, close-on-exec */
 	STACK_OP_LOOKUP,	/* (cookie) -> arg = domain, type, protocol, board index; -ENOENT */
 	STACK_OP_BIND,		/* (cookie, data = sockaddr) */
-	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error */
+	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error; cookie. A pair
+				 * whose connection has ended is of no use to the next one: then the cookie
+				 * is another, and SCM_RIGHTS a descriptor to put in the place of the old */
 	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) */
-	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*); shut down the pair too afterwards */
+	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
+				 * replies. Nobody else may: to the host it would look like a close */
 	STACK_OP_GETNAME,	/* (cookie, arg[0] = 1 for the peer) -> data = sockaddr */
 	STACK_OP_SETOPT,	/* (cookie, arg = level, name; data = value) */
 	STACK_OP_GETOPT,	/* (cookie, arg = level, name, length) -> data = value */
@@ -120,6 +123,8 @@ enum stack_dgram_flag {
 	STACK_DGRAM_MORE = 16,		/* to the host: MSG_MORE */
 	STACK_DGRAM_CONFIRM = 32,	/* to the host: MSG_CONFIRM */
 	STACK_DGRAM_CHECKED = 64,	/* packet sockets: the checksum is valid */
+	STACK_DGRAM_ERROR = 128,	/* to the program: no datagram, but what wakes readers to a pending
+					 * error: take it with SO_ERROR, and if there is none read on */
 };
 
 /**
@@ -213,6 +218,8 @@ struct stack_board_entry {
 /**
  * struct stack_board - the head of the shared file; entries follow at @entries_off
  * @route_gen: changes when routes or addresses do: results of STACK_OP_CHECK are void then
+ * @alive:   id of the host's thread with FUTEX_WAITERS, and in that thread's list of robust futexes: when the
+ *           host is killed the kernel changes it and wakes a waiter. 0: it has left, or can't do that
  */
 struct stack_board {
 	uint32_t magic, version;
@@ -220,7 +227,8 @@ struct stack_board {
 	uint32_t route_gen;
 	int32_t host_pid;
 	uint32_t gone;			/* the host has left */
-	uint8_t reserved[96];
+	uint32_t alive;
+	uint8_t reserved[92];
 };
 
 _Static_assert(sizeof(struct stack_board) == 128, "the board's head");

@@ -55,7 +55,7 @@ struct packet_addr {
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
- * @oob:             read the urgent byte (MSG_OOB); INVALID_OPTION_VALUE if there is none
+ * @oob:             TCP: the urgent byte alone (MSG_OOB); INVALID_OPTION_VALUE if there is none to read
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
@@ -63,6 +63,7 @@ struct packet_addr {
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
  * @link:            out, packet endpoints: where the packet came from or went
+ * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
 	const struct iovec *iov;
@@ -77,6 +78,7 @@ struct read_msg {
 	int32_t inq;
 	uint8_t tos, ttl;
 	struct packet_addr link;
+	bool at_mark;
 };
 
 /**
@@ -111,8 +113,8 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @to:            write to this address rather than the peer's; NULL: the peer's
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
- * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
+ * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @src:           send from this address; NULL: the endpoint's
  * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
@@ -175,6 +177,7 @@ struct endpoint {
  *            has it for a non-blocking socket
  * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
+ * @peek_iov, @consume: streams: reading in place, see endpoint_peek_iov()
  * The others: see the functions below.
  */
 struct endpoint_ops {
@@ -183,6 +186,8 @@ struct endpoint_ops {
 	void (*abort)(struct endpoint *ep);
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
+	int (*peek_iov)(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+	void (*consume)(struct endpoint *ep, size_t n);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
 	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
@@ -234,6 +239,18 @@ enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);
 
 /** endpoint_peek() - endpoint_read() that leaves the data */
 enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m);
+
+/**
+ * endpoint_peek_iov() - the first unread bytes of a stream as they lie in its queue
+ * @iov: @max pieces at most; borrowed until anything else is done to the endpoint
+ * @end: out: there are none, and none will come
+ *
+ * Stops before the urgent mark, unless it is next. Return: how many pieces.
+ */
+int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+
+/** endpoint_consume() - take the first @n of the bytes that endpoint_peek_iov() showed */
+void endpoint_consume(struct endpoint *ep, size_t n);
 
 /** endpoint_write() - copies from @iov; a datagram is written whole, a stream as far as there is
  * room; @n: bytes written, more than 0 only with NS_OK */
