@@ -28,7 +28,7 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
 
 # Against the kernel, in a network namespace the program makes itself.
-STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed
+STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/raw
 TEST_SCRIPTS += $(STACK_KERNEL)
 test-programs: $(STACK_KERNEL)
 
@@ -65,11 +65,27 @@ STACK_FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fu
 FUZZERS += $(STACK_FUZZERS)
 FUZZ_SECONDS ?= 15
 
-$(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_SRCS) $(wildcard stack/*.h stack/*/*.h)
+# The library with that instrumentation, compiled once for all of them.
+FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -fno-sanitize-recover=all -Istack
+STACK_FUZZ_OBJS := $(STACK_SRCS:%.c=$(B)/fuzz/%.o)
+
+$(STACK_FUZZ_OBJS): $(B)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_FUZZ_OBJS)
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $<"
-	@$(CLANG) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-Istack -o $@ $< $(STACK_SRCS)
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# A minute of them in `make check`.
+TEST_SCRIPTS += tests/fuzz/smoke.sh
+test-programs: $(STACK_FUZZERS)
+
+.PHONY: fuzz-smoke
+## fuzz-smoke    a minute shared by the stack's fuzzers
+fuzz-smoke: $(STACK_FUZZERS)
+	@B=$(B) tests/fuzz/smoke.sh
 
 .PHONY: fuzz-stack
 ## fuzz-stack    each of the stack's fuzzers for FUZZ_SECONDS (15), starting from its corpus
