@@ -22,7 +22,7 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
 
 # Against the kernel, in a network namespace the program makes itself.
-STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed
+STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/rules
 TEST_SCRIPTS += $(STACK_KERNEL)
 test-programs: $(STACK_KERNEL)
 
