@@ -138,9 +138,12 @@ bool rewrite_end(struct filter_pkt *k, bool dst, const struct addr *addr, uint16
 		return false;
 	l4 = packet_l4(k);
 	f = fix_of(l4, k->later_fragment ? 0 : k->l4_len, k->proto, k->net == NET_IPV4);
-	if (pkt->csum == PKT_CSUM_PARTIAL)
+	if (pkt->csum == PKT_CSUM_PARTIAL) {
+		if (pkt->csum_start + pkt->csum_off + 2u > pkt->off + pkt->head_len)
+			return false;
 		f = (struct fix){ .at = pkt->head->data + pkt->csum_start + pkt->csum_off,
 				  .plain = true };
+	}
 	set_addr(pkt_net_hdr(pkt), dst, addr, has_pseudo(k->proto) ? &f : NULL);
 	if (!k->later_fragment)
 		set_port(l4, k->l4_len, k->proto, dst, port, &f);

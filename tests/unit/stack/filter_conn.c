@@ -311,3 +311,18 @@ Test(filter_conn, neighbours_are_not_tracked)
 	wire_in(w, 0, &ping);
 	cr_assert_eq(w->s->stats.ip.hook_dropped.value, 1);
 }
+
+Test(filter_conn, an_answer_in_the_packet_that_asked_is_an_answer)
+{
+	struct wire_pkt p = ECHO(8, 7);
+
+	p.src = "10.0.0.2";
+	p.dst = "10.0.0.1";
+	wire_rules(w->s, false, "*mangle\n-A PREROUTING -j MARK --set-mark 1\n"
+		   "-A OUTPUT -m mark --mark 1 -j DROP\nCOMMIT\n"
+		   "*filter\n-A OUTPUT -m state --state NEW -j DROP\nCOMMIT\n");
+	wire_in(w, 0, &p);
+	cr_assert(wire_out(w, 0, &got));
+	cr_assert_eq(walk(), 1);
+	cr_assert(conns[0].status & FILTER_CONN_SEEN_REPLY && conns[0].packets[1] == 1);
+}
