@@ -71,9 +71,9 @@ sim: $(STACK_RANDOM)
 	@$(STACK_RANDOM) -n $(SEEDS) -s $(FIRST)
 
 # Benchmarks, on demand: what they print depends on the machine.
-STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-tap
+STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter $(B)/tests/bench/stack-tap
 
-$(B)/tests/bench/stack-path: tests/bench/path.c $(B)/libsockstack.a
+$(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter: $(B)/tests/bench/stack-%: tests/bench/%.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
