@@ -327,3 +327,21 @@ Test(filter_match, input_and_output_of_the_stack_itself)
 	cr_assert(wire_out(w, 0, &got) && got.type == 0);
 	cr_assert_eq(w->s->stats.ip.hook_dropped.value, 3);
 }
+
+Test(filter_match, what_the_stack_sends_itself_goes_by_lo)
+{
+	struct sim_host *h = container_of(w->sim->hosts.next, struct sim_host, list);
+	struct endpoint *a = sim_udp(h, "10.0.0.1", 1000), *b = sim_udp(h, "10.0.1.1", 2000);
+	char buf[8];
+
+	wire_rules(w->s, false, "*filter\n:INPUT DROP [0:0]\n:OUTPUT DROP [0:0]\n-A OUTPUT -o lo -j ACCEPT\n"
+		   "-A INPUT -i lo -j ACCEPT\nCOMMIT\n");
+	cr_assert_eq(sim_send(a, "10.0.1.1", 2000, "abc", 3), NS_OK);
+	sim_settle(w->sim);
+	cr_assert_eq(sim_recv(b, buf, sizeof(buf), NULL, NULL), 3);
+	cr_assert_eq(sim_send(b, "10.0.1.2", 2000, "abc", 3), NS_ERR_NOT_PERMITTED);
+	wire_in(w, 1, &(struct wire_pkt){ "10.0.1.2", "10.0.1.1", IP_PROTO_UDP, .dport = 2000 });
+	cr_assert_eq(sim_recv(b, buf, sizeof(buf), NULL, NULL), -1);
+	endpoint_close(a);
+	endpoint_close(b);
+}
