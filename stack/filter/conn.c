@@ -70,6 +70,7 @@ struct tracker *tracker_new(struct stack *s)
 		return NULL;
 	t->stack = s;
 	t->limit = CONN_LIMIT;
+	t->next_id = rand_u32(&s->rand);	/* packets may still have numbers of a table before this one */
 	htab_init(&t->table);
 	htab_init(&t->ids);
 	list_init(&t->all);

@@ -3,9 +3,31 @@
 
 #include "filter/parse.h"
 
-static bool iface_matches(const struct rule_iface *f, const struct nic *nic)
+static bool iface_matches(const struct rule_iface *f, const char *name)
 {
-	return !strncmp(f->name, nic ? nic->name : "", f->len);
+	return !strncmp(f->name, name, f->len);
+}
+
+/*
+ * What this stack sends to itself goes by no NIC of its own, or by one that loops: to rules, by "lo", as
+ * they know it. Groups and broadcasts it is in itself come from the NIC they were sent by.
+ */
+static bool in_matches(const struct rule_iface *f, const struct filter_pkt *k)
+{
+	if (!k->in)
+		return iface_matches(f, "");
+	if (k->pkt->looped && k->pkt->type == PKT_HOST)
+		return iface_matches(f, "lo");
+	return iface_matches(f, k->in->name) || (nic_is_loopback(k->in) && iface_matches(f, "lo"));
+}
+
+static bool out_matches(const struct rule_iface *f, const struct filter_pkt *k)
+{
+	if (!k->out)
+		return iface_matches(f, "");
+	if (k->at != HOOK_FORWARD && stack_find_addr(k->stack, &k->pkt->dst, 0))
+		return iface_matches(f, "lo");
+	return iface_matches(f, k->out->name) || (nic_is_loopback(k->out) && iface_matches(f, "lo"));
 }
 
 /* What every rule can ask for. */
@@ -15,9 +37,9 @@ static bool rule_matches_ip(const struct rule *r, const struct filter_pkt *k)
 		return false;
 	if (r->dst.mask.len && rule_addr_matches(&r->dst, &k->pkt->dst) == !!(r->not & NOT_DST))
 		return false;
-	if (r->in.set && iface_matches(&r->in, k->in) == !!(r->not & NOT_IN))
+	if (r->in.set && in_matches(&r->in, k) == !!(r->not & NOT_IN))
 		return false;
-	if (r->out.set && iface_matches(&r->out, k->out) == !!(r->not & NOT_OUT))
+	if (r->out.set && out_matches(&r->out, k) == !!(r->not & NOT_OUT))
 		return false;
 	if (r->has_proto && (r->proto == k->proto) == !!(r->not & NOT_PROTO))
 		return false;

@@ -147,6 +147,14 @@ static bool wants_tracker(const struct parser *p)
 	return wants;
 }
 
+/* As iptables-restore: a chain whose policy the text does not name keeps the one it had. */
+static void keep_policies(struct table *t, const struct table *old)
+{
+	for (int i = 0; old && i < HOOK_COUNT; i++)
+		if (t->builtin[i] && !t->builtin[i]->named)
+			t->builtin[i]->policy = old->builtin[i]->policy;
+}
+
 /* Everything that can fail comes before the first table is replaced. */
 static enum ns_err install(struct stack *s, struct parser *p)
 {
@@ -162,6 +170,7 @@ static enum ns_err install(struct stack *s, struct parser *p)
 	for (int id = 0; id < TABLE_COUNT; id++) {
 		if (!p->tables[id])
 			continue;
+		keep_policies(p->tables[id], f->tables[p->net][id]);
 		table_free(f->tables[p->net][id]);
 		f->tables[p->net][id] = p->tables[id];
 		p->tables[id] = NULL;

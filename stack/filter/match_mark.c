@@ -95,7 +95,6 @@ static void target_print(const void *data, struct text *t)
 }
 
 const struct ext_ops target_mark = {
-	.name = "MARK", .size = sizeof(struct mark), .nets = 3, .tables = 1 << TABLE_MANGLE,
-	.options = target_options, .one_of = 1,
+	.name = "MARK", .size = sizeof(struct mark), .nets = 3, .options = target_options, .one_of = 1,
 	.option = target_option, .target = target_run, .print = target_print,
 };

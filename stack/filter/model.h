@@ -114,7 +114,7 @@ struct rule {
 /**
  * struct chain
  * @hook:   of a built-in chain, -1 for users'
- * @policy: of a built-in chain
+ * @policy: of a built-in chain; @named: the text says which
  * @refs, @hooks, @depth, @cost, @order: check.c's: how many rules lead here, the hooks it is reached
  *          from, how deep in jumps, the rules one packet may meet, and its place in an order without back jumps
  */
@@ -126,6 +126,7 @@ struct chain {
 	int8_t hook;
 	uint8_t policy;
 	uint8_t hooks;
+	bool named;
 	uint16_t depth;
 	uint32_t refs;
 	uint64_t cost;

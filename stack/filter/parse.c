@@ -151,16 +151,16 @@ static bool parse_chain(struct parser *p, const struct token *t)
 
 	if (!count_one(p))
 		return false;
-	if (c && (c->hook < 0 || c->refs))
+	if (c && (c->hook < 0 || c->named))
 		return parser_fail(p, t, 1, "each chain once");
 	if (p->lex.nwords < 2)
 		return fail_end(p, "a policy: ACCEPT, DROP, or - for a chain of the user's");
 	if (c) {
 		if (!strcmp(t[1].s, "DROP"))
 			c->policy = V_DROP;
-		else if (strcmp(t[1].s, "ACCEPT"))
-			return parser_fail(p, t + 1, 0, "a policy: ACCEPT or DROP");
-		c->refs = 1;		/* named; check.c counts from nothing */
+		else if (strcmp(t[1].s, "ACCEPT") && strcmp(t[1].s, "-"))
+			return parser_fail(p, t + 1, 0, "a policy: ACCEPT, DROP, or - for the one it has");
+		c->named = strcmp(t[1].s, "-");
 	} else {
 		if (!chain_name_ok(p, t, 1))
 			return false;

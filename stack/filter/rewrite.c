@@ -37,10 +37,15 @@ static bool has_pseudo(uint8_t proto)
 	return proto != IP_PROTO_ICMP;
 }
 
-/** struct fix - a checksum to be kept right; @at NULL: none. @plain: it holds an uncomplemented sum */
+/**
+ * struct fix - a checksum to be kept right; @at NULL: none. @plain: it holds an uncomplemented sum
+ *
+ * Zero is written as all ones, which is the same number: for UDP it would mean that there is none, and
+ * for ICMP it is wrong if all else is zero too, a case that the update cannot tell (RFC 1624, 3).
+ */
 struct fix {
 	uint8_t *at;
-	bool plain, zero_is_none;
+	bool plain;
 };
 
 static void fix_word(const struct fix *f, uint16_t from, uint16_t to)
@@ -54,7 +59,7 @@ static void fix_word(const struct fix *f, uint16_t from, uint16_t to)
 		sum = (uint16_t)~cksum_update((uint16_t)~sum, from, to);
 	} else {
 		sum = cksum_update(sum, from, to);
-		if (f->zero_is_none && sum == 0)
+		if (sum == 0)
 			sum = 0xffff;
 	}
 	memcpy(f->at, &sum, 2);
@@ -82,7 +87,6 @@ static struct fix fix_of(uint8_t *l4, size_t len, uint8_t proto, bool v4)
 	if (proto == IP_PROTO_UDP && v4 && sum == 0)
 		return f;		/* RFC 768: none was made */
 	f.at = l4 + off;
-	f.zero_is_none = proto == IP_PROTO_UDP;
 	return f;
 }
 
@@ -138,9 +142,12 @@ bool rewrite_end(struct filter_pkt *k, bool dst, const struct addr *addr, uint16
 		return false;
 	l4 = packet_l4(k);
 	f = fix_of(l4, k->later_fragment ? 0 : k->l4_len, k->proto, k->net == NET_IPV4);
-	if (pkt->csum == PKT_CSUM_PARTIAL)
+	if (pkt->csum == PKT_CSUM_PARTIAL) {
+		if (pkt->csum_start + pkt->csum_off + 2u > pkt->off + pkt->head_len)
+			return false;
 		f = (struct fix){ .at = pkt->head->data + pkt->csum_start + pkt->csum_off,
 				  .plain = true };
+	}
 	set_addr(pkt_net_hdr(pkt), dst, addr, has_pseudo(k->proto) ? &f : NULL);
 	if (!k->later_fragment)
 		set_port(l4, k->l4_len, k->proto, dst, port, &f);

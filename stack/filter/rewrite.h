@@ -5,7 +5,7 @@
 #include "filter/conn.h"
 
 /** rewrite_end() - make one end of a packet (its source, or its destination) this address and port; ICMP
- * queries have their identifier for a port, other protocols none. False: no memory. */
+ * queries have their identifier for a port, other protocols none. False: no memory, or nonsense. */
 bool rewrite_end(struct filter_pkt *k, bool dst, const struct addr *addr, uint16_t port);
 
 /** rewrite_error() - of an ICMP error: the same end's address, and the other end of the packet that it

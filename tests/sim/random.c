@@ -125,6 +125,21 @@ static void build(struct scenario *sc)
 			nic_set_forwarding(sc->hosts[0]->ports[nic]->nic, (enum net_index)net, true);
 }
 
+/* Some hosts track, and the router translates: nobody may notice. */
+static void load_rules(struct scenario *sc)
+{
+	static const char rules[] = "*nat\n-A POSTROUTING -o nic2 -j MASQUERADE\nCOMMIT\n"
+		"*filter\n-A INPUT -m conntrack --ctstate NEW,ESTABLISHED,RELATED -j ACCEPT\nCOMMIT\n";
+	struct filter_error e;
+
+	for (int i = 0; i < sc->nhosts; i++)
+		for (int net = 0; net < NET_FAMILIES; net++)
+			if ((sc->sim->seed + (uint64_t)i) % 3 == 0 &&
+			    filter_load(sc->hosts[i]->stack, (enum net_index)net, rules,
+					strlen(rules), 0, &e))
+				fail(e.text);
+}
+
 static void open_flows(struct scenario *sc)
 {
 	sc->nflows = 1 + (int)pick(sc, FLOWS);
@@ -307,6 +322,7 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 	if (capture && !sim_capture(sc.sim, capture))
 		seeds_fail("cannot write the capture");
 	build(&sc);
+	load_rules(&sc);
 	sim_run(sc.sim, 4 * NS_PER_SEC);
 	open_flows(&sc);
 	open_extras(&sc);
