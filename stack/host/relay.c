@@ -197,7 +197,9 @@ void relay_disown(struct relay *r)
 		r->ops->end(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
-	board_put(&h->board, r->board);
+	/* When the host leaves, what the board says of its sockets stays. */
+	if (!h->board.head->gone)
+		board_put(&h->board, r->board);
 	waiter_remove(&r->waiter);
 	r->k->owner = NULL;
 	list_remove(&r->all);
