@@ -197,7 +197,9 @@ void relay_disown(struct relay *r)
 		r->ops->end(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
-	board_put(&h->board, r->board);
+	/* When the host leaves, what the board says of its sockets stays. */
+	if (!h->board.head->gone)
+		board_put(&h->board, r->board);
 	waiter_remove(&r->waiter);
 	r->k->owner = NULL;
 	list_remove(&r->all);
@@ -319,8 +321,9 @@ void relay_connected(struct relay *r)
 {
 	r->k->connecting = false;
 	r->k->connected = true;
-	drain(r);
+	/* Who sees that it may write is to find the state on the board. */
 	relay_set_state(r, STACK_BOARD_CONNECTED);
+	drain(r);
 	relay_try(r, RELAY_PAIR_IN | RELAY_PAIR_OUT | RELAY_STACK_IN | RELAY_STACK_OUT);
 }
 
@@ -333,10 +336,9 @@ void relay_fail(struct relay *r, int err, bool reset)
 	if (reset)
 		e->flags |= STACK_BOARD_RESET;
 	board_done(&r->host->board, r->board);
-	drain(r);
 	r->k->connecting = false;
-	/* Who waits for the board is to see it before who waits for the pair. */
 	relay_set_state(r, STACK_BOARD_CLOSED);
+	drain(r);
 	relay_shut_pair(r, RELAY_SHUT_BOTH);
 }
 
