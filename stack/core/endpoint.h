@@ -39,13 +39,14 @@ struct endpoint_stats {
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
- * @oob:             read the urgent byte (MSG_OOB); INVALID_OPTION_VALUE if there is none
+ * @oob:             TCP: the urgent byte alone (MSG_OOB); INVALID_OPTION_VALUE if there is none to read
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
 	const struct iovec *iov;
@@ -59,6 +60,7 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	bool at_mark;
 };
 
 /**
@@ -93,14 +95,14 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @to:            write to this address rather than the peer's; NULL: the peer's
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
- * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
+ * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @src:           send from this address; NULL: the endpoint's
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, oob, atomic;
+	bool more, end_of_record, atomic, oob;
 };
 
 /** struct endpoint_info - for diagnosis */

@@ -121,8 +121,7 @@ static void drop_everybody(struct host *h)
 void host_free(struct host *h)
 {
 	if (h->board.head)
-		board_fini(&h->board);
-	h->board.head = NULL;
+		board_leave(&h->board);
 	if (h->stack) {
 		drop_everybody(h);
 		stack_run(h->stack);
@@ -131,6 +130,7 @@ void host_free(struct host *h)
 		rx_fini(&h->rx);
 		stack_free(h->stack);
 	}
+	board_fini(&h->board);
 	setup_free(h);
 	loop_fini(&h->loop);
 	if (h->listen_fd >= 0)
