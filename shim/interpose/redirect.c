@@ -47,7 +47,7 @@ bool redirect_takes(enum call_id id, const struct run_socket *s, const uint64_t 
 	return id == CALL_getaddrinfo || waits(id) || (redirect_is(s) && ops[id]);
 }
 
-static struct target target_of(int fd, struct run_socket *s)
+struct target redirect_target(int fd, struct run_socket *s)
 {
 	struct target t = { fd, s, redirect_is(s) ? board_entry(s->stack_board, s->stack_cookie) : NULL };
 
@@ -75,11 +75,19 @@ long redirect_call(enum call_id id, int fd, struct run_socket *s, const uint64_t
 	if (id == CALL_socket) {
 		r = redirect_socket((int)a[0], (int)a[1], (int)a[2]);
 	} else {
-		t = target_of(fd, waits(id) ? NULL : s);
+		t = redirect_target(fd, waits(id) ? NULL : s);
 		r = ops[id](id, &t, a);
 	}
 	errno = saved;
 	return sys_errno(r);
+}
+
+bool redirect_is_idle(const struct run_socket *s, const struct stack_board_entry *e)
+{
+	enum stack_board_state state = board_state(e);
+
+	return state == STACK_BOARD_NEW || (state == STACK_BOARD_CLOSED &&
+					    (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_DISSOLVED));
 }
 
 static int cookie_of(int fd, uint64_t *cookie)
@@ -208,7 +216,7 @@ void redirect_closing(int fd, const struct run_socket *s, bool last)
 void redirect_abort(int fd, struct run_socket *s)
 {
 	struct client_request q = { .op = STACK_OP_ABORT, .cookie = s->stack_cookie };
-	struct target t = target_of(fd, s);
+	struct target t = redirect_target(fd, s);
 
 	/* The caller reports the reset, in the stead of SO_ERROR. */
 	if (client_ask(&q) == 0)

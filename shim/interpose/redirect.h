@@ -36,6 +36,7 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 #define REDIRECT_SEEN_TIME	1u
 #define REDIRECT_TIME_IN_NS	2u
 #define REDIRECT_FAILED		(1u << 31)	/* a datagram socket that has had an error */
+#define REDIRECT_DISSOLVED	(1u << 30)	/* a stream whose connect has failed, and said so: as good as new */
 
 long stream_send(const struct target *t, struct msghdr *m, int flags);
 long stream_recv(const struct target *t, struct msghdr *m, int flags);
@@ -47,6 +48,12 @@ int redirect_socket(int family, int type, int protocol);
 
 /* Whether a call is to be made by the stack: on a redirected socket, or one that makes one. */
 bool redirect_takes(enum call_id id, const struct run_socket *s, const uint64_t *a);
+
+/* The socket as a target. */
+struct target redirect_target(int fd, struct run_socket *s);
+
+/* A stream that is neither connected, connecting, listening, nor at the end of a connection. */
+bool redirect_is_idle(const struct run_socket *s, const struct stack_board_entry *e);
 
 /* Makes it: result as libc has it, errno set. */
 long redirect_call(enum call_id id, int fd, struct run_socket *s, const uint64_t *a);

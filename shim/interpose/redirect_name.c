@@ -80,11 +80,19 @@ static int wait_connected(const struct target *t)
 	return err;
 }
 
+/* A connect that reports why the attempt failed leaves a stream as it was before the attempt. */
+static int dissolved_by(const struct target *t, int err)
+{
+	if (err && err != -EISCONN && redirect_is_stream(t->s))
+		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
+	return err;
+}
+
 long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = (socklen_t)a[2];
-	struct target now = *t;
+	struct target now;
 	int err = redirect_get_addr(&ss, (const void *)a[1], (int)len), wait;
 
 	if (err)
@@ -94,10 +102,13 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 		return err ? err : LIBC(connect)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
 	t->s->stack_checked = 0;
+	__atomic_fetch_and(&t->s->stack_flags, ~REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
 	err = ask_with_addr(t, STACK_OP_CONNECT, 0, &ss, len);
-	if ((err != -EINPROGRESS && err != -EALREADY) || redirect_nonblocking(t->fd))
+	if (err != -EINPROGRESS && err != -EALREADY)
+		return dissolved_by(t, err);
+	if (redirect_nonblocking(t->fd))
 		return err;
-	now.e = board_entry(t->s->stack_board, t->s->stack_cookie);
+	now = redirect_target(t->fd, t->s);	/* its pair may be another by now */
 	if (!now.e)
 		return -ENETDOWN;
 	wait = wait_connected(&now);
@@ -110,7 +121,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	if (board_state(now.e) == STACK_BOARD_CONNECTED)
 		return 0;
 	err = redirect_take_error(&now);
-	return err ? -err : -ECONNABORTED;
+	return dissolved_by(t, err ? -err : -ECONNABORTED);
 }
 
 long redirect_listen(enum call_id id, const struct target *t, const uint64_t *a)

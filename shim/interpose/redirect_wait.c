@@ -29,7 +29,7 @@ static bool is_idle_stream(const struct run_socket *s)
 {
 	const struct stack_board_entry *e = s && redirect_is_stream(s) ? entry_of(s) : NULL;
 
-	return e && board_state(e) == STACK_BOARD_NEW;
+	return e && redirect_is_idle(s, e);
 }
 
 /* What poll is to say of a socket. `events`: what was asked for. */
@@ -51,14 +51,11 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 			revents &= (short)~(POLLIN | POLLRDNORM);
 		return revents;
 	}
-	switch (board_state(e)) {
-	case STACK_BOARD_NEW:
+	if (redirect_is_idle(s, e))
 		return (short)((revents & POLLERR) | POLLHUP | (events & (POLLOUT | POLLWRNORM)));
-	case STACK_BOARD_LISTENING:
+	if (board_state(e) == STACK_BOARD_LISTENING)
 		return revents & (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
-	default:
-		return revents;
-	}
+	return revents;
 }
 
 /* --- poll, ppoll */
