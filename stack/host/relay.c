@@ -319,8 +319,9 @@ void relay_connected(struct relay *r)
 {
 	r->k->connecting = false;
 	r->k->connected = true;
-	drain(r);
+	/* Who sees that it may write is to find the state on the board. */
 	relay_set_state(r, STACK_BOARD_CONNECTED);
+	drain(r);
 	relay_try(r, RELAY_PAIR_IN | RELAY_PAIR_OUT | RELAY_STACK_IN | RELAY_STACK_OUT);
 }
 
@@ -333,10 +334,9 @@ void relay_fail(struct relay *r, int err, bool reset)
 	if (reset)
 		e->flags |= STACK_BOARD_RESET;
 	board_done(&r->host->board, r->board);
-	drain(r);
 	r->k->connecting = false;
-	/* Who waits for the board is to see it before who waits for the pair. */
 	relay_set_state(r, STACK_BOARD_CLOSED);
+	drain(r);
 	relay_shut_pair(r, RELAY_SHUT_BOTH);
 }
 

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <linux/sockios.h>
 
 #include "host/relay.h"
 #include "host/rx.h"
@@ -83,6 +85,28 @@ static bool write_pending(struct relay *r, size_t *moved)
 	return !rest;
 }
 
+/* A byte sent with MSG_OOB: its place is where reading the pair stops. False: not now. */
+static bool up_urgent(struct relay *r)
+{
+	int at_mark = 0;
+	uint8_t byte;
+	struct iovec iov = { &byte, 1 };
+
+	if (ioctl(r->fd, SIOCATMARK, &at_mark) < 0 || !at_mark)
+		return true;
+	if (recv(r->fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1) {
+		r->ready &= ~(uint32_t)RELAY_PAIR_URGENT;
+		return true;
+	}
+	if (sock_send(r->k, &iov, 1, NULL, MSG_OOB) == -EAGAIN) {
+		r->ready &= ~(uint32_t)RELAY_STACK_OUT;
+		return false;
+	}
+	recv(r->fd, &byte, 1, MSG_OOB | MSG_DONTWAIT);
+	r->ready &= ~(uint32_t)RELAY_PAIR_URGENT;
+	return true;
+}
+
 /* Moves bytes from the program to the stack. -ECONNRESET: the program closed with bytes unread. */
 static int up(struct relay *r, size_t *moved)
 {
@@ -95,6 +119,8 @@ static int up(struct relay *r, size_t *moved)
 			r->ready &= ~(uint32_t)RELAY_STACK_OUT;
 			return 0;
 		}
+		if ((r->ready & RELAY_PAIR_URGENT) && !up_urgent(r))
+			return 0;
 		err = fill_pending(r);
 		if (err == -EAGAIN) {
 			r->ready &= ~(uint32_t)RELAY_PAIR_IN;
@@ -124,6 +150,25 @@ static void end_down(struct relay *r)
 	relay_shut_pair(r, RELAY_SHUT_WR);
 }
 
+/* The peer's urgent byte, once what was before it is in the pair. False: no room. */
+static bool down_urgent(struct relay *r)
+{
+	int64_t at_mark = 0;
+	uint8_t byte;
+	struct iovec iov = { &byte, 1 };
+
+	if (endpoint_get_int(r->k->ep, SOCKOPT_AT_MARK, &at_mark) || !at_mark)
+		return true;
+	if (sock_recv(r->k, &iov, 1, NULL, MSG_OOB | MSG_PEEK) == 1 && !(r->shut & RELAY_SHUT_WR) &&
+	    send(r->fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN) {
+		r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
+		return false;
+	}
+	sock_recv(r->k, &iov, 1, NULL, MSG_OOB);
+	r->ready &= ~(uint32_t)RELAY_STACK_URGENT;
+	return true;
+}
+
 static void down(struct relay *r, size_t *moved)
 {
 	while (*moved < TURN_BYTES && (r->ready & RELAY_STACK_IN)) {
@@ -132,6 +177,8 @@ static void down(struct relay *r, size_t *moved)
 		bool end;
 		ssize_t n;
 
+		if ((r->ready & RELAY_STACK_URGENT) && !down_urgent(r))
+			return;
 		m.msg_iovlen = (size_t)rx_peek(r->k, iov, &end);
 		if (!m.msg_iovlen) {
 			r->ready &= ~(uint32_t)RELAY_STACK_IN;

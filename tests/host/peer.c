@@ -42,7 +42,9 @@ void peer_start(struct peer *p, const char *spec)
 	cr_assert_geq(p->pid, 0);
 	if (p->pid == 0) {
 		snprintf(number, sizeof(number), "%d", dup(sv[1]));
-		execl(stackd(), stackd(), "--foreground", "--fd", number, spec, NULL);
+		/* HOST_LOG: a file for what a host that goes wrong has to say. */
+		execl(stackd(), stackd(), "--foreground", "--fd", number, spec, getenv("HOST_LOG") ? "--log" : NULL,
+		      getenv("HOST_LOG"), NULL);
 		_exit(127);
 	}
 	close(sv[1]);
