@@ -74,8 +74,10 @@ static int wait_connected(const struct target *t)
 		if ((seen & 0xff) != STACK_BOARD_CONNECTING)
 			break;
 		pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &old);
-		err = board_wait(t->e, seen, limited ? &deadline : NULL, channel_host.pid);
+		err = board_wait(t->e, seen, limited ? &deadline : NULL);
 		pthread_setcanceltype(old, NULL);
+		if (err == -EAGAIN)
+			err = 0;
 	}
 	return err;
 }
@@ -191,10 +193,10 @@ static int take_connection(const struct target *t, struct stack_accept *got, int
 	if (err)
 		return err;
 	n = sys(SYS_recvmsg, t->fd, &h, MSG_DONTWAIT | (flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0));
+	if (n == 0 || n == -ECONNRESET || n == -EPIPE)
+		return client_host_gone() ? -ENETDOWN : -EINVAL;
 	if (n < 0)
 		return (int)n;
-	if (n == 0)
-		return client_host_gone() ? -ENETDOWN : -EINVAL;
 	if (h.msg_controllen < CMSG_LEN(sizeof(int)) || control.head.cmsg_level != SOL_SOCKET ||
 	    control.head.cmsg_type != SCM_RIGHTS)
 		return h.msg_flags & MSG_CTRUNC ? -EMFILE : -ECONNABORTED;
@@ -223,7 +225,7 @@ long redirect_accept(enum call_id id, const struct target *t, const uint64_t *a)
 	while ((fd = take_connection(t, &got, flags)) == -EAGAIN) {
 		ssize_t n = LIBC(recv)(t->fd, &byte, 1, MSG_PEEK);
 
-		if (n < 0)
+		if (n < 0 && errno != ECONNRESET && errno != EPIPE)
 			return -errno;
 	}
 	if (fd < 0)
