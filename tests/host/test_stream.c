@@ -364,13 +364,13 @@ Test(stream, backlog_holds)
 	for (int i = 0; i < 8; i++) {
 		c[i] = peer_socket(&p, AF_INET, SOCK_STREAM);
 		cr_assert_eq(connect_to(&c[i], &name), -EINPROGRESS);
+		/* One after another: many SYNs at once would be answered with cookies. */
+		usleep(20000);
 	}
-	usleep(300000);
 	for (int i = 0; i < 8; i++)
 		there += (peer_entry(&p, &c[i]).state & 0xff) == STACK_BOARD_CONNECTED;
 	/* As the kernel has it: one more than the backlog. */
-	cr_assert_geq(there, 2);
-	cr_assert_leq(there, 4, "%d connected", there);
+	cr_assert_eq(there, 3, "%d connected", there);
 	/* The others come in as there is room. */
 	for (int i = 0; i < 8; i++) {
 		s = take(&l, &a);
