@@ -71,19 +71,17 @@ bool board_read(const struct stack_board_entry *e, struct stack_board_entry *out
 	return false;
 }
 
-bool board_host_gone(int pid)
+int board_host_alive(void)
 {
 	const struct stack_board *head = __atomic_load_n(&board.head, __ATOMIC_ACQUIRE);
 	uint32_t alive;
 
 	if (!head)
-		return false;
+		return -1;
 	if (__atomic_load_n(&head->gone, __ATOMIC_ACQUIRE))
-		return true;
+		return 0;
 	alive = __atomic_load_n(&head->alive, __ATOMIC_ACQUIRE);
-	if (alive)
-		return alive & FUTEX_OWNER_DIED;
-	return pid > 0 && sys(SYS_kill, pid, 0) == -ESRCH;
+	return alive ? !(alive & FUTEX_OWNER_DIED) : -1;
 }
 
 static bool past(const struct timespec *t)
@@ -94,38 +92,39 @@ static bool past(const struct timespec *t)
 	return now.tv_sec > t->tv_sec || (now.tv_sec == t->tv_sec && now.tv_nsec >= t->tv_nsec);
 }
 
-/* Where the host's death wakes nobody: a look every now and then. A handler's SA_RESTART has no effect. */
-static long wait_in_steps(const struct stack_board_entry *e, uint32_t seen)
+/* Where the host's death wakes nobody. A handler's SA_RESTART has no effect here. */
+static int wait_a_while(const struct stack_board_entry *e, uint32_t seen)
 {
 	struct timespec step = { 0, CHECK_NS };
 	long err = sys(SYS_futex, &e->state, FUTEX_WAIT, seen, &step);
 
-	return err == -ETIMEDOUT ? 0 : err;
+	return err == -EINTR ? -EINTR : err == -ETIMEDOUT ? -EAGAIN : 0;
 }
 
-int board_wait(const struct stack_board_entry *e, uint32_t seen, const struct timespec *deadline, int pid)
+int board_wait(const struct stack_board_entry *e, uint32_t seen, const struct timespec *deadline)
 {
 	static bool no_waitv;
-	long err = 0;
 
-	while (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == seen && !board_host_gone(pid)) {
+	while (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == seen && board_host_alive() != 0) {
 		uint32_t alive = __atomic_load_n(&board.head->alive, __ATOMIC_ACQUIRE);
 		struct waiter w[2] = {
 			{ seen, (uint64_t)(uintptr_t)&e->state, 2 /* 32 bits, shared */, 0 },
 			{ alive, (uint64_t)(uintptr_t)&board.head->alive, 2, 0 },
 		};
+		long err;
 
 		if (deadline && past(deadline))
 			return -ETIMEDOUT;
-		err = alive && !no_waitv ? sys(SYS_futex_waitv, w, 2, 0, deadline, CLOCK_MONOTONIC)
-					 : wait_in_steps(e, seen);
+		if (!alive || no_waitv)
+			return wait_a_while(e, seen);
+		err = sys(SYS_futex_waitv, w, 2, 0, deadline, CLOCK_MONOTONIC);
 		if (err == -ENOSYS)
 			no_waitv = true;
 		else if (err == -EINTR || err == -ETIMEDOUT)
 			return (int)err;
 	}
 	/* The kernel wakes one waiter of a dead host; each wakes the next. */
-	if (board_host_gone(pid))
+	if (board_host_alive() == 0)
 		sys(SYS_futex, &board.head->alive, FUTEX_WAKE, 1);
 	return 0;
 }

@@ -41,11 +41,12 @@ static inline enum stack_board_state board_state(const struct stack_board_entry 
 /* A copy whose fields belong together. False if the host has left it half written. */
 bool board_read(const struct stack_board_entry *e, struct stack_board_entry *out);
 
-/* Whether the host has left, or was killed. `pid`: its, for where the kernel does not tell (0: not known). */
-bool board_host_gone(int pid);
+/* What the board says of the host: 1: it is there, 0: it has left or was killed, -1: the board doesn't say. */
+int board_host_alive(void);
 
 /* Waits until the state word of an entry is no longer `seen`, or the host has gone. deadline: of
- * CLOCK_MONOTONIC, NULL: none. 0, -EINTR (no handler asked for a restart), -ETIMEDOUT. */
-int board_wait(const struct stack_board_entry *e, uint32_t seen, const struct timespec *deadline, int pid);
+ * CLOCK_MONOTONIC, NULL: none. 0, -EINTR (no handler asked for a restart), -ETIMEDOUT; or -EAGAIN every now and then, if
+ * nothing wakes us when the host is killed, and it is to be looked for. */
+int board_wait(const struct stack_board_entry *e, uint32_t seen, const struct timespec *deadline);
 
 #endif

@@ -2,6 +2,7 @@
 #include "backend/channel.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -340,6 +341,21 @@ bool channel_owns(int fd)
 	for (int i = 0; i < CHANNELS; i++)
 		if (__atomic_load_n(&channels[i].state, __ATOMIC_RELAXED) != NONE && channels[i].fd == fd)
 			return true;
+	return false;
+}
+
+bool channel_hung_up(void)
+{
+	for (int i = 0; i < CHANNELS; i++) {
+		struct pollfd p = { .fd = channels[i].fd };
+		struct timespec now = { 0, 0 };
+
+		if (__atomic_load_n(&channels[i].state, __ATOMIC_RELAXED) == NONE || !is_ours(&channels[i]))
+			continue;
+		if (sys(SYS_ppoll, &p, 1, &now, NULL, 0) == 1)
+			return p.revents & POLLHUP;
+		return false;
+	}
 	return false;
 }
 

@@ -54,6 +54,9 @@ int channel_call_apart(const char *path, struct stack_msg msg[2], int *fd);
 /* Whether fd is one of ours. */
 bool channel_owns(int fd);
 
+/* Whether the host has closed its end of one of ours. */
+bool channel_hung_up(void);
+
 /* The lowest of ours in [first, last]. */
 bool channel_next(unsigned first, unsigned last, unsigned *fd);
 

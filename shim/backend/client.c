@@ -259,9 +259,13 @@ int client_ask(struct client_request *q)
 
 bool client_host_gone(void)
 {
+	int alive;
+
 	if (__atomic_load_n(&client.gone, __ATOMIC_ACQUIRE))
 		return true;
-	if (!board_host_gone(channel_host.pid))
+	alive = board_host_alive();
+	/* Of a host without the means the connections tell. */
+	if (alive > 0 || (alive < 0 && !channel_hung_up()))
 		return false;
 	set_gone(-ECONNRESET);
 	return true;

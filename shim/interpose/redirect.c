@@ -47,7 +47,7 @@ bool redirect_takes(enum call_id id, const struct run_socket *s, const uint64_t 
 	return id == CALL_getaddrinfo || waits(id) || (redirect_is(s) && ops[id]);
 }
 
-static struct target target_of(int fd, struct run_socket *s)
+struct target redirect_target(int fd, struct run_socket *s)
 {
 	struct target t = { fd, s, redirect_is(s) ? board_entry(s->stack_board, s->stack_cookie) : NULL };
 
@@ -75,11 +75,19 @@ long redirect_call(enum call_id id, int fd, struct run_socket *s, const uint64_t
 	if (id == CALL_socket) {
 		r = redirect_socket((int)a[0], (int)a[1], (int)a[2]);
 	} else {
-		t = target_of(fd, waits(id) ? NULL : s);
+		t = redirect_target(fd, waits(id) ? NULL : s);
 		r = ops[id](id, &t, a);
 	}
 	errno = saved;
 	return sys_errno(r);
+}
+
+bool redirect_is_idle(const struct run_socket *s, const struct stack_board_entry *e)
+{
+	enum stack_board_state state = board_state(e);
+
+	return state == STACK_BOARD_NEW || (state == STACK_BOARD_CLOSED &&
+					    (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_DISSOLVED));
 }
 
 static int cookie_of(int fd, uint64_t *cookie)
@@ -208,7 +216,7 @@ void redirect_closing(int fd, const struct run_socket *s, bool last)
 void redirect_abort(int fd, struct run_socket *s)
 {
 	struct client_request q = { .op = STACK_OP_ABORT, .cookie = s->stack_cookie };
-	struct target t = target_of(fd, s);
+	struct target t = redirect_target(fd, s);
 
 	/* The caller reports the reset, in the stead of SO_ERROR. */
 	if (client_ask(&q) == 0)
@@ -260,7 +268,30 @@ int redirect_take_error(const struct target *t)
 	struct client_request q = { .op = STACK_OP_GETOPT, .cookie = t->s->stack_cookie, .out = &v, .room = sizeof(v),
 				    .arg = { SOL_SOCKET, SO_ERROR, sizeof(v) } };
 
-	return client_ask(&q) == 0 && q.out_len == sizeof(v) && v > 0 ? v : 0;
+	if (client_ask(&q) != 0 || q.out_len != sizeof(v) || v <= 0)
+		return 0;
+	redirect_error_taken(t);
+	return v;
+}
+
+bool redirect_only_news(int fd, bool take)
+{
+	struct stack_dgram d;
+	bool news = sys(SYS_recvfrom, fd, &d, sizeof(d), MSG_PEEK | MSG_DONTWAIT) == (long)sizeof(d) &&
+		    (d.flags & STACK_DGRAM_ERROR);
+
+	if (news && take)
+		sys(SYS_recvfrom, fd, &d, sizeof(d), MSG_DONTWAIT);
+	return news;
+}
+
+void redirect_error_taken(const struct target *t)
+{
+	if (redirect_is_stream(t->s))
+		return;
+	/* The word of it may come yet: from now on poll looks for it. */
+	__atomic_fetch_or(&t->s->stack_flags, REDIRECT_FAILED, __ATOMIC_RELAXED);
+	redirect_only_news(t->fd, true);
 }
 
 bool redirect_is_stream(const struct run_socket *s)

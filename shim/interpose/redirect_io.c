@@ -90,6 +90,7 @@ long redirect_recv(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	struct iovec one = { (void *)a[1], a[2] };
 	struct msghdr m = { .msg_iov = &one, .msg_iovlen = 1, .msg_flags = REDIRECT_OWN }, *user = (struct msghdr *)a[1];
+	bool named;
 	int err;
 	long r;
 
@@ -103,9 +104,10 @@ long redirect_recv(enum call_id id, const struct target *t, const uint64_t *a)
 		if (!memory_read(&m, user, sizeof(m)))
 			return -EFAULT;
 		m.msg_flags = 0;
+		named = m.msg_name;
 		r = recv_by_type(t, &m, (int)a[2]);
 		if (r >= 0) {
-			if (m.msg_name)
+			if (named)
 				user->msg_namelen = m.msg_namelen;
 			user->msg_controllen = m.msg_controllen;
 			user->msg_flags = m.msg_flags;

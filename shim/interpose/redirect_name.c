@@ -74,9 +74,19 @@ static int wait_connected(const struct target *t)
 		if ((seen & 0xff) != STACK_BOARD_CONNECTING)
 			break;
 		pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &old);
-		err = board_wait(t->e, seen, limited ? &deadline : NULL, channel_host.pid);
+		err = board_wait(t->e, seen, limited ? &deadline : NULL);
 		pthread_setcanceltype(old, NULL);
+		if (err == -EAGAIN)
+			err = 0;
 	}
+	return err;
+}
+
+/* A connect that reports why the attempt failed leaves a stream as it was before the attempt. */
+static int dissolved_by(const struct target *t, int err)
+{
+	if (err && err != -EISCONN && redirect_is_stream(t->s))
+		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
 	return err;
 }
 
@@ -84,7 +94,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 {
 	struct sockaddr_storage ss;
 	socklen_t len = (socklen_t)a[2];
-	struct target now = *t;
+	struct target now;
 	int err = redirect_get_addr(&ss, (const void *)a[1], (int)len), wait;
 
 	if (err)
@@ -94,10 +104,13 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 		return err ? err : LIBC(connect)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
 	t->s->stack_checked = 0;
+	__atomic_fetch_and(&t->s->stack_flags, ~REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
 	err = ask_with_addr(t, STACK_OP_CONNECT, 0, &ss, len);
-	if ((err != -EINPROGRESS && err != -EALREADY) || redirect_nonblocking(t->fd))
+	if (err != -EINPROGRESS && err != -EALREADY)
+		return dissolved_by(t, err);
+	if (redirect_nonblocking(t->fd))
 		return err;
-	now.e = board_entry(t->s->stack_board, t->s->stack_cookie);
+	now = redirect_target(t->fd, t->s);	/* its pair may be another by now */
 	if (!now.e)
 		return -ENETDOWN;
 	wait = wait_connected(&now);
@@ -110,7 +123,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	if (board_state(now.e) == STACK_BOARD_CONNECTED)
 		return 0;
 	err = redirect_take_error(&now);
-	return err ? -err : -ECONNABORTED;
+	return dissolved_by(t, err ? -err : -ECONNABORTED);
 }
 
 long redirect_listen(enum call_id id, const struct target *t, const uint64_t *a)
@@ -180,10 +193,10 @@ static int take_connection(const struct target *t, struct stack_accept *got, int
 	if (err)
 		return err;
 	n = sys(SYS_recvmsg, t->fd, &h, MSG_DONTWAIT | (flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0));
+	if (n == 0 || n == -ECONNRESET || n == -EPIPE)
+		return client_host_gone() ? -ENETDOWN : -EINVAL;
 	if (n < 0)
 		return (int)n;
-	if (n == 0)
-		return client_host_gone() ? -ENETDOWN : -EINVAL;
 	if (h.msg_controllen < CMSG_LEN(sizeof(int)) || control.head.cmsg_level != SOL_SOCKET ||
 	    control.head.cmsg_type != SCM_RIGHTS)
 		return h.msg_flags & MSG_CTRUNC ? -EMFILE : -ECONNABORTED;
@@ -212,7 +225,7 @@ long redirect_accept(enum call_id id, const struct target *t, const uint64_t *a)
 	while ((fd = take_connection(t, &got, flags)) == -EAGAIN) {
 		ssize_t n = LIBC(recv)(t->fd, &byte, 1, MSG_PEEK);
 
-		if (n < 0)
+		if (n < 0 && errno != ECONNRESET && errno != EPIPE)
 			return -errno;
 	}
 	if (fd < 0)

@@ -36,10 +36,11 @@ static void duplicates(void)
 static void forked(void)
 {
 	int l = listener(5), port = port_of(l), c, status;
-	pid_t pid = fork();
+	pid_t pid;
 
 	puts("- fork");
 	fflush(stdout);
+	pid = fork();
 	if (pid == 0) {
 		c = accept(l, NULL, NULL);
 		_exit(recv(c, buf, 5, MSG_WAITALL) == 5 && send(c, "world", 5, 0) == 5 ? 0 : 1);

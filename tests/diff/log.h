@@ -84,14 +84,21 @@ UNUSED static int log_poll(const char *what, int fd, int wanted)
 UNUSED static void log_addr(const char *what, const struct sockaddr *a, socklen_t len, int known)
 {
 	char text[INET6_ADDRSTRLEN] = "?";
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} u;
 	int port = -1;
 
-	if (len >= sizeof(struct sockaddr_in) && a->sa_family == AF_INET) {
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)a)->sin_addr, text, sizeof(text));
-		port = ntohs(((const struct sockaddr_in *)a)->sin_port);
-	} else if (len >= sizeof(struct sockaddr_in6) && a->sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)a)->sin6_addr, text, sizeof(text));
-		port = ntohs(((const struct sockaddr_in6 *)a)->sin6_port);
+	memset(&u, 0, sizeof(u));
+	memcpy(&u, a, len < sizeof(u) ? len : sizeof(u));
+	if (len >= sizeof(u.in) && u.sa.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &u.in.sin_addr, text, sizeof(text));
+		port = ntohs(u.in.sin_port);
+	} else if (len >= sizeof(u.in6) && u.sa.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &u.in6.sin6_addr, text, sizeof(text));
+		port = ntohs(u.in6.sin6_port);
 	}
 	printf("%s: %s port %s, %u bytes\n", what, text, port == 0 ? "0" : port == known ? "known" : port < 0 ? "?" : "any", len);
 	fflush(stdout);

@@ -105,7 +105,7 @@ static void sizes(void)
 	DO(send(b, buf, 3, MSG_MORE));
 	DO(send(b, buf, 4, 0));
 	DO(recv(a, buf, sizeof(buf), 0));
-	DO(recv(a, buf, 10, MSG_OOB));
+	DO(recv(a, buf, 10, MSG_OOB | MSG_DONTWAIT));
 	DO(send(b, buf, 1, MSG_OOB));
 	close(a);
 	close(b);
