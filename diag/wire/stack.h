@@ -2,6 +2,8 @@
 #ifndef DIAG_WIRE_STACK_H
 #define DIAG_WIRE_STACK_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -51,5 +53,14 @@ struct diag_stack_process {
 struct diag_stack_ended {
 	uint64_t opened_ns, ended_ns;
 };
+
+/**
+ * diag_stack_process_read, diag_stack_ended_read - the attribute of an inet answer
+ * @payload, @len: the bytes after the netlink header, borrowed until return
+ *
+ * Return: whether there is one that can be believed; a process id is then 1 to INT32_MAX.
+ */
+bool diag_stack_process_read(const void *payload, size_t len, struct diag_stack_process *out);
+bool diag_stack_ended_read(const void *payload, size_t len, struct diag_stack_ended *out);
 
 #endif
