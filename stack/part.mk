@@ -25,3 +25,25 @@ $(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
+
+# The stack host: its parts in an archive, for its tests, and the program.
+HOST_SRCS := $(wildcard stack/host/*.c)
+HOST_OBJS := $(HOST_SRCS:%.c=$(B)/%.o)
+HOST_LIB  := $(B)/libstackhost.a
+HOST_LIBS := -lmnl -lcares -lseccomp
+
+ALL += $(B)/sockshim-stackd
+
+$(HOST_OBJS): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -c -o $@ $<
+
+$(HOST_LIB): $(filter-out %/main.o,$(HOST_OBJS))
+	@echo "  AR      $@"
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockstack.a
+	@echo "  LD      $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(HOST_LIBS)

@@ -54,9 +54,12 @@ enum stack_op {
 				 * SCM_RIGHTS: the descriptor, close-on-exec */
 	STACK_OP_LOOKUP,	/* (cookie) -> arg = domain, type, protocol, board index; -ENOENT */
 	STACK_OP_BIND,		/* (cookie, data = sockaddr) */
-	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error */
+	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error; cookie. A pair
+				 * whose connection has ended is of no use to the next one: then the cookie
+				 * is another, and SCM_RIGHTS a descriptor to put in the place of the old */
 	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) */
-	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*); shut down the pair too afterwards */
+	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
+				 * replies. Nobody else may: to the host it would look like a close */
 	STACK_OP_GETNAME,	/* (cookie, arg[0] = 1 for the peer) -> data = sockaddr */
 	STACK_OP_SETOPT,	/* (cookie, arg = level, name; data = value) */
 	STACK_OP_GETOPT,	/* (cookie, arg = level, name, length) -> data = value */
@@ -120,6 +123,8 @@ enum stack_dgram_flag {
 	STACK_DGRAM_MORE = 16,		/* to the host: MSG_MORE */
 	STACK_DGRAM_CONFIRM = 32,	/* to the host: MSG_CONFIRM */
 	STACK_DGRAM_CHECKED = 64,	/* packet sockets: the checksum is valid */
+	STACK_DGRAM_ERROR = 128,	/* to the program: no datagram, but what wakes readers to a pending
+					 * error: take it with SO_ERROR, and if there is none read on */
 };
 
 /**

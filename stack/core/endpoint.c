@@ -77,6 +77,18 @@ enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m)
 	return endpoint_read(ep, m);
 }
 
+int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end)
+{
+	*end = !ep->ops->peek_iov;
+	return ep->ops->peek_iov ? ep->ops->peek_iov(ep, iov, max, end) : 0;
+}
+
+void endpoint_consume(struct endpoint *ep, size_t n)
+{
+	if (ep->ops->consume)
+		ep->ops->consume(ep, n);
+}
+
 static enum ns_err endpoint_write_payload(struct endpoint *ep, struct payload *p,
 					  const struct write_opts *o, size_t *n)
 {

@@ -175,6 +175,7 @@ struct endpoint {
  *            has it for a non-blocking socket
  * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
+ * @peek_iov, @consume: streams: reading in place, see endpoint_peek_iov()
  * The others: see the functions below.
  */
 struct endpoint_ops {
@@ -183,6 +184,8 @@ struct endpoint_ops {
 	void (*abort)(struct endpoint *ep);
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
+	int (*peek_iov)(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+	void (*consume)(struct endpoint *ep, size_t n);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
 	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
@@ -234,6 +237,18 @@ enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);
 
 /** endpoint_peek() - endpoint_read() that leaves the data */
 enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m);
+
+/**
+ * endpoint_peek_iov() - the first unread bytes of a stream as they lie in its queue
+ * @iov: @max pieces at most; borrowed until anything else is done to the endpoint
+ * @end: out: there are none, and none will come
+ *
+ * Stops before the urgent mark, unless it is next. Return: how many pieces.
+ */
+int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+
+/** endpoint_consume() - take the first @n of the bytes that endpoint_peek_iov() showed */
+void endpoint_consume(struct endpoint *ep, size_t n);
 
 /** endpoint_write() - copies from @iov; a datagram is written whole, a stream as far as there is
  * room; @n: bytes written, more than 0 only with NS_OK */
