@@ -218,6 +218,8 @@ struct stack_board_entry {
 /**
  * struct stack_board - the head of the shared file; entries follow at @entries_off
  * @route_gen: changes when routes or addresses do: results of STACK_OP_CHECK are void then
+ * @alive:   id of the host's thread with FUTEX_WAITERS, and in that thread's list of robust futexes: when the
+ *           host is killed the kernel changes it and wakes a waiter. 0: it has left, or can't do that
  */
 struct stack_board {
 	uint32_t magic, version;
@@ -225,7 +227,8 @@ struct stack_board {
 	uint32_t route_gen;
 	int32_t host_pid;
 	uint32_t gone;			/* the host has left */
-	uint8_t reserved[96];
+	uint32_t alive;
+	uint8_t reserved[92];
 };
 
 _Static_assert(sizeof(struct stack_board) == 128, "the board's head");
