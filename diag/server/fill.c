@@ -84,7 +84,8 @@ static void put_common(struct writer *w, const struct sock_entry *e, uint8_t ext
 		put_u32(w, INET_DIAG_MARK, e->mark);
 	if (ext & DIAG_EXT_TCLASS)
 		put_u32(w, INET_DIAG_CLASS_ID, e->class_id);
-	put_bytes(w, INET_DIAG_CGROUP_ID, &e->cgroup_id, sizeof(e->cgroup_id));
+	if (e->cgroup_id)
+		put_bytes(w, INET_DIAG_CGROUP_ID, &e->cgroup_id, sizeof(e->cgroup_id));
 	put_bytes(w, INET_DIAG_SOCKOPT, e->sockopt, sizeof(e->sockopt));
 }
 

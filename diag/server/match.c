@@ -166,6 +166,7 @@ static void seek(const struct diag_inet_query *q, bool swapped, struct sock_key 
 	s->lport_be = swapped ? id->idiag_dport : id->idiag_sport;
 	s->pport_be = swapped ? id->idiag_sport : id->idiag_dport;
 	memcpy(s->local_be, swapped ? id->idiag_dst : id->idiag_src, sizeof(s->local_be));
+	s->cookie = id->idiag_cookie[0] | (uint64_t)id->idiag_cookie[1] << 32;
 	memcpy(s->peer_be, swapped ? id->idiag_src : id->idiag_dst, sizeof(s->peer_be));
 	/* Two mapped addresses are two IPv4 addresses; a UDP look-up alone does not see that. */
 	if (s->family == AF_INET6 && !swapped && is_mapped(s->local_be) && is_mapped(s->peer_be)) {

@@ -36,6 +36,7 @@ enum sock_kind {
  * @sockopt: struct inet_diag_sockopt's two bytes
  * @cong:   the congestion control's name, or NULL; borrowed until the next call
  * @process: who made it; pid 0: not known
+ * @cgroup_id: 0: not known, and not told
  * @handle: the table's own, for the functions below
  */
 struct sock_entry {
@@ -62,6 +63,7 @@ struct sock_entry {
  * @local_be, @lport_be: the socket's own end
  * @ifindex: the device it comes from, 0 for none
  * @raw_protocol: of a raw socket
+ * @cookie:  of the socket that is meant, if that was said; all bits set: any
  */
 struct sock_key {
 	uint8_t family;
@@ -69,6 +71,7 @@ struct sock_key {
 	uint16_t lport_be, pport_be;
 	uint32_t local_be[4], peer_be[4];
 	uint32_t ifindex;
+	uint64_t cookie;
 };
 
 /** struct sock_past - what is left of a connection that has ended */

@@ -27,7 +27,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "sockshim.h"
+#include "interpose/calls.h"
+#include "run/layout.h"
 
 /* Opens a conversation with the stack host that also brings destroy events of these groups (bits). The
  * descriptor or -errno. NULL: the program has no stack, and nothing here does anything. */
@@ -56,5 +57,12 @@ bool netlink_receive_bytes(int fd, void *buf, size_t len, int flags, struct sock
 			   ssize_t *r);
 void netlink_bound(int fd, const struct sockaddr *addr, socklen_t len);
 void netlink_option(int fd, int level, int option, const void *value, socklen_t len);
+
+/* A socket has been entered into the table of a program that has a stack: its calls are to come here if it is a
+ * sock_diag socket (netlink_watched). */
+void netlink_enter(int fd, const struct run_socket *s);
+
+/* Makes a call on one; its result as libc has it, errno set. */
+long netlink_call(enum call_id id, int fd, const uint64_t *a);
 
 #endif

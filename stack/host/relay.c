@@ -8,6 +8,8 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "host/diag.h"
+
 enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | (int)EPOLLET };
 
 static uint64_t cookie_hash(uint64_t cookie)
@@ -197,6 +199,7 @@ void relay_disown(struct relay *r)
 		r->ops->end(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
+	diag_detach(r);
 	board_put(&h->board, r->board);
 	waiter_remove(&r->waiter);
 	r->k->owner = NULL;
@@ -338,6 +341,15 @@ void relay_fail(struct relay *r, int err, bool reset)
 	/* Who waits for the board is to see it before who waits for the pair. */
 	relay_set_state(r, STACK_BOARD_CLOSED);
 	relay_shut_pair(r, RELAY_SHUT_BOTH);
+}
+
+void relay_kill(struct relay *r, int err)
+{
+	sock_abort(r->k, 0);
+	if (r->k->type == SOCK_STREAM && r->state != STACK_BOARD_CLOSED)
+		relay_fail(r, err, true);
+	else
+		relay_put_error(r, err);
 }
 
 size_t relay_unread(const struct relay *r)
