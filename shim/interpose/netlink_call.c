@@ -17,8 +17,12 @@
 static int open_host(uint32_t groups)
 {
 	struct client_request q = { .op = STACK_OP_DIAG, .arg = { groups }, .want_fd = true };
-	int err = hook_sandboxed || hook_vforked ? -EPERM : client_ask(&q), high;
+	int err, high;
 
+	/* A host that is not there yet has no sockets to show. */
+	if (hook_sandboxed || hook_vforked || !client_reach())
+		return -ENETDOWN;
+	err = client_ask(&q);
 	if (err || q.fd < 0)
 		return err ? err : -EMFILE;
 	high = (int)sys(SYS_fcntl, q.fd, F_DUPFD_CLOEXEC, HIGH_FD);

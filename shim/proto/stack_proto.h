@@ -93,6 +93,11 @@ enum stack_op {
 				 * text */
 	STACK_OP_KEEP,		/* (arg[0] = 1: stay without clients, 0: leave with the last) */
 	STACK_OP_DOWN,		/* (): the host leaves; replied to first */
+	STACK_OP_PROCNET,	/* (arg = AF_INET or AF_INET6, IPPROTO_TCP or IPPROTO_UDP, number of the first line)
+				 * -> SCM_RIGHTS: a memfd with lines as in /proc/net/tcp, without the heading.
+				 * (arg[0] = AF_UNIX) -> a memfd with the inodes of programs' ends of pairs: a
+				 * table of uint32_t, 0 where there is none, of arg[0] slots, a power of two;
+				 * where to look first: stack_inode_slot(), then the next ones */
 	STACK_OP_COUNT
 };
 
@@ -232,6 +237,11 @@ struct stack_board {
 	uint32_t alive;
 	uint8_t reserved[92];
 };
+
+static inline uint32_t stack_inode_slot(uint32_t inode, uint32_t slots)
+{
+	return (uint32_t)(((uint64_t)(inode * 2654435761u) * slots) >> 32);
+}
 
 _Static_assert(sizeof(struct stack_board) == 128, "the board's head");
 _Static_assert(sizeof(struct stack_board_entry) == 120, "an entry of the board");

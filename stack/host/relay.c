@@ -345,10 +345,13 @@ void relay_fail(struct relay *r, int err, bool reset)
 
 void relay_kill(struct relay *r, int err)
 {
-	sock_abort(r->k, 0);
-	if (r->k->type == SOCK_STREAM && r->state != STACK_BOARD_CLOSED)
+	bool stream = r->k->type == SOCK_STREAM;
+
+	/* Who waits for a datagram is woken by the error; a stream's pair is shut down. */
+	sock_abort(r->k, stream ? 0 : err);
+	if (stream && r->state != STACK_BOARD_CLOSED)
 		relay_fail(r, err, true);
-	else
+	else if (stream)
 		relay_put_error(r, err);
 }
 
