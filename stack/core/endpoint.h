@@ -55,7 +55,7 @@ struct packet_addr {
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
- * @oob:             read the urgent byte (MSG_OOB); INVALID_OPTION_VALUE if there is none
+ * @oob:             TCP: the urgent byte alone (MSG_OOB); INVALID_OPTION_VALUE if there is none to read
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
@@ -63,6 +63,7 @@ struct packet_addr {
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
  * @link:            out, packet endpoints: where the packet came from or went
+ * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
 	const struct iovec *iov;
@@ -77,6 +78,7 @@ struct read_msg {
 	int32_t inq;
 	uint8_t tos, ttl;
 	struct packet_addr link;
+	bool at_mark;
 };
 
 /**
@@ -111,8 +113,8 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @to:            write to this address rather than the peer's; NULL: the peer's
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
- * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
+ * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @src:           send from this address; NULL: the endpoint's
  * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
@@ -120,7 +122,7 @@ struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
 	const struct packet_addr *link;
-	bool more, end_of_record, oob, atomic;
+	bool more, end_of_record, atomic, oob;
 };
 
 /** struct endpoint_info - for diagnosis */

@@ -70,11 +70,41 @@ enum sockopt {
 	SOCKOPT_TCP_INFO,		/* struct of the protocol's */
 	SOCKOPT_MODERATE_RECEIVE_BUFFER,
 	SOCKOPT_OOB_INLINE,
-	SOCKOPT_AT_MARK,		/* get only: the urgent mark is next (SIOCATMARK) */
-	SOCKOPT_SYN_COUNT,		/* retransmissions of a SYN */
-	SOCKOPT_DEFER_ACCEPT,		/* accept() only what has data, for this long */
-	SOCKOPT_WINDOW_CLAMP,		/* bytes */
-	SOCKOPT_NOT_SENT_LOWAT,		/* writable only below this many unsent bytes */
+	SOCKOPT_AT_MARK,		/* get only: the next byte to read is at the urgent mark */
+	SOCKOPT_SYN_RETRIES,
+	SOCKOPT_NOT_SENT_LOW_WATER,	/* unsent bytes below which the endpoint is writable */
+	SOCKOPT_RECEIVE_LOW_WATER,	/* unread bytes from which the endpoint is readable */
+	SOCKOPT_WINDOW_CLAMP,
+	SOCKOPT_DEFER_ACCEPT,		/* SYN-ACKs after which a connection without data is accepted */
+	SOCKOPT_CONGESTION_CONTROL_INFO,	/* struct of the algorithm's, as Linux's tcp_cc_info */
+	/* TCP as a whole: stack_set_trans_option() */
+	SOCKOPT_SACK_ENABLED,
+	SOCKOPT_TIMESTAMPS_ENABLED,
+	SOCKOPT_WINDOW_SCALING_ENABLED,
+	SOCKOPT_ECN,			/* as Linux's tcp_ecn: 0 off, 1 on, 2 if the peer asks */
+	SOCKOPT_SEND_BUFFER_RANGE,	/* struct sockopt_range */
+	SOCKOPT_RECEIVE_BUFFER_RANGE,	/* struct sockopt_range */
+	SOCKOPT_RECOVERY,		/* 1: RACK-TLP, 0: RFC 6675 */
+	SOCKOPT_DELAY_ENABLED,		/* Nagle's algorithm, for new endpoints */
+	SOCKOPT_INITIAL_RTO,
+	SOCKOPT_MIN_RTO,
+	SOCKOPT_MAX_RTO,
+	SOCKOPT_MAX_RETRIES,
+	SOCKOPT_SYNACK_RETRIES,
+	SOCKOPT_ORPHAN_RETRIES,
+	SOCKOPT_SYN_COOKIES,		/* 0 never, 1 when the queue is full, 2 always */
+	SOCKOPT_SYN_RCVD_THRESHOLD,	/* half-open connections per listener at most */
+	SOCKOPT_MAX_BACKLOG,
+	SOCKOPT_TIME_WAIT_REUSE,	/* 0 no, 1 yes, 2 loopback only */
+	SOCKOPT_MAX_TIME_WAIT,
+	SOCKOPT_MAX_ORPHANS,
+	SOCKOPT_ABORT_ON_OVERFLOW,
+	SOCKOPT_RFC1337,
+	SOCKOPT_CHALLENGE_ACK_LIMIT,	/* a second, 0: no limit */
+	SOCKOPT_REORDERING,
+	SOCKOPT_INITIAL_WINDOW,		/* segments */
+	SOCKOPT_SLOW_START_AFTER_IDLE,
+	SOCKOPT_MTU_PROBING,		/* 0 never, 1 when a black hole is suspected, 2 always */
 	SOCKOPT_COUNT
 };
 
@@ -125,6 +155,11 @@ struct sockopt_packet_stats {
 struct sockopt_linger {
 	bool enabled;
 	int64_t timeout_ns;
+};
+
+/** struct sockopt_range - sizes in bytes: the least, what a new endpoint has, what tuning reaches */
+struct sockopt_range {
+	uint32_t min, def, max;
 };
 
 /** struct sock_opts - the values of the common options */

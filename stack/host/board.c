@@ -47,7 +47,7 @@ int board_init(struct board *b, uint32_t entries)
 	return 0;
 }
 
-void board_fini(struct board *b)
+void board_leave(struct board *b)
 {
 	__atomic_store_n(&b->head->gone, 1, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < b->fresh; i++)
@@ -57,6 +57,12 @@ void board_fini(struct board *b)
 			board_done(b, i);
 			board_wake(b, i);
 		}
+}
+
+void board_fini(struct board *b)
+{
+	if (!b->head)
+		return;
 	munmap(b->head, board_bytes(b->entries));
 	close(b->fd);
 	free(b->free);

@@ -25,7 +25,8 @@ struct board {
 /** board_init() - 0 or -errno */
 int board_init(struct board *b, uint32_t entries);
 
-/** board_fini() - says in the file that the host is gone */
+/** board_leave() - say in the file that the host is gone, to all who wait for something */
+void board_leave(struct board *b);
 void board_fini(struct board *b);
 
 /** board_get() - an entry for a new socket, state NEW; BOARD_NONE if all are in use */

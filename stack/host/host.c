@@ -12,6 +12,7 @@
 #include "host/client.h"
 #include "host/diag.h"
 #include "host/relay.h"
+#include "host/resolve.h"
 #include "host/setup.h"
 
 /* With nobody there: how long to wait for the first client, for another one after the last, and for
@@ -69,7 +70,12 @@ static int make_parts(struct host *h, char *error)
 	h->diag = diag_new(h, h->spec.history);
 	if (!err && (!h->scratch || !h->diag))
 		err = -ENOMEM;
-	return err ? err : setup_stack(h, error);
+	if (!err)
+		err = setup_stack(h, error);
+	if (err)
+		return err;
+	h->resolver = resolver_new(h);
+	return h->resolver ? 0 : -ENOMEM;
 }
 
 int host_new(const struct spec *spec, const char *name, struct host **out,
@@ -117,16 +123,17 @@ static void drop_everybody(struct host *h)
 void host_free(struct host *h)
 {
 	if (h->board.head)
-		board_fini(&h->board);
-	h->board.head = NULL;
+		board_leave(&h->board);
 	if (h->stack) {
 		drop_everybody(h);
 		stack_run(h->stack);
+		resolver_free(h->resolver);
 		relay_watch_fini(h);
 		rx_fini(&h->rx);
 		diag_free(h->diag);
 		stack_free(h->stack);
 	}
+	board_fini(&h->board);
 	setup_free(h);
 	loop_fini(&h->loop);
 	if (h->listen_fd >= 0)

@@ -34,6 +34,8 @@ static const struct op {
 	[STACK_OP_KILL] = { op_kill, SOCKET, 0, false },
 	[STACK_OP_FLUSH] = { op_flush, SOCKET, 0, false },
 	[STACK_OP_OUTQ] = { op_outq, SOCKET, 0, false },
+	[STACK_OP_RESOLVE] = { op_resolve, NO_SOCKET, 2, false },
+	[STACK_OP_NAMEINFO] = { op_nameinfo, NO_SOCKET, 2, false },
 	[STACK_OP_IFADDRS] = { op_ifaddrs, NO_SOCKET, 0, false },
 	[STACK_OP_DIAG] = { op_diag, NO_SOCKET, 0, false },
 	[STACK_OP_PROCNET] = { op_procnet, NO_SOCKET, 0, false },

@@ -135,7 +135,10 @@ static void down(struct relay *r, size_t *moved)
 		m.msg_iovlen = (size_t)rx_peek(r->k, iov, &end);
 		if (!m.msg_iovlen) {
 			r->ready &= ~(uint32_t)RELAY_STACK_IN;
-			if (end)
+			/* The end of a connection that failed is seen to with its error. */
+			if (end && endpoint_state(r->k->ep) == TCP_CLOSE)
+				r->ready |= RELAY_STACK_ERR;
+			else if (end)
 				end_down(r);
 			return;
 		}
@@ -179,6 +182,8 @@ static void see_errors(struct relay *r)
 	err = relay_note_error(r);
 	if (over && err)
 		relay_fail(r, err, true);
+	else if (over)
+		end_down(r);
 }
 
 static void pump(struct relay *r)
