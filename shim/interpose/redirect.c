@@ -264,7 +264,30 @@ int redirect_take_error(const struct target *t)
 	struct client_request q = { .op = STACK_OP_GETOPT, .cookie = t->s->stack_cookie, .out = &v, .room = sizeof(v),
 				    .arg = { SOL_SOCKET, SO_ERROR, sizeof(v) } };
 
-	return client_ask(&q) == 0 && q.out_len == sizeof(v) && v > 0 ? v : 0;
+	if (client_ask(&q) != 0 || q.out_len != sizeof(v) || v <= 0)
+		return 0;
+	redirect_error_taken(t);
+	return v;
+}
+
+bool redirect_only_news(int fd, bool take)
+{
+	struct stack_dgram d;
+	bool news = sys(SYS_recvfrom, fd, &d, sizeof(d), MSG_PEEK | MSG_DONTWAIT) == (long)sizeof(d) &&
+		    (d.flags & STACK_DGRAM_ERROR);
+
+	if (news && take)
+		sys(SYS_recvfrom, fd, &d, sizeof(d), MSG_DONTWAIT);
+	return news;
+}
+
+void redirect_error_taken(const struct target *t)
+{
+	if (redirect_is_stream(t->s))
+		return;
+	/* The word of it may come yet: from now on poll looks for it. */
+	__atomic_fetch_or(&t->s->stack_flags, REDIRECT_FAILED, __ATOMIC_RELAXED);
+	redirect_only_news(t->fd, true);
 }
 
 bool redirect_is_stream(const struct run_socket *s)

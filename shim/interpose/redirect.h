@@ -31,6 +31,12 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 /* The operations for streams and for datagrams behind redirect_send and redirect_recv. `m` is a copy of the program's
  * header; its msg_flags are REDIRECT_OWN if the vector is not the program's, and can be read without a doubt. */
 #define REDIRECT_OWN 1
+
+/* Bits of run_socket.stack_flags; between them a count of option changes. */
+#define REDIRECT_SEEN_TIME	1u
+#define REDIRECT_TIME_IN_NS	2u
+#define REDIRECT_FAILED		(1u << 31)	/* a datagram socket that has had an error */
+
 long stream_send(const struct target *t, struct msghdr *m, int flags);
 long stream_recv(const struct target *t, struct msghdr *m, int flags);
 long dgram_send(const struct target *t, struct msghdr *m, int flags);
@@ -82,8 +88,15 @@ int redirect_replace(const struct target *t, int by, uint64_t cookie, uint32_t i
 /* Moves a socket to the kernel: an address that does not go to the stack has come up. 0 or -errno. */
 int redirect_to_kernel(const struct target *t);
 
+/* Whether what stands first on a datagram socket's pair is the word that there is an error, and no datagram. With `take` it
+ * is taken away. */
+bool redirect_only_news(int fd, bool take);
+
 /* Takes the pending error (SO_ERROR): positive, 0: none. */
 int redirect_take_error(const struct target *t);
+
+/* The pending error has been taken. */
+void redirect_error_taken(const struct target *t);
 
 /* Asks about t: a request with two words. */
 int redirect_ask(const struct target *t, enum stack_op op, int64_t arg0, int64_t arg1);

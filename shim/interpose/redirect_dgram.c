@@ -19,8 +19,6 @@
 #define VECTOR_MAX	1024
 #define FITS_ALWAYS	1232	/* a datagram that no path is too narrow for: the least MTU of IPv6 less its headers */
 
-enum { SEEN_TIME = 1, TIME_IN_NS = 2 };		/* stack_flags, above them the count of option changes */
-
 static int take_error(const struct target *t)
 {
 	return UNLIKELY(t->e && __atomic_load_n(&t->e->error, __ATOMIC_ACQUIRE)) ? redirect_take_error(t) : 0;
@@ -252,16 +250,19 @@ static void put_control(struct control *c, int level, int type, const void *data
 /* Which of the two forms of a time the program has asked for. */
 static bool time_in_ns(const struct target *t)
 {
-	uint32_t now = t->e ? __atomic_load_n(&t->e->options, __ATOMIC_ACQUIRE) << 2 : 0, have = t->s->stack_flags;
+	const uint32_t kept = REDIRECT_SEEN_TIME | REDIRECT_TIME_IN_NS | REDIRECT_FAILED;
+	uint32_t have = __atomic_load_n(&t->s->stack_flags, __ATOMIC_RELAXED);
+	uint32_t now = t->e ? __atomic_load_n(&t->e->options, __ATOMIC_ACQUIRE) << 2 & ~kept : 0;
 	int v = 0;
 	struct client_request q = { .op = STACK_OP_GETOPT, .cookie = t->s->stack_cookie, .out = &v, .room = sizeof(v),
 				    .arg = { SOL_SOCKET, SO_TIMESTAMPNS, sizeof(v) } };
 
-	if (!(have & SEEN_TIME) || (have & ~3u) != now) {
-		have = now | SEEN_TIME | (client_ask(&q) == 0 && v ? TIME_IN_NS : 0);
-		t->s->stack_flags = have;
+	if (!(have & REDIRECT_SEEN_TIME) || (have & ~kept) != now) {
+		have = now | REDIRECT_SEEN_TIME | (have & REDIRECT_FAILED) |
+		       (client_ask(&q) == 0 && v ? REDIRECT_TIME_IN_NS : 0);
+		__atomic_store_n(&t->s->stack_flags, have, __ATOMIC_RELAXED);
 	}
-	return have & TIME_IN_NS;
+	return have & REDIRECT_TIME_IN_NS;
 }
 
 static void put_time(struct control *c, const struct target *t, int64_t ns)
@@ -394,7 +395,7 @@ static long recv_with(const struct target *t, struct stack_dgram *d, struct msgh
 		return -EPROTO;
 	if (d->flags & STACK_DGRAM_ERROR) {
 		if (flags & MSG_PEEK)
-			sys(SYS_recvfrom, t->fd, d, sizeof(*d), MSG_DONTWAIT);
+			redirect_only_news(t->fd, true);
 		*news = true;
 		return 0;
 	}
@@ -414,8 +415,6 @@ long dgram_recv(const struct target *t, struct msghdr *m, int flags)
 		return -EMSGSIZE;
 	if (flags & MSG_ERRQUEUE)
 		return recv_error(t, m);
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	do {
 		err = take_error(t);
 		if (err)

@@ -86,6 +86,8 @@ long redirect_getsockopt(enum call_id id, const struct target *t, const uint64_t
 	q.arg[1] = option;
 	q.arg[2] = room < sizeof(value) ? room : sizeof(value);
 	err = client_ask(&q);
+	if (!err && level == SOL_SOCKET && option == SO_ERROR)
+		redirect_error_taken(t);
 	return err ? err : give_value(a, value, q.out_len < sizeof(value) ? q.out_len : sizeof(value));
 }
 

@@ -32,15 +32,6 @@ static bool is_idle_stream(const struct run_socket *s)
 	return e && board_state(e) == STACK_BOARD_NEW;
 }
 
-/* The word that there is an error stands where a datagram would. */
-static bool only_news(int fd)
-{
-	struct stack_dgram d;
-	long n = sys(SYS_recvfrom, fd, &d, sizeof(d), MSG_PEEK | MSG_DONTWAIT);
-
-	return n == (long)sizeof(d) && (d.flags & STACK_DGRAM_ERROR);
-}
-
 /* What poll is to say of a socket. `events`: what was asked for. */
 static short put_right(int fd, const struct run_socket *s, short events, short revents)
 {
@@ -54,7 +45,9 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 	if (failed)
 		revents |= POLLERR;
 	if (!redirect_is_stream(s)) {
-		if (failed && (revents & POLLIN) && only_news(fd))
+		bool suspect = failed || (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_FAILED);
+
+		if (suspect && (revents & POLLIN) && redirect_only_news(fd, !failed))
 			revents &= (short)~(POLLIN | POLLRDNORM);
 		return revents;
 	}
@@ -246,11 +239,11 @@ static long wait_epoll(enum call_id id, const uint64_t *a)
 	for (long i = 0; i < r && __atomic_load_n(&noted, __ATOMIC_RELAXED); i++) {
 		int fd = noted_fd((int)a[0], events[i].data.u64);
 		struct run_socket *s = fd >= 0 ? redirected(fd) : NULL;
-		const struct stack_board_entry *e = s ? entry_of(s) : NULL;
 
-		if (e && (__atomic_load_n(&e->error, __ATOMIC_ACQUIRE) ||
-			  (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE)))
-			events[i].events |= EPOLLERR;
+		/* The bits are the same. */
+		if (s)
+			events[i].events = (uint16_t)put_right(fd, s, (short)(POLLIN | POLLOUT), (short)events[i].events) |
+					   (events[i].events & 0xffff0000);
 	}
 	return r;
 }
