@@ -1,5 +1,5 @@
-# The TCP/IP stack: one archive, built from every source under stack/ but the samples.
-STACK_SRCS := $(filter-out stack/host/% stack/sample/%,$(wildcard stack/*/*.c stack/*/*/*.c))
+# The TCP/IP stack: one archive, built from every source under stack/ but the samples and the adapter for packetdrill.
+STACK_SRCS := $(filter-out stack/host/% stack/sample/% stack/packetdrill/%,$(wildcard stack/*/*.c stack/*/*/*.c))
 STACK_OBJS := $(STACK_SRCS:%.c=$(B)/%.o)
 
 # Nobody replaces a function of the library by one of the same name, so calls within a file may be inlined.
@@ -47,3 +47,18 @@ $(HOST_LIB): $(filter-out %/main.o,$(HOST_OBJS))
 $(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockdiag.a $(B)/libsockstack.a
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+# The stack as packetdrill --so_filename= takes it.
+PACKETDRILL_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard stack/packetdrill/*.c))
+
+ALL += $(B)/libsockstack-packetdrill.so
+
+$(PACKETDRILL_OBJS): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Istack -c -o $@ $<
+
+$(B)/libsockstack-packetdrill.so: $(PACKETDRILL_OBJS) $(B)/libsockstack.a stack/packetdrill/export.map
+	@echo "  LD      $@"
+	@$(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--version-script=stack/packetdrill/export.map -o $@ \
+		$(PACKETDRILL_OBJS) $(B)/libsockstack.a -lpthread

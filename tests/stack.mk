@@ -1,17 +1,23 @@
 # Tests of the stack: units and simulations (Criterion), random simulations, against the kernel, fuzzers.
-STACK_TEST_SUPPORT := $(B)/tests/support/net.o
+STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o $(B)/tests/support/wire.o
+STACK_PEER := $(B)/tests/support/peer.o
 STACK_UNITS := $(patsubst tests/unit/stack/%.c,$(B)/tests/unit/stack/%,$(wildcard tests/unit/stack/*.c))
 STACK_SIMS  := $(patsubst tests/sim/test_%.c,$(B)/tests/sim/%,$(wildcard tests/sim/test_*.c))
 STACK_TEST_CFLAGS = $(ALL_CFLAGS) -Istack -Itests/sim
 
 TEST_BINS += $(STACK_UNITS) $(STACK_SIMS)
 
-$(B)/tests/support/net.o: tests/sim/net.c
+$(STACK_TEST_SUPPORT) $(STACK_PEER): $(B)/tests/support/%.o: tests/sim/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(STACK_TEST_CFLAGS) -c -o $@ $<
 
-$(STACK_UNITS): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+$(filter %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_PEER) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_PEER) $(B)/libsockstack.a -lcriterion
+
+$(filter-out %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
@@ -54,21 +60,25 @@ fuzz-stack: $(STACK_FUZZERS)
 	done
 
 # Random simulations; a sample of them in `make check`.
-STACK_RANDOM := $(B)/tests/random/stack
+STACK_RANDOM := $(B)/tests/random/stack $(B)/tests/random/tcp
 SEEDS ?= 1000
 FIRST ?= 1
 TEST_SCRIPTS += $(STACK_RANDOM)
 test-programs: $(STACK_RANDOM)
 
-$(STACK_RANDOM): tests/sim/random.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+$(B)/tests/random/stack: tests/sim/random.c
+$(B)/tests/random/tcp: tests/sim/tcp_random.c tests/sim/tcp_app.c tests/sim/tcp_app.h
+
+$(STACK_RANDOM): tests/sim/seeds.c tests/sim/seeds.h $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
-	@echo "  CC      $<"
-	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+	@echo "  CC      $@"
+	@$(CC) $(filter-out -MMD -MP,$(STACK_TEST_CFLAGS)) -o $@ $(filter tests/%.c,$^) $(STACK_TEST_SUPPORT) \
+		$(B)/libsockstack.a
 
 .PHONY: sim
-## sim           SEEDS (1000) random networks from seed FIRST (1) on; a failing one leaves build/sim-SEED.pcapng
+## sim           SEEDS (1000) random networks and as many TCP scenarios, from seed FIRST (1) on; one that fails leaves a pcapng in build/
 sim: $(STACK_RANDOM)
-	@$(STACK_RANDOM) -n $(SEEDS) -s $(FIRST)
+	@for p in $(STACK_RANDOM); do $$p -n $(SEEDS) -s $(FIRST) || exit 1; done
 
 # Benchmarks, on demand: what they print depends on the machine.
 STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-tap

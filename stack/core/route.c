@@ -145,6 +145,14 @@ void route_walk(const struct stack *s, void (*fn)(void *ctx, const struct route_
 		fn(ctx, &container_of(n, struct route_entry, node)->row);
 }
 
+/* A router answers from the address it was asked at, whichever way the answer leaves. */
+static bool local_forwards(const struct stack *s, const struct route_key *key)
+{
+	const struct nic_addr *a = stack_find_addr(s, &key->local, 0);
+
+	return a && a->nic->forwarding[net_index_of(&key->local)];
+}
+
 static bool row_viable(struct stack *s, const struct route_entry *e, const struct route_key *key,
 		       struct nic **nic)
 {
@@ -153,7 +161,7 @@ static bool row_viable(struct stack *s, const struct route_entry *e, const struc
 	*nic = nic_find(s, e->row.nic);
 	if (!*nic || !(*nic)->enabled)
 		return false;
-	return addr_is_any(&key->local) || nic_find_addr(*nic, &key->local);
+	return addr_is_any(&key->local) || nic_find_addr(*nic, &key->local) || local_forwards(s, key);
 }
 
 static const struct route_entry *table_find(struct stack *s, const struct route_key *key,

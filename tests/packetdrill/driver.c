@@ -254,6 +254,10 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	if (!kernel_settings()) {
+		printf("skip packetdrill: no network namespace\n");
+		return 0;
+	}
 	for (int i = optind; i < argc; i++) {
 		int status;
 		pid_t pid;

@@ -57,6 +57,10 @@ void packet_expect(struct driver *d, const struct event *e, int64_t want_us, int
 /** code_check() - the assertions of a code section */
 void code_check(struct driver *d, const struct event *e);
 
+/** kernel_settings() - enter a namespace with the settings scripts expect, which the adapter reads; false if
+ * that is not allowed */
+bool kernel_settings(void);
+
 /** kernel_table() - the same table served by the kernel's own stack over a TUN device */
 void kernel_table(struct packetdrill_interface *t);
 

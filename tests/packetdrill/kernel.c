@@ -107,23 +107,30 @@ static void sh(const char *cmd)
 		die("failed: %s", cmd);
 }
 
+bool kernel_settings(void)
+{
+	if (unshare(CLONE_NEWNET))
+		return false;
+	sh("ip link set lo up; cd /proc/sys/net/ipv4; echo 2 > tcp_ecn; echo '4096 540000 15728640' > tcp_rmem; "
+	   "echo '4096 262144 4194304' > tcp_wmem; echo 0 > tcp_slow_start_after_idle");
+	return true;
+}
+
 void kernel_table(struct packetdrill_interface *t)
 {
 	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 
-	if (unshare(CLONE_NEWNET) || (tun = open("/dev/net/tun", O_RDWR)) < 0)
-		die("cannot have a namespace and a TUN device: %s", strerror(errno));
+	tun = open("/dev/net/tun", O_RDWR);
+	if (tun < 0)
+		die("cannot have a TUN device: %s", strerror(errno));
 	strcpy(r.ifr_name, "tun0");
 	if (ioctl(tun, TUNSETIFF, &r))
 		die("TUNSETIFF: %s", strerror(errno));
 	/* Segmentation offload, as packetdrill has it: super-segments arrive whole. */
 	ioctl(tun, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
-	sh("ip link set lo up; ip addr add 192.168.0.1/16 dev tun0; "
-	   "ip addr add fd3d:fa7b:d17d::1/48 dev tun0 nodad; ip link set tun0 up; "
-	   "ip route add default via 192.168.0.2 congctl cubic; ip route add default via fd3d:fa7b:d17d::2 congctl cubic; "
-	   "cd /proc/sys/net/ipv4; echo 2 > tcp_ecn; "
-	   "echo '4096 540000 15728640' > tcp_rmem; echo '4096 262144 4194304' > tcp_wmem; "
-	   "echo 0 > tcp_slow_start_after_idle; tc qdisc replace dev tun0 root pfifo");
+	sh("ip addr add 192.168.0.1/16 dev tun0; ip addr add fd3d:fa7b:d17d::1/48 dev tun0 nodad; "
+	   "ip link set tun0 up; ip route add default via 192.168.0.2 congctl cubic; "
+	   "ip route add default via fd3d:fa7b:d17d::2 congctl cubic; tc qdisc replace dev tun0 root pfifo");
 	*t = (struct packetdrill_interface){
 		.free = k_free, .socket = k_socket, .bind = k_bind, .listen = k_listen, .accept = k_accept,
 		.connect = k_connect, .read = k_read, .readv = k_readv, .recv = k_recv, .recvfrom = k_recvfrom,

@@ -3,18 +3,14 @@
  *
  *	random [-n SEEDS] [-s FIRST] [-c CAPTURE]
  *
- * Each seed runs in a process of its own, twice: both runs must put the same frames on the wire. A
- * seed that fails runs once more with a capture, and the line printed says how to run it again.
  * What is checked: whatever an endpoint reads was written by somebody, to it, whole and unchanged;
  * without impairment everything arrives; at the end no packet and no timer is left.
  */
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "header/icmp.h"
 #include "net.h"
+#include "seeds.h"
 
 enum { MAX_HOSTS = 5, FLOWS = 6, STEPS = 120 };
 
@@ -38,14 +34,6 @@ struct scenario {
 	bool corrupts;		/* bits are flipped */
 	uint64_t digest;
 };
-
-static const char *failure;
-
-static void fail(const char *what)
-{
-	if (!failure)
-		failure = what;
-}
 
 static void digest_frame(void *ctx, const uint8_t *frame, size_t len)
 {
@@ -176,14 +164,14 @@ static void read_all(struct scenario *sc, struct flow *f)
 		uint32_t head[2];
 
 		if (n < 8) {
-			fail("a datagram nobody wrote");
+			seeds_fail("a datagram nobody wrote");
 			return;
 		}
 		memcpy(head, buf, sizeof(head));
 		fill(want, (size_t)n, (uint32_t)(f - sc->flows), head[1]);
 		if (head[0] != (uint32_t)(f - sc->flows) || head[1] >= f->sent ||
 		    memcmp(buf, want, (size_t)n) != 0)
-			fail("a datagram was changed, or is another endpoint's");
+			seeds_fail("a datagram was changed, or is another endpoint's");
 		f->received++;
 	}
 }
@@ -229,7 +217,7 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 	sc.clean = pick(&sc, 4) == 0;
 	sc.corrupts = !sc.clean && pick(&sc, 2);
 	if (capture && !sim_capture(sc.sim, capture))
-		fail("cannot write the capture");
+		seeds_fail("cannot write the capture");
 	build(&sc);
 	sim_run(sc.sim, 4 * NS_PER_SEC);
 	open_flows(&sc);
@@ -248,63 +236,14 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 		read_all(&sc, &sc.flows[i]);
 		/* Path MTU discovery may cost a datagram of each flow through the router. */
 		if (sc.clean && sc.flows[i].received + 3 < sc.flows[i].sent)
-			fail("datagrams lost on a perfect network");
+			seeds_fail("datagrams lost on a perfect network");
 	}
 	digest = sc.digest ^ sc.sim->frames;
 	sim_free(sc.sim);
 	return digest;
 }
 
-/* In a child: a seed that crashes must not end the others. */
-static bool seed_ok(uint64_t seed, const char *capture)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		uint64_t first = run_seed(seed, capture);
-
-		if (!failure && !capture && run_seed(seed, NULL) != first)
-			failure = "two runs differ";
-		if (failure)
-			fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, failure);
-		_exit(failure != NULL);
-	}
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 int main(int argc, char **argv)
 {
-	unsigned long long n = 100, first = 1, bad = 0;
-	const char *capture = NULL;
-	char path[64];
-	int opt;
-
-	while ((opt = getopt(argc, argv, "n:s:c:")) != -1) {
-		if (opt == 'n')
-			n = strtoull(optarg, NULL, 10);
-		else if (opt == 's')
-			first = strtoull(optarg, NULL, 10);
-		else if (opt == 'c')
-			capture = optarg;
-		else
-			return 2;
-	}
-	if (capture)
-		return !seed_ok(first, capture);
-	for (unsigned long long seed = first; seed < first + n; seed++) {
-		if (seed_ok(seed, NULL))
-			continue;
-		bad++;
-		snprintf(path, sizeof(path), "build/sim-%llu.pcapng", seed);
-		seed_ok(seed, path);
-		printf("not ok seed %llu: see %s; again with: %s -s %llu -c %s\n", seed, path, argv[0],
-		       seed, path);
-	}
-	if (!bad)
-		printf("ok %llu random networks, seeds %llu to %llu\n", n, first, first + n - 1);
-	return bad != 0;
+	return seeds_main(argc, argv, "networks", "build/sim", run_seed);
 }

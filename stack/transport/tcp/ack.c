@@ -179,7 +179,7 @@ static void remove_reno_sacks(struct tcp_conn *c, uint32_t acked, struct tcp_ack
 
 static void clean_queue(struct tcp_conn *c, const struct tcp_rx *rx, struct tcp_ack_state *a)
 {
-	uint32_t prior_fack = tcp_fack(c), acked = clean_segs(c, a);
+	uint32_t prior_fack = a->prior_fack, acked = clean_segs(c, a);
 	bool sampled = update_rtt(c, rx, a);
 	struct tcp_seg *head = tcp_first_seg(c);
 
@@ -300,7 +300,7 @@ static void alert(struct tcp_conn *c, struct tcp_ack_state *a, const struct tcp_
 static void start(const struct tcp_conn *c, struct tcp_ack_state *a, unsigned flag)
 {
 	*a = (struct tcp_ack_state){
-		.flag = flag, .prior_una = c->snd_una, .prior_packets = c->packets_out,
+		.flag = flag, .prior_una = c->snd_una, .prior_fack = tcp_fack(c), .prior_packets = c->packets_out,
 		.prior_in_flight = tcp_in_flight(c), .prior_delivered = c->n.delivered,
 		.prior_lost = c->n.lost, .reord = c->snd_nxt, .first_ack_ns = -1,
 		.first_sack_ns = -1, .rtt_ns = -1,

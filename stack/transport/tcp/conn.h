@@ -459,7 +459,7 @@ void tcp_take_syn_opts(struct tcp_conn *c, const struct tcp_rx *rx);
 /** struct tcp_ack_state - one acknowledgement's effects */
 struct tcp_ack_state {
 	unsigned flag;
-	uint32_t prior_una, prior_packets, prior_in_flight, prior_delivered, prior_lost;
+	uint32_t prior_una, prior_fack, prior_packets, prior_in_flight, prior_delivered, prior_lost;
 	uint32_t acked_sacked;		/* segments delivered by it */
 	uint32_t newly_lost;
 	uint32_t reord;			/* lowest number SACKed late, or snd_nxt */

@@ -26,9 +26,9 @@ enum {
 	TS_ECN = 1 << 5,
 };
 
-/* MSS values seen most: IPv4 with and without tunnels, IPv6, jumbo frames. */
-static const uint16_t cookie_mss4[] = { 536, 1300, 1440, 1460, 4312, 8960, 16344, 65495 };
-static const uint16_t cookie_mss6[] = { 1220, 1300, 1420, 1440, 4292, 8940, 16324, 65475 };
+/* MSS values seen most: least, default, with and without tunnels, jumbo frames, loopback. */
+static const uint16_t cookie_mss4[] = { 88, 536, 1300, 1440, 1460, 8960, 16344, 65495 };
+static const uint16_t cookie_mss6[] = { 88, 536, 1220, 1420, 1440, 8940, 16324, 65475 };
 
 enum { COOKIE_MSS_COUNT = sizeof(cookie_mss4) / sizeof(cookie_mss4[0]) };
 

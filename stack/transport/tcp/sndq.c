@@ -297,7 +297,8 @@ void tcp_rope_acked(struct tcp_conn *c)
 		if (c->send_pkt == pkt) {
 			if (c->send_off < pkt->len)
 				break;
-			c->send_pkt = NULL;
+			/* What was written since may be in the next one. */
+			c->send_pkt = pkt->node.next == &c->rope ? NULL : rope_pkt(pkt->node.next);
 			c->send_off = 0;
 		}
 		if (pkt->node.next == &c->rope)
