@@ -122,7 +122,7 @@ struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
 	const struct packet_addr *link;
-	bool more, end_of_record, atomic, oob;
+	bool more, end_of_record, oob, atomic;
 };
 
 /** struct endpoint_info - for diagnosis */

@@ -104,7 +104,7 @@ bool route_remove(struct stack *s, const struct route_row *row)
 	for (; n; n = next) {
 		struct route_entry *e = container_of(n, struct route_entry, node);
 
-		next = htab_match(n->next, hash);
+		next = n->next;
 		if (!subnet_equal(&e->row.destination, &row->destination) ||
 		    !addr_equal(&e->row.gateway, &row->gateway) ||
 		    (row->nic && e->row.nic != row->nic))
@@ -293,13 +293,14 @@ enum ns_err route_find(struct stack *s, const struct route_key *key, struct rout
 	err = find_nic(s, key, &nic, &out->next_hop);
 	if (err)
 		return err;
-	out->local = key->local;
 	if (addr_is_any(&key->local) && !key->forwarded) {
 		struct nic_addr *a = nic_primary_addr(nic, net, &key->remote);
 
 		if (!a)
 			return NS_ERR_BAD_LOCAL_ADDRESS;
 		out->local = a->addr;
+	} else {
+		out->local = key->local;
 	}
 	route_fill(out, nic);
 	return NS_OK;
