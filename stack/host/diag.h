@@ -85,13 +85,19 @@ extern const struct sock_source_ops diag_table_ops;
 /** diag_record_of() - an endpoint's record; made if @make and there is none, NULL if it cannot be */
 struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool make);
 
-/** diag_describe() - an endpoint as its table tells of it; false: it is in none (not bound) */
-bool diag_describe(struct diag *d, struct endpoint *ep, struct sock_entry *e);
+/** diag_describe() - an endpoint as its table tells of it; false: it is in none (not bound), or, if it is
+ * @gone, never was in one */
+bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_entry *e);
+
+struct tcp_mini;
+
+/** diag_describe_mini() - the same of a handshake or a TIME-WAIT */
+void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e);
 
 /** diag_protocol_of() - IPPROTO_TCP, _UDP, _RAW: the table it is in; 0: in none */
 uint32_t diag_protocol_of(const struct endpoint *ep);
 
-/** diag_final_info() - the tcp_info of a TCP endpoint */
+/** diag_tcp_info() - the tcp_info of a TCP endpoint */
 void diag_tcp_info(struct endpoint *ep, struct diag_tcp_info *ti);
 
 /** diag_gone() - the stack's @endpoint_gone */

@@ -1,10 +1,13 @@
 /* An endpoint as sock_diag tells of it. */
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "host/diag.h"
 #include "transport/dgram.h"
+#include "transport/tcp/diag.h"
 #include "wire/state.h"
 
 /* The top bit of the upper word: a cookie that no socket of the kernel's has. */
@@ -60,13 +63,6 @@ static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[
 	*port_be = htons(f->port);
 }
 
-static uint8_t state_of(uint32_t protocol, uint32_t state)
-{
-	if (protocol == IPPROTO_TCP)
-		return (uint8_t)state;
-	return state == DGRAM_CONNECTED ? DIAG_TCP_ESTABLISHED : DIAG_TCP_CLOSE;
-}
-
 /* What the socket layer keeps, as long as there is a socket. */
 static void put_options(const struct endpoint *ep, const struct sock *k, uint32_t protocol, struct sock_entry *e)
 {
@@ -82,52 +78,135 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 		return;
 	if (k->recverr)
 		e->sockopt[0] |= 1;
-	e->bound_port = k->bound;
+	if (protocol != IPPROTO_TCP)
+		e->bound_port = k->bound;
 	e->mark = k->mark;
 	e->class_id = k->priority;
 }
 
-static void put_owner(const struct diag_record *r, struct sock_entry *e)
+/* Bytes that the program has not read yet, of @taken that the stack has given: the kernel tells the memory
+ * that they take in the pair, which is more. */
+static uint32_t unread_by_program(const struct relay *r, uint64_t taken)
+{
+	int memory = 0;
+
+	if (ioctl(r->fd, SIOCOUTQ, &memory) < 0 || memory <= 0)
+		return 0;
+	return taken < (uint64_t)memory ? (uint32_t)taken : (uint32_t)memory;
+}
+
+static void put_owner(const struct diag_record *r, uint64_t taken, struct sock_entry *e)
 {
 	e->msg.id.idiag_cookie[0] = (uint32_t)r->cookie;
 	e->msg.id.idiag_cookie[1] = (uint32_t)(r->cookie >> 32);
-	e->msg.idiag_uid = r->uid;
+	e->msg.idiag_uid = e->kind == SOCK_KIND_TIMEWAIT ? 0 : r->uid;
 	e->process = r->process;
 	if (r->relay) {
 		e->msg.idiag_inode = r->inode;
-		/* What the program wrote and the stack has not taken waits in the pair. */
-		if (e->msg.idiag_state != DIAG_TCP_LISTEN)
+		/* What the program wrote and the stack has not taken waits in the pair; so does whom it has not
+		 * accepted yet, and of the backlog the stack is told only the rest. */
+		if (e->msg.idiag_state != DIAG_TCP_LISTEN) {
 			e->msg.idiag_wqueue += (uint32_t)relay_unread(r->relay);
+			if (taken)
+				e->msg.idiag_rqueue += unread_by_program(r->relay, taken);
+		} else {
+			e->msg.idiag_rqueue += r->relay->pushed;
+			e->msg.idiag_wqueue += r->relay->pushed;
+		}
 	}
 }
 
-bool diag_describe(struct diag *d, struct endpoint *ep, struct sock_entry *e)
+static uint32_t ms_of(int64_t ns)
 {
-	uint32_t protocol = diag_protocol_of(ep);
+	return ns <= 0 ? 0 : ns / NS_PER_MS > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / NS_PER_MS);
+}
+
+/* Whether it is one of those that a kernel has in its tables. */
+static bool put_tcp(struct diag *d, struct endpoint *ep, bool gone, uint64_t *taken, struct sock_entry *e)
+{
+	struct inet_diag_msg *m = &e->msg;
+	size_t room = sizeof(d->cong);
+	struct tcp_diag t;
+
+	tcp_diag(ep, &t);
+	if (!t.local.port || (t.state == TCPS_CLOSE && !t.bound && !gone))
+		return false;
+	put_end(m->idiag_family, &t.local, m->id.idiag_src, &m->id.idiag_sport);
+	put_end(m->idiag_family, &t.remote, m->id.idiag_dst, &m->id.idiag_dport);
+	*taken = t.taken;
+	m->idiag_state = (uint8_t)t.state;
+	m->idiag_rqueue = t.rqueue;
+	m->idiag_wqueue = t.wqueue;
+	m->idiag_timer = (uint8_t)t.timer;
+	m->idiag_expires = ms_of(t.expires_in_ns);
+	m->idiag_retrans = t.retrans;
+	e->kind = t.time_wait ? SOCK_KIND_TIMEWAIT : t.state == TCPS_CLOSE ? SOCK_KIND_BOUND : SOCK_KIND_FULL;
+	e->shutdown = (uint8_t)(t.rx_shut | t.tx_shut << 1);
+	e->bound_port = t.bound_port;
+	if (!endpoint_get_option(ep, SOCKOPT_CONGESTION_CONTROL, d->cong, &room))
+		e->cong = d->cong;
+	return true;
+}
+
+static bool put_dgram(struct endpoint *ep, uint32_t protocol, struct sock_entry *e)
+{
+	struct inet_diag_msg *m = &e->msg;
+	const struct dgram *g = dgram_of(ep);
 	struct endpoint_info info;
-	struct diag_record *r;
 
 	endpoint_info(ep, &info);
-	/* A kernel's tables hold what has a port; raw sockets have their protocol there. */
-	if (!protocol || (protocol != IPPROTO_RAW && !info.local.port))
+	if (protocol != IPPROTO_RAW && !info.local.port)
+		return false;
+	put_end(m->idiag_family, &info.local, m->id.idiag_src, &m->id.idiag_sport);
+	put_end(m->idiag_family, &info.remote, m->id.idiag_dst, &m->id.idiag_dport);
+	m->idiag_state = info.state == DGRAM_CONNECTED ? DIAG_TCP_ESTABLISHED : DIAG_TCP_CLOSE;
+	m->idiag_rqueue = (uint32_t)info.rx_queue_bytes;
+	m->idiag_wqueue = (uint32_t)info.tx_queue_bytes;
+	e->shutdown = (uint8_t)(g->rx_shut | g->tx_shut << 1);
+	if (protocol == IPPROTO_RAW) {
+		/* Where others have their port these have their protocol. */
+		e->raw_protocol = info.trans_proto;
+		m->id.idiag_sport = htons(info.trans_proto);
+		m->id.idiag_dport = 0;
+	}
+	return true;
+}
+
+bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_entry *e)
+{
+	uint32_t protocol = diag_protocol_of(ep);
+	struct diag_record *r;
+	uint64_t taken = 0;
+
+	e->handle = ep;
+	e->msg.idiag_family = ep->net == NET_IPV6 ? AF_INET6 : AF_INET;
+	e->msg.id.idiag_if = ep->opts.bind_nic;
+	if (!protocol || !(protocol == IPPROTO_TCP ? put_tcp(d, ep, gone, &taken, e) : put_dgram(ep, protocol, e)))
 		return false;
 	r = diag_record_of(d, ep, true);
 	if (!r)
 		return false;
-	e->handle = ep;
-	e->msg.idiag_family = ep->net == NET_IPV6 ? AF_INET6 : AF_INET;
-	e->msg.idiag_state = state_of(protocol, info.state);
-	e->msg.id.idiag_if = info.bind_nic;
-	put_end(e->msg.idiag_family, &info.local, e->msg.id.idiag_src, &e->msg.id.idiag_sport);
-	put_end(e->msg.idiag_family, &info.remote, e->msg.id.idiag_dst, &e->msg.id.idiag_dport);
-	e->msg.idiag_rqueue = (uint32_t)info.rx_queue_bytes;
-	e->msg.idiag_wqueue = (uint32_t)info.tx_queue_bytes;
-	if (protocol == IPPROTO_RAW) {
-		e->raw_protocol = info.trans_proto;
-		e->msg.id.idiag_sport = htons(info.trans_proto);
-		e->msg.id.idiag_dport = 0;
-	}
 	put_options(ep, r->relay ? r->relay->k : NULL, protocol, e);
-	put_owner(r, e);
+	put_owner(r, taken, e);
 	return true;
+}
+
+void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e)
+{
+	const struct hash_key *key = &d->host->stack->key;
+	uint64_t ports = (uint64_t)m->local.port << 16 | m->remote.port;
+	/* There is nothing to name it by but what it is. */
+	uint64_t cookie = MADE_UP | hash_addr(key, &m->local.addr, hash_addr(key, &m->remote.addr, ports));
+	bool waits = m->state == TCPS_TIME_WAIT;
+
+	e->kind = waits ? SOCK_KIND_TIMEWAIT : SOCK_KIND_REQUEST;
+	e->msg.idiag_family = m->net == NET_IPV6 ? AF_INET6 : AF_INET;
+	e->msg.idiag_state = waits ? DIAG_TCP_TIME_WAIT : DIAG_TCP_SYN_RECV;
+	put_end(e->msg.idiag_family, &m->local, e->msg.id.idiag_src, &e->msg.id.idiag_sport);
+	put_end(e->msg.idiag_family, &m->remote, e->msg.id.idiag_dst, &e->msg.id.idiag_dport);
+	e->msg.id.idiag_cookie[0] = (uint32_t)cookie;
+	e->msg.id.idiag_cookie[1] = (uint32_t)(cookie >> 32);
+	e->msg.idiag_timer = waits ? TCP_TIMER_TIME_WAIT : TCP_TIMER_RTX;
+	e->msg.idiag_expires = ms_of(m->expires_in_ns);
+	e->msg.idiag_retrans = m->retransmits;
 }

@@ -37,7 +37,7 @@ void diag_gone(void *ctx, struct endpoint *ep)
 	struct sock_entry e;
 
 	memset(&e, 0, sizeof(e));
-	if ((protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) && diag_describe(d, ep, &e)) {
+	if ((protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) && diag_describe(d, ep, true, &e)) {
 		r = diag_record_of(d, ep, false);
 		e.msg.idiag_state = DIAG_TCP_CLOSE;
 		if (protocol == IPPROTO_TCP) {
