@@ -44,7 +44,7 @@ $(HOST_LIB): $(filter-out %/main.o,$(HOST_OBJS))
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockstack.a
+$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockdiag.a $(B)/libsockstack.a
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(HOST_LIBS)
 

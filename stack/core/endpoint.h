@@ -214,7 +214,8 @@ struct endpoint_ops {
 void endpoint_init(struct endpoint *ep, const struct endpoint_ops *ops, struct stack *s,
 		   const struct trans_proto_ops *proto, enum net_index net);
 
-/** endpoint_fini() - for protocols: take it out of the list, before the memory goes away */
+/** endpoint_fini() - for protocols: take it out of the list, before the memory goes away. The stack's
+ * @endpoint_gone is told: names and counters are still those of its last moment */
 void endpoint_fini(struct endpoint *ep);
 
 /** endpoint_set_error() - for protocols: note a pending error, and wake who waits */
@@ -233,6 +234,20 @@ void endpoint_close(struct endpoint *ep);
 
 /** endpoint_walk() - call @fn for each endpoint of the stack, dangling ones too; it may close none */
 void endpoint_walk(struct stack *s, void (*fn)(void *ctx, struct endpoint *ep), void *ctx);
+
+/** struct endpoint_cursor - a place in the stack's list of endpoints that stays good whatever comes and goes */
+struct endpoint_cursor {
+	struct list list;
+	struct stack *stack;
+	struct list *next;
+};
+
+/** endpoint_cursor_init() - before the first, the oldest; fini: the caller releases the memory */
+void endpoint_cursor_init(struct endpoint_cursor *c, struct stack *s);
+void endpoint_cursor_fini(struct endpoint_cursor *c);
+
+/** endpoint_cursor_next() - the endpoint there, NULL at the end; the cursor moves on */
+struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c);
 
 /** endpoint_read() - data or an error, never both; WOULD_BLOCK if there is none */
 enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);

@@ -61,6 +61,7 @@ enum ns_err stack_new(const struct stack_config *c, struct stack **out)
 	stack_init_keys(s, c->seed);
 	list_init(&s->nics);
 	list_init(&s->endpoints);
+	list_init(&s->endpoint_cursors);
 	htab_init(&s->nics_by_id);
 	htab_init(&s->addrs);
 	htab_init(&s->demux);

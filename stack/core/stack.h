@@ -56,6 +56,7 @@ struct stack_trans {
  * @key:       for hashes whose results stay inside
  * @secret:    for what peers see
  * @default_ttl: per family
+ * @endpoint_gone: whoever keeps books may set it: told of each endpoint that is about to be released
  */
 struct stack {
 	struct clock *clock;
@@ -78,7 +79,9 @@ struct stack {
 	struct redirect_cache redirects;
 	struct htab demux;
 	struct port_manager ports;
-	struct list endpoints;
+	struct list endpoints, endpoint_cursors;
+	void (*endpoint_gone)(void *ctx, struct endpoint *ep);
+	void *endpoint_gone_ctx;
 	struct hook_table hooks;
 	struct tap_table taps;
 	struct ratelimit icmp_limit;
