@@ -109,8 +109,7 @@ static int set_options(struct packet_ring *r, const char *iface, char *error)
 
 static int start(struct packet_ring *r, const char *iface, char *error)
 {
-	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_ifindex = r->ifindex,
-				   .sll_protocol = htons(r->config.proto) };
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_protocol = htons(r->config.proto) };
 	uint32_t mtu = 65535;
 	int err;
 
@@ -122,6 +121,7 @@ static int start(struct packet_ring *r, const char *iface, char *error)
 	err = packet_ring_map(r, mtu);
 	if (err)
 		return fail(error, iface, err == -ENOMEM ? "the ring is too large" : "cannot make the ring", err);
+	sll.sll_ifindex = r->ifindex;
 	if (bind(r->fd, (struct sockaddr *)&sll, sizeof(sll)) < 0)
 		return fail_errno(error, iface, "cannot bind");
 	r->open = true;

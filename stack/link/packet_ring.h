@@ -233,7 +233,8 @@ bool packet_ring_is_supported(void);
 /** packet_ring_interface_link_type() - ARPHRD_*, PACKET_RING_LINK_NONE if there is no such interface */
 uint16_t packet_ring_interface_link_type(const char *iface);
 
-/** packet_ring_tstamp_valid() - who stamped: 0 the kernel, 1 the network adapter, -1 not known */
+/** packet_ring_tstamp_valid() - who stamped the packet as it arrived: 0 the kernel, 1 the network adapter; -1:
+ * nobody, the time is that of its way into the ring */
 int packet_ring_tstamp_valid(uint32_t status);
 
 /** packet_ring_vlan_valid() - whether there was a VLAN tag */
