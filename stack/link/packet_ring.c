@@ -191,9 +191,11 @@ int packet_ring_open(const char *iface, const struct packet_ring_config *config,
 	return 0;
 }
 
-int64_t packet_ring_write(struct packet_ring *r, const void *buf, size_t len, int ifindex, int proto)
+int64_t packet_ring_writev(struct packet_ring *r, const struct iovec *iov, int iovcnt, int ifindex, int proto)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_halen = ETH_ALEN };
+	struct msghdr m = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = (struct iovec *)iov,
+			    .msg_iovlen = (size_t)iovcnt };
 	ssize_t n;
 
 	if (ifindex == 0)
@@ -207,8 +209,15 @@ int64_t packet_ring_write(struct packet_ring *r, const void *buf, size_t len, in
 	to.sll_protocol = htons((uint16_t)proto);
 	/* Only used where the kernel makes the link layer header. */
 	memset(to.sll_addr, 0xff, ETH_ALEN);
-	n = sendto(r->fd, buf, len, 0, (struct sockaddr *)&to, sizeof(to));
+	n = sendmsg(r->fd, &m, 0);
 	return n < 0 ? -errno : n;
+}
+
+int64_t packet_ring_write(struct packet_ring *r, const void *buf, size_t len, int ifindex, int proto)
+{
+	struct iovec iov = { (void *)buf, len };
+
+	return packet_ring_writev(r, &iov, 1, ifindex, proto);
 }
 
 int packet_ring_fd(const struct packet_ring *r)

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 #include <time.h>
 
 enum { PACKET_RING_ERROR_MAX = 160 };
@@ -183,9 +184,12 @@ int packet_ring_read(struct packet_ring *r, bool wait, uint8_t **data, struct pa
  * @proto:     Ethernet protocol, host order; 0: the handler's
  *
  * Return: the bytes sent; -EINVAL: closed, no interface, or a protocol that is none or, in cooked mode, says
- * nothing (PACKET_RING_PROTO_ALL); -EAGAIN; -EMSGSIZE; -ENXIO: no such interface; else -errno of sendto().
+ * nothing (PACKET_RING_PROTO_ALL); -EAGAIN; -EMSGSIZE; -ENXIO: no such interface; else -errno of sendmsg().
  */
 int64_t packet_ring_write(struct packet_ring *r, const void *buf, size_t len, int ifindex, int proto);
+
+/** packet_ring_writev() - the same of a packet in pieces */
+int64_t packet_ring_writev(struct packet_ring *r, const struct iovec *iov, int iovcnt, int ifindex, int proto);
 
 /** packet_ring_fd() - the socket, to wait for (readable: packets), or for what is not offered here; after
  * close the number it had */

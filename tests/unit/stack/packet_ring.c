@@ -377,19 +377,21 @@ Test(packet_ring, break_loop_ends_the_read_that_waits_or_the_next)
 Test(packet_ring, stats_since_last_and_in_total)
 {
 	struct packet_ring_config c = immediate();
+	struct packet_ring *w = open_on("va", c);
 	struct packet_ring_stats s;
 	int read = 0;
 
 	c.buffer_size = 1;
 	ring = open_on("vb", c);
 	for (uint8_t i = 0; i < 3; i++)
-		send_on("va", 60, i);
+		packet_ring_write(w, frame, 60, 0, 0);
 	s = packet_ring_get_stats(ring, false);
 	cr_assert(s.recvs == 3 && s.drops == 0);
 	s = packet_ring_get_stats(ring, false);
 	cr_assert(s.recvs == 0 && s.drops == 0);
 	for (int i = 0; i < 200; i++)
-		send_on("va", 60, 1);
+		packet_ring_write(w, frame, 60, 0, 0);
+	packet_ring_free(w);
 	s = packet_ring_get_stats(ring, true);
 	while (packet_ring_read(ring, false, &data, &info) == 1)
 		read++;
