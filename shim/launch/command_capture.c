@@ -1,29 +1,26 @@
 /*
  * command_capture.c - sockshim capture: packets of an interface into a pcapng file.
  *
- * Packets are formatted from the ring into one large buffer, which is written when it is full and before
- * waiting for more: few system calls when there are many packets, and a file that is up to date when there
- * are few.
+ * What is to be written is gathered, from the ring itself where packets are large, and written when there is
+ * much of it, before the ring's memory goes back to the kernel, and before waiting for more: few system calls
+ * when there are many packets, and a file that is up to date when there are few.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <linux/if_packet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "launch/capture_file.h"
 #include "launch/capture_filter.h"
 #include "launch/command.h"
 #include "launch/message.h"
 #include "link/packet_ring.h"
-#include "link/pcapng_block.h"
 
 enum {
 	SNAPLEN_MAX = 262144, DEFAULT_BUFFER_KIB = 8192, BLOCK_TIMEOUT_MS = 100,
-	OUT_SIZE = 256 << 10, OUT_ROOM = OUT_SIZE + SNAPLEN_MAX + PCAPNG_PACKET_EXTRA,
 	LINKTYPE_ETHERNET = 1, LINKTYPE_RAW = 101,
 };
 
@@ -41,9 +38,7 @@ struct capture {
 	uint32_t snaplen;
 	struct packet_ring_config config;
 	struct packet_ring *ring;
-	int fd;
-	uint8_t *out;
-	size_t out_len;
+	struct capture_file file;
 	uint64_t captured;
 };
 
@@ -67,26 +62,7 @@ static void catch_signals(struct packet_ring *ring)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int flush(struct capture *c)
-{
-	size_t done = 0;
-
-	while (done < c->out_len) {
-		ssize_t n = write(c->fd, c->out + done, c->out_len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			message_error("capture: %s: cannot write: %s", c->path, strerror(errno));
-			return 1;
-		}
-		done += (size_t)n;
-	}
-	c->out_len = 0;
-	return 0;
-}
-
-static void put_packet(struct capture *c, const uint8_t *data, const struct packet_ring_info *info)
+static int put_packet(struct capture *c, const uint8_t *data, const struct packet_ring_info *info)
 {
 	const uint16_t tpid = info->vlan.tpid, tci = info->vlan.tci;
 	const uint8_t tag[4] = { (uint8_t)(tpid >> 8), (uint8_t)tpid, (uint8_t)(tci >> 8), (uint8_t)tci };
@@ -97,8 +73,11 @@ static void put_packet(struct capture *c, const uint8_t *data, const struct pack
 		.outbound = info->link.pkttype == PACKET_OUTGOING,
 	};
 
-	c->out_len += pcapng_block_packet(c->out + c->out_len, &p);
 	c->captured++;
+	if (capture_file_packet(&c->file, &p))
+		return 1;
+	/* What lies in the ring must be written before the next read gives the block back. */
+	return c->file.borrows && packet_ring_left(c->ring) == 0 ? capture_file_flush(&c->file) : 0;
 }
 
 /* Until the count is reached, a signal comes, or something fails. Returns the exit status. */
@@ -111,13 +90,12 @@ static int capture_loop(struct capture *c)
 		int n = packet_ring_read(c->ring, false, &data, &info);
 
 		if (n == PACKET_RING_WOULD_POLL) {
-			if (flush(c))
+			if (capture_file_flush(&c->file))
 				return 1;
 			n = packet_ring_read(c->ring, true, &data, &info);
 		}
 		if (n > 0) {
-			put_packet(c, data, &info);
-			if (c->out_len >= OUT_SIZE && flush(c))
+			if (put_packet(c, data, &info))
 				return 1;
 		} else if (n == PACKET_RING_BREAK_LOOP) {
 			break;
@@ -134,14 +112,8 @@ static int finish(struct capture *c, int status)
 	struct packet_ring_stats s = packet_ring_get_stats(c->ring, true);
 	struct timespec now;
 
-	/* A full disk has been said already. */
-	if (c->out_len + PCAPNG_STATS_LEN <= OUT_ROOM && !(status && c->out_len)) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		pcapng_block_stats(c->out + c->out_len, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, s.recvs,
-				   s.drops);
-		c->out_len += PCAPNG_STATS_LEN;
-		status |= flush(c);
-	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	status |= capture_file_stats(&c->file, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, s.recvs, s.drops);
 	message_note("captured %llu packets; %llu passed the filter, %llu dropped for want of buffer",
 		     (unsigned long long)c->captured, (unsigned long long)s.recvs, (unsigned long long)s.drops);
 	return status;
@@ -174,20 +146,6 @@ static int open_ring(struct capture *c, const char *expression, uint16_t *link_t
 	return 1;
 }
 
-static int open_output(struct capture *c)
-{
-	c->fd = strcmp(c->path, "-") ? open(c->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-				     : STDOUT_FILENO;
-	if (c->fd < 0) {
-		message_error("capture: %s: cannot open for writing: %s", c->path, strerror(errno));
-		return 1;
-	}
-	c->out = malloc(OUT_ROOM);
-	if (!c->out)
-		message_error("capture: no memory");
-	return !c->out;
-}
-
 static int capture(struct capture *c, const char *expression)
 {
 	uint16_t link_type = LINKTYPE_ETHERNET;
@@ -195,17 +153,11 @@ static int capture(struct capture *c, const char *expression)
 
 	if (!status) {
 		catch_signals(c->ring);
-		status = open_output(c);
-	}
-	if (!status) {
-		c->out_len = pcapng_block_begin(c->out, link_type, c->snaplen, c->iface, NULL);
-		status = flush(c);
+		status = capture_file_open(&c->file, c->path, link_type, c->snaplen, c->iface);
 	}
 	if (!status)
 		status = finish(c, capture_loop(c));
-	if (c->fd > STDERR_FILENO)
-		close(c->fd);
-	free(c->out);
+	capture_file_close(&c->file);
 	packet_ring_free(c->ring);
 	return status;
 }
@@ -252,11 +204,12 @@ static int set_direction(struct capture *c, const char *text)
 
 int command_capture(int argc, char **argv)
 {
-	struct capture c = { .snaplen = SNAPLEN_MAX, .fd = -1, .config = packet_ring_default_config() };
+	static struct capture c;	/* its file's buffer is too large for the stack */
 	uint64_t kib = DEFAULT_BUFFER_KIB;
 	char *expression;
 	int o, status;
 
+	c = (struct capture){ .snaplen = SNAPLEN_MAX, .config = packet_ring_default_config() };
 	c.config.promiscuous = true;
 	c.config.buffer_timeout_ms = BLOCK_TIMEOUT_MS;
 	opterr = 0;

@@ -11,7 +11,7 @@ $(B)/launch/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -Ishim $(LAUNCH_INCLUDES) -DSOCKSHIM_LIBDIR='"$(PREFIX)/lib"' -c $< -o $@
 
 # What captures uses two modules of the stack's library.
-$(B)/launch/shim/launch/command_capture.o: LAUNCH_INCLUDES := -Istack
+$(B)/launch/shim/launch/command_capture.o $(B)/launch/shim/launch/command_capture_file.o: LAUNCH_INCLUDES := -Istack
 
 $(B)/sockshim: $(LAUNCH_OBJS) $(B)/libsockstack.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LAUNCH_LIBS)
