@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 15
 $(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_SRCS) $(wildcard stack/*.h stack/*/*.h)
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $<"
-	@$(CLANG) -std=gnu11 $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	@$(CLANG) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-Istack -o $@ $< $(STACK_SRCS)
 
 .PHONY: fuzz-stack

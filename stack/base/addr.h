@@ -58,11 +58,21 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 	return a->q[0] == b->q[0] && a->q[1] == b->q[1] && a->len == b->len;
 }
 
+/*
+ * Whole words are written, as they are what is read next: a load that spans several smaller stores
+ * waits for all of them.
+ */
 static inline struct addr addr_from_bytes(const uint8_t *p, uint8_t len)
 {
 	struct addr a = { .len = len };
+	uint32_t w;
 
-	memcpy(a.b, p, len);
+	if (len == ADDR_LEN_V4) {
+		memcpy(&w, p, sizeof(w));
+		a.q[0] = w;
+	} else {
+		memcpy(a.b, p, len);
+	}
 	return a;
 }
 

@@ -53,6 +53,13 @@ void endpoint_close(struct endpoint *ep)
 	ep->ops->close(ep);
 }
 
+void endpoint_set_cred(struct endpoint *ep, uint32_t uid, uint32_t gid)
+{
+	ep->has_cred = true;
+	ep->uid = uid;
+	ep->gid = gid;
+}
+
 void endpoint_walk(struct stack *s, void (*fn)(void *ctx, struct endpoint *ep), void *ctx)
 {
 	list_for_each(n, &s->endpoints)

@@ -36,20 +36,38 @@ struct endpoint_stats {
 };
 
 /**
+ * struct packet_addr - of packet endpoints, as sockaddr_ll (packet(7))
+ * @nic:    the NIC
+ * @proto:  Ethernet type, host order
+ * @hatype: ARP hardware type: 1 Ethernet, 772 loopback, 65534 without link header
+ * @type:   enum pkt_type
+ * @addr:   received: the sender; to write: the receiver
+ */
+struct packet_addr {
+	uint32_t nic;
+	uint16_t proto;
+	uint16_t hatype;
+	uint8_t type;
+	struct link_addr addr;
+};
+
+/**
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
+ * @oob:             read the urgent byte (MSG_OOB); INVALID_OPTION_VALUE if there is none
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @link:            out, packet endpoints: where the packet came from or went
  */
 struct read_msg {
 	const struct iovec *iov;
 	int iovcnt;
-	bool peek;
+	bool peek, oob;
 	size_t n;
 	size_t msg_len;
 	struct full_addr from, to;
@@ -58,6 +76,7 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	struct packet_addr link;
 };
 
 /**
@@ -92,13 +111,16 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @to:            write to this address rather than the peer's; NULL: the peer's
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
+ * @oob:           MSG_OOB: the last byte is urgent (streams)
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
  * @src:           send from this address; NULL: the endpoint's
+ * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, atomic;
+	const struct packet_addr *link;
+	bool more, end_of_record, oob, atomic;
 };
 
 /** struct endpoint_info - for diagnosis */
@@ -122,6 +144,8 @@ struct endpoint_info {
  * @err:     pending error for SOCKOPT_ERROR
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
+ * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
+ * @has_cred, @uid, @gid: whose it is, if its user said so: what filters match by
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
 struct endpoint {
@@ -131,8 +155,10 @@ struct endpoint {
 	struct list all;
 	struct waiter_queue wq;
 	void *owner;
+	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
-	bool dangling;
+	bool dangling, has_cred;
+	uint32_t uid, gid;
 	enum ns_err err;
 	struct sock_opts opts;
 	struct endpoint_stats stats;
@@ -141,21 +167,25 @@ struct endpoint {
 /**
  * struct endpoint_ops - what a protocol does; NULL where it does not: NOT_SUPPORTED
  * @close:    the user lets go. The structure may live on (TIME-WAIT), but calls nobody back.
+ * @abort:    end the connection with a reset, now; the user still has to close
  * @destroy:  the stack goes away: release everything now. Comes also after @close.
  * @rx:       takes @pkt: a packet that the demultiplexer matched, transport header first
  * @rx_error: an ICMP error about a packet of this endpoint
  * @connect:  NS_OK, CONNECT_STARTED, ALREADY_CONNECTING, ALREADY_CONNECTED or an error, as POSIX
  *            has it for a non-blocking socket
+ * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
  * The others: see the functions below.
  */
 struct endpoint_ops {
 	const char *name;
 	void (*close)(struct endpoint *ep);
+	void (*abort)(struct endpoint *ep);
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
+	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
 	enum ns_err (*bind)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*connect)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*disconnect)(struct endpoint *ep);
@@ -228,6 +258,9 @@ enum ns_err endpoint_remote_addr(struct endpoint *ep, struct full_addr *out);
 
 /** endpoint_readiness() - enum wait_event bits of @mask that hold now; ERR and HUP in any case */
 uint32_t endpoint_readiness(struct endpoint *ep, uint32_t mask);
+
+/** endpoint_set_cred() - say whose it is, for filters that match by owner */
+void endpoint_set_cred(struct endpoint *ep, uint32_t uid, uint32_t gid);
 
 /** endpoint_state() - the protocol's own number, for diagnosis */
 uint32_t endpoint_state(struct endpoint *ep);

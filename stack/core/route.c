@@ -222,6 +222,8 @@ static enum ns_err find_nic(struct stack *s, const struct route_key *key, struct
 	if (e) {
 		if (e->row.gateway.len && !addr_is_any(&e->row.gateway) && !on_link)
 			*next_hop = e->row.gateway;
+		if (!on_link && !key->forwarded)
+			redirect_apply(&s->redirects, &key->remote, (*nic)->id, next_hop);
 		return NS_OK;
 	}
 	*nic = on_link ? on_link_nic(s, key) : NULL;

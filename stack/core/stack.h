@@ -18,6 +18,8 @@
 #include "core/pmtu.h"
 #include "core/ports.h"
 #include "core/ratelimit.h"
+#include "core/rawtap.h"
+#include "core/redirect.h"
 #include "core/route.h"
 #include "core/stats.h"
 #include "core/transproto.h"
@@ -73,10 +75,12 @@ struct stack {
 	struct route_table routes;
 	uint32_t route_gen;
 	struct pmtu_cache pmtu;
+	struct redirect_cache redirects;
 	struct htab demux;
 	struct port_manager ports;
 	struct list endpoints;
 	struct hook_table hooks;
+	struct tap_table taps;
 	struct ratelimit icmp_limit;
 	struct stats stats;
 };

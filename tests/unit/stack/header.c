@@ -251,7 +251,7 @@ Test(header, igmpv3_report)
 	struct addr g = addr_v4(239, 1, 2, 3);
 	uint8_t out[16];
 
-	igmpv3_report_emit(GROUP_TO_EXCLUDE, &g, out);
+	igmpv3_report_emit(GROUP_TO_EXCLUDE, &g, NULL, 0, out);
 	cr_assert_eq(cksum_add(0, out, 16), 0xffff);
 	SAME(out, want);
 }
