@@ -5,25 +5,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "link/pcapng_block.h"
 
-enum { CAPTURE_IOVS = 768, CAPTURE_BUFFER = 32 << 10 };
+enum { CAPTURE_WRITE = 64 << 10, CAPTURE_SNAPLEN_MAX = 262144 };
 
-/*
- * What is to be written: pieces of the buffer and, where it is worth it, of the packets themselves, which must
- * stay where they are until the next flush.
- */
 struct capture_file {
 	const char *path;
 	int fd;
 	bool failed;			/* said once; nothing more is written */
-	bool borrows;			/* pieces of packets are among them */
-	int niov;
+	uint64_t written;
 	size_t len;			/* of the buffer */
-	struct iovec iov[CAPTURE_IOVS];
-	uint8_t buffer[CAPTURE_BUFFER];
+	uint8_t buffer[CAPTURE_WRITE + CAPTURE_SNAPLEN_MAX + PCAPNG_PACKET_EXTRA];
 };
 
 /* "-" is standard output. Each returns the exit status; what failed is on standard error. */

@@ -1,9 +1,8 @@
 /*
  * command_capture.c - sockshim capture: packets of an interface into a pcapng file.
  *
- * What is to be written is gathered, from the ring itself where packets are large, and written when there is
- * much of it, before the ring's memory goes back to the kernel, and before waiting for more: few system calls
- * when there are many packets, and a file that is up to date when there are few.
+ * What is to be written is gathered, and written when there is much of it and before waiting for more: few
+ * system calls when there are many packets, and a file that is up to date when there are few.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +19,7 @@
 #include "link/packet_ring.h"
 
 enum {
-	SNAPLEN_MAX = 262144, DEFAULT_BUFFER_KIB = 8192, BLOCK_TIMEOUT_MS = 100,
+	DEFAULT_BUFFER_KIB = 8192, BLOCK_TIMEOUT_MS = 100,
 	LINKTYPE_ETHERNET = 1, LINKTYPE_RAW = 101,
 };
 
@@ -74,10 +73,7 @@ static int put_packet(struct capture *c, const uint8_t *data, const struct packe
 	};
 
 	c->captured++;
-	if (capture_file_packet(&c->file, &p))
-		return 1;
-	/* What lies in the ring must be written before the next read gives the block back. */
-	return c->file.borrows && packet_ring_left(c->ring) == 0 ? capture_file_flush(&c->file) : 0;
+	return capture_file_packet(&c->file, &p);
 }
 
 /* Until the count is reached, a signal comes, or something fails. Returns the exit status. */
@@ -209,7 +205,7 @@ int command_capture(int argc, char **argv)
 	char *expression;
 	int o, status;
 
-	c = (struct capture){ .snaplen = SNAPLEN_MAX, .config = packet_ring_default_config() };
+	c = (struct capture){ .snaplen = CAPTURE_SNAPLEN_MAX, .config = packet_ring_default_config() };
 	c.config.promiscuous = true;
 	c.config.buffer_timeout_ms = BLOCK_TIMEOUT_MS;
 	opterr = 0;
@@ -225,8 +221,8 @@ int command_capture(int argc, char **argv)
 				return message_usage("capture", "-c %s: expected a number of packets", optarg);
 			break;
 		case 's':
-			if (!(c.snaplen = (uint32_t)number(optarg, SNAPLEN_MAX)))
-				return message_usage("capture", "-s %s: expected 1 to %d bytes", optarg, SNAPLEN_MAX);
+			if (!(c.snaplen = (uint32_t)number(optarg, CAPTURE_SNAPLEN_MAX)))
+				return message_usage("capture", "-s %s: expected 1 to %d bytes", optarg, CAPTURE_SNAPLEN_MAX);
 			break;
 		case 'B':
 			if (!(kib = number(optarg, INT32_MAX)))

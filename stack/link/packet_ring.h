@@ -178,14 +178,6 @@ int packet_ring_open(const char *iface, const struct packet_ring_config *config,
 int packet_ring_read(struct packet_ring *r, bool wait, uint8_t **data, struct packet_ring_info *info);
 
 /**
- * packet_ring_left() - packets of the block being read that are still to be read
- *
- * As long as there are some, those already read of the block stay where they are, too: for who wants to
- * handle many at once. Always 0 in immediate mode.
- */
-uint32_t packet_ring_left(const struct packet_ring *r);
-
-/**
  * packet_ring_write() - send a packet
  * @buf, @len: with its link layer header; in cooked mode without, and it goes to all stations
  * @ifindex:   0: the interface the handler is bound to

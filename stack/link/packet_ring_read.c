@@ -227,8 +227,3 @@ int packet_ring_read(struct packet_ring *r, bool wait, uint8_t **data, struct pa
 			return err;
 	}
 }
-
-uint32_t packet_ring_left(const struct packet_ring *r)
-{
-	return r->open ? r->left : 0;
-}

@@ -8,7 +8,7 @@ enum {
 	OPT_END = 0, OPT_COMMENT = 1, OPT_IF_NAME = 2, OPT_TSRESOL = 9, OPT_PKT_FLAGS = 2,
 	OPT_IF_RECV = 4, OPT_IF_DROP = 5,
 	FLAG_INBOUND = 1, FLAG_OUTBOUND = 2,
-	TAG_LEN = 4,
+	MACS_LEN = 12, TAG_LEN = 4,
 };
 
 static uint8_t *put(uint8_t *to, const void *from, size_t n)
@@ -67,56 +67,31 @@ size_t pcapng_block_begin(uint8_t *to, uint16_t link_type, uint32_t snaplen, con
 	return (size_t)(p - to);
 }
 
-static bool is_tagged(const struct pcapng_packet *p)
+size_t pcapng_block_packet(uint8_t *to, const struct pcapng_packet *p)
 {
-	return p->tag && p->cap_len >= PCAPNG_MACS_LEN;
-}
-
-static uint32_t padding_of(uint32_t len)
-{
-	return -len & 3;
-}
-
-static uint32_t total_of(uint32_t captured)
-{
-	return 28 + captured + padding_of(captured) + 12 + 4;
-}
-
-size_t pcapng_block_packet_head(uint8_t *to, const struct pcapng_packet *p)
-{
-	const uint32_t extra = is_tagged(p) ? TAG_LEN : 0, captured = p->cap_len + extra;
+	const bool tagged = p->tag && p->cap_len >= MACS_LEN;
+	const uint32_t extra = tagged ? TAG_LEN : 0, captured = p->cap_len + extra, padding = -captured & 3;
+	const uint32_t total = 28 + captured + padding + 12 + 4;
 	const struct {
 		uint32_t type, total, interface, ts_high, ts_low, captured, original;
-	} head = { BLOCK_PACKET, total_of(captured), 0, (uint32_t)((uint64_t)p->ns >> 32), (uint32_t)p->ns,
-		   captured, p->len + extra };
-	uint8_t *t = put(to, &head, sizeof(head));
-
-	if (extra)
-		t = put(put(t, p->data, PCAPNG_MACS_LEN), p->tag, TAG_LEN);
-	return (size_t)(t - to);
-}
-
-size_t pcapng_block_packet_tail(uint8_t *to, const struct pcapng_packet *p)
-{
-	const uint32_t captured = p->cap_len + (is_tagged(p) ? TAG_LEN : 0), padding = padding_of(captured);
+	} head = { BLOCK_PACKET, total, 0, (uint32_t)((uint64_t)p->ns >> 32), (uint32_t)p->ns, captured,
+		   p->len + extra };
 	const struct {
 		uint16_t flags, flags_len;
 		uint32_t value, end, total;
-	} tail = { OPT_PKT_FLAGS, 4, p->outbound ? FLAG_OUTBOUND : FLAG_INBOUND, OPT_END, total_of(captured) };
+	} tail = { OPT_PKT_FLAGS, 4, p->outbound ? FLAG_OUTBOUND : FLAG_INBOUND, OPT_END, total };
+	uint8_t *t = put(to, &head, sizeof(head));
 
-	memset(to, 0, 4);
-	put(to + padding, &tail, sizeof(tail));
-	return padding + sizeof(tail);
-}
-
-size_t pcapng_block_packet(uint8_t *to, const struct pcapng_packet *p)
-{
-	size_t n = pcapng_block_packet_head(to, p), len;
-	const uint8_t *rest = pcapng_block_packet_rest(p, &len);
-
-	memcpy(to + n, rest, len);
-	n += len;
-	return n + pcapng_block_packet_tail(to + n, p);
+	if (tagged) {
+		t = put(t, p->data, MACS_LEN);
+		t = put(t, p->tag, TAG_LEN);
+		t = put(t, p->data + MACS_LEN, p->cap_len - MACS_LEN);
+	} else {
+		t = put(t, p->data, p->cap_len);
+	}
+	memset(t, 0, 4);
+	put(t + padding, &tail, sizeof(tail));
+	return total;
 }
 
 void pcapng_block_stats(uint8_t *to, int64_t ns, uint64_t received, uint64_t dropped)

@@ -11,7 +11,6 @@ enum {
 	PCAPNG_PACKET_EXTRA = 64,	/* what pcapng_block_packet() writes beside the packet, at most */
 	PCAPNG_STATS_LEN = 52,
 	PCAPNG_TEXT_MAX = 1024,
-	PCAPNG_MACS_LEN = 12,
 };
 
 /**
@@ -36,21 +35,6 @@ size_t pcapng_block_begin(uint8_t *to, uint16_t link_type, uint32_t snaplen, con
 
 /** pcapng_block_packet() - returns how many bytes of @cap_len + PCAPNG_PACKET_EXTRA it wrote */
 size_t pcapng_block_packet(uint8_t *to, const struct pcapng_packet *p);
-
-/** pcapng_block_packet_head(), pcapng_block_packet_tail() - what stands before the packet's bytes (for one with
- * a tag: before what follows the tag) and behind them, for who does not want these copied; each returns how
- * many bytes it wrote, PCAPNG_PACKET_EXTRA at most together */
-size_t pcapng_block_packet_head(uint8_t *to, const struct pcapng_packet *p);
-size_t pcapng_block_packet_tail(uint8_t *to, const struct pcapng_packet *p);
-
-/** pcapng_block_packet_rest() - the bytes between the two */
-static inline const uint8_t *pcapng_block_packet_rest(const struct pcapng_packet *p, size_t *len)
-{
-	const uint32_t off = p->tag && p->cap_len >= PCAPNG_MACS_LEN ? PCAPNG_MACS_LEN : 0;
-
-	*len = p->cap_len - off;
-	return p->data + off;
-}
 
 /** pcapng_block_stats() - what was received and dropped until @ns; writes PCAPNG_STATS_LEN bytes */
 void pcapng_block_stats(uint8_t *to, int64_t ns, uint64_t received, uint64_t dropped);
