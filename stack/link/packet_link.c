@@ -1,5 +1,5 @@
 /* A link on an interface of the kernel, over the packet handler. */
-#include "link/packet.h"
+#include "link/packet_link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include "header/vnet.h"
-#include "link/packet_filter.h"
+#include "link/packet_link_filter.h"
 #include "link/packet_ring.h"
 #include "link/vnet_pkt.h"
 
 enum { DEFAULT_BUFFER = 8 << 20 };
 
-struct packet {
+struct packet_link {
 	struct link link;
 	struct pkt_pool *pool;
 	struct packet_ring *ring;
@@ -32,7 +32,7 @@ struct packet {
 
 static int fail(char *error, const char *iface, const char *what, int err)
 {
-	snprintf(error, PACKET_ERROR_MAX, "%.20s: %s: %s", iface, what, strerror(-err));
+	snprintf(error, PACKET_LINK_ERROR_MAX, "%.20s: %s: %s", iface, what, strerror(-err));
 	return err;
 }
 
@@ -66,7 +66,7 @@ static int check_addrs(const char *iface, const struct addr *addrs, int n, char 
 	struct ifaddrs *all;
 	int err = 0;
 
-	if (n < 0 || n > PACKET_MAX_ADDRS)
+	if (n < 0 || n > PACKET_LINK_MAX_ADDRS)
 		return fail(error, iface, "too many addresses", -E2BIG);
 	if (getifaddrs(&all) < 0)
 		return fail(error, iface, "cannot ask for the kernel's addresses", -errno);
@@ -85,7 +85,7 @@ static int check_addrs(const char *iface, const struct addr *addrs, int n, char 
 	return err;
 }
 
-static int device_facts(struct packet *p, const struct packet_config *c, char *error)
+static int device_facts(struct packet_link *p, const struct packet_link_config *c, char *error)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
 	struct ifreq ifr = { 0 };
@@ -117,10 +117,10 @@ static int device_facts(struct packet *p, const struct packet_config *c, char *e
 	return link_addr_is_unicast(&p->link.addr) ? 0 : fail(error, c->iface, "not a station's link address", -EINVAL);
 }
 
-static int open_ring(struct packet *p, const struct packet_config *c, char *error)
+static int open_ring(struct packet_link *p, const struct packet_link_config *c, char *error)
 {
 	struct packet_ring_config rc = packet_ring_default_config();
-	struct sock_filter filter[PACKET_FILTER_MAX];
+	struct sock_filter filter[PACKET_LINK_FILTER_MAX];
 	char why[PACKET_RING_ERROR_MAX];
 	int err;
 
@@ -129,17 +129,17 @@ static int open_ring(struct packet *p, const struct packet_config *c, char *erro
 	rc.promiscuous = !c->share;
 	rc.buffer_size = c->buffer_bytes ? c->buffer_bytes : DEFAULT_BUFFER;
 	rc.filter = filter;
-	rc.filter_len = c->share ? packet_filter_share(filter, &p->link.addr, c->addrs, c->naddrs)
-				 : packet_filter_own(filter, &p->link.addr);
+	rc.filter_len = c->share ? packet_link_filter_share(filter, &p->link.addr, c->addrs, c->naddrs)
+				 : packet_link_filter_own(filter, &p->link.addr);
 	err = packet_ring_open(c->iface, &rc, &p->ring, why);
 	if (err)
-		snprintf(error, PACKET_ERROR_MAX, "%s", why);
+		snprintf(error, PACKET_LINK_ERROR_MAX, "%s", why);
 	return err;
 }
 
 /* Groups of IPv6 neighbours are no groups of the kernel's: without promiscuous mode the interface may not let
  * them in. */
-static int all_groups(struct packet *p, char *error)
+static int all_groups(struct packet_link *p, char *error)
 {
 	struct packet_mreq m = { .mr_ifindex = packet_ring_ifindex(p->ring), .mr_type = PACKET_MR_ALLMULTI };
 
@@ -149,12 +149,12 @@ static int all_groups(struct packet *p, char *error)
 	return 0;
 }
 
-int packet_fd(const struct link *l)
+int packet_link_fd(const struct link *l)
 {
-	return packet_ring_fd(container_of(l, struct packet, link)->ring);
+	return packet_ring_fd(container_of(l, struct packet_link, link)->ring);
 }
 
-static struct pkt *take(struct packet *p, const uint8_t *data, const struct packet_ring_info *info)
+static struct pkt *take(struct packet_link *p, const uint8_t *data, const struct packet_ring_info *info)
 {
 	struct pkt *pkt;
 
@@ -171,9 +171,9 @@ static struct pkt *take(struct packet *p, const uint8_t *data, const struct pack
 	return pkt;
 }
 
-int packet_rx(struct link *l, int budget)
+int packet_link_rx(struct link *l, int budget)
 {
-	struct packet *p = container_of(l, struct packet, link);
+	struct packet_link *p = container_of(l, struct packet_link, link);
 	struct packet_ring_info info;
 	int n = 0, r = 0;
 	uint8_t *data;
@@ -190,15 +190,15 @@ int packet_rx(struct link *l, int budget)
 		int err = 0;
 
 		/* Readable and nothing to read: the interface went down or away. */
-		if (getsockopt(packet_fd(l), SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err)
+		if (getsockopt(packet_link_fd(l), SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err)
 			return -err;
 	}
 	return n || r == PACKET_RING_WOULD_POLL ? n : r;
 }
 
-static enum ns_err packet_write(struct link *l, struct pkt *pkt)
+static enum ns_err packet_link_write(struct link *l, struct pkt *pkt)
 {
-	struct packet *p = container_of(l, struct packet, link);
+	struct packet_link *p = container_of(l, struct packet_link, link);
 	struct iovec iov[PKT_MAX_FRAGS + 1];
 	enum ns_err err = NS_OK;
 	int64_t r;
@@ -218,22 +218,22 @@ static enum ns_err packet_write(struct link *l, struct pkt *pkt)
 	return err;
 }
 
-static void packet_close(struct link *l)
+static void packet_link_close(struct link *l)
 {
-	struct packet *p = container_of(l, struct packet, link);
+	struct packet_link *p = container_of(l, struct packet_link, link);
 
 	packet_ring_free(p->ring);
 	pkt_pool_unref(p->pool);
 	free(p);
 }
 
-static const struct link_ops packet_ops = {
+static const struct link_ops packet_link_ops = {
 	.name = "packet",
-	.write = packet_write,
-	.close = packet_close,
+	.write = packet_link_write,
+	.close = packet_link_close,
 };
 
-static int set_up(struct packet *p, const struct packet_config *c, char *error)
+static int set_up(struct packet_link *p, const struct packet_link_config *c, char *error)
 {
 	int err = device_facts(p, c, error);
 
@@ -246,9 +246,9 @@ static int set_up(struct packet *p, const struct packet_config *c, char *error)
 	return err;
 }
 
-int packet_open(const struct packet_config *c, struct link **out, char error[PACKET_ERROR_MAX])
+int packet_link_open(const struct packet_link_config *c, struct link **out, char error[PACKET_LINK_ERROR_MAX])
 {
-	struct packet *p;
+	struct packet_link *p;
 	int err;
 
 	*out = NULL;
@@ -260,37 +260,37 @@ int packet_open(const struct packet_config *c, struct link **out, char error[PAC
 	memcpy(p->iface, c->iface, strlen(c->iface));
 	p->pool = pkt_pool_ref(c->pool);
 	p->share = c->share;
-	p->link.ops = &packet_ops;
+	p->link.ops = &packet_link_ops;
 	p->link.hdr_len = VNET_HDR_LEN;
 	/* The kernel finishes checksums and cuts super-segments, if the interface does not. */
 	p->link.caps = LINK_CAP_ETHERNET | LINK_CAP_TX_CSUM | LINK_CAP_TSO4 | LINK_CAP_TSO6;
 	p->link.gso_max = 65535;
 	err = set_up(p, c, error);
 	if (err)
-		packet_close(&p->link);
+		packet_link_close(&p->link);
 	else
 		*out = &p->link;
 	return err;
 }
 
-int packet_set_addrs(struct link *l, const struct addr *addrs, int naddrs, char error[PACKET_ERROR_MAX])
+int packet_link_set_addrs(struct link *l, const struct addr *addrs, int naddrs, char error[PACKET_LINK_ERROR_MAX])
 {
-	struct packet *p = container_of(l, struct packet, link);
-	struct sock_filter filter[PACKET_FILTER_MAX];
+	struct packet_link *p = container_of(l, struct packet_link, link);
+	struct sock_filter filter[PACKET_LINK_FILTER_MAX];
 	int err;
 
 	if (!p->share)
 		return 0;
 	err = check_addrs(p->iface, addrs, naddrs, error);
 	if (!err)
-		err = packet_ring_set_bpf(p->ring, filter, packet_filter_share(filter, &p->link.addr, addrs, naddrs));
+		err = packet_ring_set_bpf(p->ring, filter, packet_link_filter_share(filter, &p->link.addr, addrs, naddrs));
 	return err;
 }
 
-struct packet_stats packet_get_stats(struct link *l)
+struct packet_link_stats packet_link_get_stats(struct link *l)
 {
-	struct packet *p = container_of(l, struct packet, link);
+	struct packet_link *p = container_of(l, struct packet_link, link);
 	struct packet_ring_stats s = packet_ring_get_stats(p->ring, true);
 
-	return (struct packet_stats){ s.recvs - s.drops, s.drops, p->refused };
+	return (struct packet_link_stats){ s.recvs - s.drops, s.drops, p->refused };
 }

@@ -1,5 +1,5 @@
 /* The packet link: a stack beside the kernel on one virtual Ethernet, speaking to the kernel on the other. */
-#include "link/packet.h"
+#include "link/packet_link.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "link/packet_filter.h"
+#include "link/packet_link_filter.h"
 #include "net.h"
 #include "veth.h"
 
@@ -17,7 +17,7 @@ static struct pkt_pool *pool;
 static struct stack *stack;
 static struct link *dev;
 static struct nic *nic;
-static char error[PACKET_ERROR_MAX];
+static char error[PACKET_LINK_ERROR_MAX];
 
 static void set_clock(void)
 {
@@ -42,16 +42,16 @@ static void fini(void)
 	pkt_pool_unref(pool);
 }
 
-TestSuite(packet, .init = init, .fini = fini);
+TestSuite(packet_link, .init = init, .fini = fini);
 
-static void open_stack(struct packet_config c)
+static void open_stack(struct packet_link_config c)
 {
 	struct stack_config sc = netstack_config();
 	struct addr_prefix ap;
 	struct route_row row = { .nic = 1 };
 
 	c.pool = pool;
-	cr_assert_eq(packet_open(&c, &dev, error), 0, "%s", error);
+	cr_assert_eq(packet_link_open(&c, &dev, error), 0, "%s", error);
 	clock_init(&clk, 0, 0);
 	set_clock();
 	sc.clock = &clk;
@@ -66,12 +66,12 @@ static void open_stack(struct packet_config c)
 
 static void stack_round(int other_fd)
 {
-	struct pollfd p[2] = { { .fd = packet_fd(dev), .events = POLLIN }, { .fd = other_fd, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = packet_link_fd(dev), .events = POLLIN }, { .fd = other_fd, .events = POLLIN } };
 
 	poll(p, 2, 20);
 	set_clock();
 	if (p[0].revents)
-		packet_rx(dev, 64);
+		packet_link_rx(dev, 64);
 	stack_run(stack);
 }
 
@@ -132,77 +132,77 @@ static void echoes_udp(void)
 	endpoint_close(ep);
 }
 
-Test(packet, with_an_address_of_its_own)
+Test(packet_link, with_an_address_of_its_own)
 {
-	open_stack((struct packet_config){ .iface = "vb" });
+	open_stack((struct packet_link_config){ .iface = "vb" });
 	cr_assert((dev->addr.b[0] & 3) == 2, "locally administered, a station's");
 	cr_assert_eq(dev->mtu, 1500);
 	cr_assert_eq(run("ping -q -c 3 -i 0.01 -W 5 10.77.0.2 >/dev/null"), 0);
 	echoes_udp();
-	cr_assert_gt(packet_get_stats(dev).received, 3);
-	cr_assert_eq(packet_get_stats(dev).dropped, 0);
+	cr_assert_gt(packet_link_get_stats(dev).received, 3);
+	cr_assert_eq(packet_link_get_stats(dev).dropped, 0);
 }
 
-Test(packet, sharing_the_interfaces_address)
+Test(packet_link, sharing_the_interfaces_address)
 {
 	struct addr a = sim_parse("10.77.0.2");
 
-	open_stack((struct packet_config){ .iface = "vb", .share = true, .addrs = &a, .naddrs = 1 });
+	open_stack((struct packet_link_config){ .iface = "vb", .share = true, .addrs = &a, .naddrs = 1 });
 	cr_assert_eq(run("ping -q -c 3 -i 0.01 -W 5 10.77.0.2 >/dev/null"), 0);
 	echoes_udp();
 	cr_assert_eq(run("ip neigh show 10.77.0.2 | grep -q $(ip -br link show vb | awk '{ print $3 }')"), 0);
 }
 
-Test(packet, nobody_answers_for_a_closed_port_but_the_stack)
+Test(packet_link, nobody_answers_for_a_closed_port_but_the_stack)
 {
 	struct addr a = sim_parse("10.77.0.2");
 
 	/* The stack's own "port unreachable": one, and no second one by the kernel. */
-	open_stack((struct packet_config){ .iface = "vb", .share = true, .addrs = &a, .naddrs = 1 });
+	open_stack((struct packet_link_config){ .iface = "vb", .share = true, .addrs = &a, .naddrs = 1 });
 	cr_assert_eq(run("bash -c 'exec 3<>/dev/udp/10.77.0.2/9; echo x >&3; read -t 5 -u 3 y 2>/dev/null; "
 			 "[ $(awk \"/^Icmp:/ && \\$2 ~ /[0-9]/ { print \\$5 }\" /proc/net/snmp) = 1 ]'"), 0);
 }
 
-Test(packet, sharing_is_refused_where_the_kernel_would_answer)
+Test(packet_link, sharing_is_refused_where_the_kernel_would_answer)
 {
-	struct addr a[PACKET_MAX_ADDRS + 1] = { sim_parse("10.77.0.1") };
-	struct packet_config c = { .iface = "vb", .share = true, .addrs = a, .naddrs = 1, .pool = pool };
+	struct addr a[PACKET_LINK_MAX_ADDRS + 1] = { sim_parse("10.77.0.1") };
+	struct packet_link_config c = { .iface = "vb", .share = true, .addrs = a, .naddrs = 1, .pool = pool };
 
-	cr_assert_eq(packet_open(&c, &dev, error), -EADDRINUSE);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -EADDRINUSE);
 	cr_assert(strstr(error, "vb: the kernel has an address"));
 	a[0] = sim_parse("10.77.0.2");
 	cr_assert_eq(system("echo 1 >/proc/sys/net/ipv4/conf/vb/forwarding"), 0);
-	cr_assert_eq(packet_open(&c, &dev, error), -EBUSY);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -EBUSY);
 	cr_assert(strstr(error, "forwards"));
 	cr_assert_eq(system("echo 0 >/proc/sys/net/ipv4/conf/vb/forwarding"), 0);
-	cr_assert_eq(packet_open(&c, &dev, error), 0, "%s", error);
-	cr_assert_eq(packet_set_addrs(dev, a, PACKET_MAX_ADDRS + 1, error), -E2BIG);
+	cr_assert_eq(packet_link_open(&c, &dev, error), 0, "%s", error);
+	cr_assert_eq(packet_link_set_addrs(dev, a, PACKET_LINK_MAX_ADDRS + 1, error), -E2BIG);
 	a[0] = sim_parse("10.77.0.1");
-	cr_assert_eq(packet_set_addrs(dev, a, 1, error), -EADDRINUSE);
+	cr_assert_eq(packet_link_set_addrs(dev, a, 1, error), -EADDRINUSE);
 	a[0] = sim_parse("10.77.0.3");
-	cr_assert_eq(packet_set_addrs(dev, a, 1, error), 0);
+	cr_assert_eq(packet_link_set_addrs(dev, a, 1, error), 0);
 	link_close(dev);
 }
 
-Test(packet, opening_says_what_is_wrong)
+Test(packet_link, opening_says_what_is_wrong)
 {
-	struct packet_config c = { .iface = "nosuch", .pool = pool };
+	struct packet_link_config c = { .iface = "nosuch", .pool = pool };
 
-	cr_assert_eq(packet_open(&c, &dev, error), -ENODEV);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -ENODEV);
 	cr_assert_str_eq(error, "nosuch: no such interface: No such device");
 	cr_assert_null(dev);
 	c.iface = "a-name-longer-than-any-interface-has";
-	cr_assert_eq(packet_open(&c, &dev, error), -ENODEV);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -ENODEV);
 	c.iface = "lo";
-	cr_assert_eq(packet_open(&c, &dev, error), -EINVAL);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -EINVAL);
 	cr_assert(strstr(error, "no Ethernet"));
 	c.iface = "vb";
 	c.mac = (struct link_addr){ { 1, 0, 0, 0, 0, 1 }, 6 };
-	cr_assert_eq(packet_open(&c, &dev, error), -EINVAL);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -EINVAL);
 	c.mac.len = 0;
 	if (seteuid(65534) < 0)
 		cr_skip_test("no other user here");
-	cr_assert_eq(packet_open(&c, &dev, error), -EPERM);
+	cr_assert_eq(packet_link_open(&c, &dev, error), -EPERM);
 	cr_assert_eq(seteuid(0), 0);
 }
 
@@ -214,19 +214,19 @@ static void sink_rx(struct link_sink *k, struct pkt *p)
 	pkt_free(p);
 }
 
-Test(packet, an_interface_that_goes_away_is_an_error)
+Test(packet_link, an_interface_that_goes_away_is_an_error)
 {
-	struct packet_config c = { .iface = "vb", .pool = pool };
+	struct packet_link_config c = { .iface = "vb", .pool = pool };
 	struct link_sink sink = { sink_rx };
 	struct pollfd p;
 
-	cr_assert_eq(packet_open(&c, &dev, error), 0, "%s", error);
+	cr_assert_eq(packet_link_open(&c, &dev, error), 0, "%s", error);
 	link_attach(dev, &sink);
-	cr_assert_eq(packet_rx(dev, 10), 0);
+	cr_assert_eq(packet_link_rx(dev, 10), 0);
 	cr_assert_eq(system("ip link del vb"), 0);
-	p = (struct pollfd){ .fd = packet_fd(dev), .events = POLLIN };
+	p = (struct pollfd){ .fd = packet_link_fd(dev), .events = POLLIN };
 	cr_assert_eq(poll(&p, 1, 5000), 1);
-	cr_assert_eq(packet_rx(dev, 10), -ENETDOWN);
+	cr_assert_eq(packet_link_rx(dev, 10), -ENETDOWN);
 	cr_assert_neq(link_write(dev, pkt_from_bytes(pool, "0123456789abcdef0123", 20)), NS_OK);
 	link_close(dev);
 }
@@ -258,23 +258,23 @@ static uint32_t bpf(const struct sock_filter *f, size_t n, const uint8_t *frame,
 	return 0;
 }
 
-TestSuite(packet_filter);
+TestSuite(packet_link_filter);
 
-Test(packet_filter, picks_out_what_is_for_the_stack)
+Test(packet_link_filter, picks_out_what_is_for_the_stack)
 {
 	const struct link_addr mac = { { 2, 0, 0, 0, 0, 9 }, 6 };
-	struct addr addrs[PACKET_MAX_ADDRS];
-	struct sock_filter own[PACKET_FILTER_MAX], share[PACKET_FILTER_MAX];
+	struct addr addrs[PACKET_LINK_MAX_ADDRS];
+	struct sock_filter own[PACKET_LINK_FILTER_MAX], share[PACKET_LINK_FILTER_MAX];
 	uint8_t f[60] = { 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0 };
 	size_t nown, nshare;
 
-	for (uint8_t i = 0; i < PACKET_MAX_ADDRS; i++) {
+	for (uint8_t i = 0; i < PACKET_LINK_MAX_ADDRS; i++) {
 		addrs[i] = sim_parse(i % 2 ? "2001:db8::1" : "10.0.0.1");
 		addrs[i].b[addrs[i].len - 1] = (uint8_t)(i + 1);
 	}
-	nown = packet_filter_own(own, &mac);
-	nshare = packet_filter_share(share, &mac, addrs, PACKET_MAX_ADDRS);
-	cr_assert(nown <= PACKET_FILTER_MAX && nshare <= PACKET_FILTER_MAX);
+	nown = packet_link_filter_own(own, &mac);
+	nshare = packet_link_filter_share(share, &mac, addrs, PACKET_LINK_MAX_ADDRS);
+	cr_assert(nown <= PACKET_LINK_FILTER_MAX && nshare <= PACKET_LINK_FILTER_MAX);
 	cr_assert(bpf(own, nown, f, 60));
 	cr_assert_not(bpf(share, nshare, f, 60), "0.0.0.0 is not the stack's");
 	memcpy(f + 30, (uint8_t[]){ 10, 0, 0, 31 }, 4);

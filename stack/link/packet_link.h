@@ -7,23 +7,23 @@
  * what is for the stack's network addresses, which must not be the kernel's, so that it does not answer for
  * them either. Stack and kernel cannot speak to one another through it: what one sends, goes out.
  */
-#ifndef STACK_LINK_PACKET_H
-#define STACK_LINK_PACKET_H
+#ifndef STACK_LINK_PACKET_LINK_H
+#define STACK_LINK_PACKET_LINK_H
 
 #include "core/link.h"
 
-enum { PACKET_ERROR_MAX = 160, PACKET_MAX_ADDRS = 32 };
+enum { PACKET_LINK_ERROR_MAX = 160, PACKET_LINK_MAX_ADDRS = 32 };
 
 /**
- * struct packet_config - what to open
+ * struct packet_link_config - what to open
  * @iface:  an Ethernet
  * @pool:   where received packets come from; borrowed until link_close()
  * @share:  use the interface's link address
- * @addrs:  with @share, @naddrs network addresses the stack has, PACKET_MAX_ADDRS at most
+ * @addrs:  with @share, @naddrs network addresses the stack has, PACKET_LINK_MAX_ADDRS at most
  * @mac:    without @share: the link address; length 0: a random one
  * @buffer_bytes: of the ring, 0 for 8 MiB
  */
-struct packet_config {
+struct packet_link_config {
 	const char *iface;
 	struct pkt_pool *pool;
 	bool share;
@@ -34,30 +34,30 @@ struct packet_config {
 };
 
 /**
- * packet_open() - the result carries Ethernet frames and wants ether_new(link, &link->addr) around it
- * @error: on failure, what went wrong with what, PACKET_ERROR_MAX bytes
+ * packet_link_open() - the result carries Ethernet frames and wants ether_new(link, &link->addr) around it
+ * @error: on failure, what went wrong with what, PACKET_LINK_ERROR_MAX bytes
  *
  * Return: 0; -EPERM: no right; -ENODEV: no such interface; -ENETDOWN; -EINVAL: no Ethernet, or no station's
  * link address; -E2BIG: too many addresses; -EADDRINUSE: with @share, an address is the kernel's; -EBUSY:
  * with @share, the kernel forwards packets, and so would answer for what is not its own; -ENOMEM.
  */
-int packet_open(const struct packet_config *c, struct link **out, char error[PACKET_ERROR_MAX]);
+int packet_link_open(const struct packet_link_config *c, struct link **out, char error[PACKET_LINK_ERROR_MAX]);
 
-/** packet_set_addrs() - with @share: the stack's addresses have changed; errors as packet_open() */
-int packet_set_addrs(struct link *l, const struct addr *addrs, int naddrs, char error[PACKET_ERROR_MAX]);
+/** packet_link_set_addrs() - with @share: the stack's addresses have changed; errors as packet_link_open() */
+int packet_link_set_addrs(struct link *l, const struct addr *addrs, int naddrs, char error[PACKET_LINK_ERROR_MAX]);
 
-/** packet_fd() - the descriptor to poll; still the link's */
-int packet_fd(const struct link *l);
+/** packet_link_fd() - the descriptor to poll; still the link's */
+int packet_link_fd(const struct link *l);
 
-/** packet_rx() - read and deliver at most @budget packets. Return: how many; -errno if the interface failed. */
-int packet_rx(struct link *l, int budget);
+/** packet_link_rx() - read and deliver at most @budget packets. Return: how many; -errno if the interface failed. */
+int packet_link_rx(struct link *l, int budget);
 
-/** struct packet_stats - @received, @dropped: by the kernel, for want of room in the ring; @refused: cut
+/** struct packet_link_stats - @received, @dropped: by the kernel, for want of room in the ring; @refused: cut
  * short, tagged for a VLAN, or with a header that makes no sense */
-struct packet_stats {
+struct packet_link_stats {
 	uint64_t received, dropped, refused;
 };
 
-struct packet_stats packet_get_stats(struct link *l);
+struct packet_link_stats packet_link_get_stats(struct link *l);
 
 #endif

@@ -2,7 +2,7 @@
  * The filters of packet links: classic BPF. A test's accept branch is a return of its own right behind it, so
  * that no jump is longer than a few instructions, however many addresses there are.
  */
-#include "link/packet_filter.h"
+#include "link/packet_link_filter.h"
 
 #include "header/eth.h"
 
@@ -49,7 +49,7 @@ static void group_passes(struct program *p)
 	accept(p);
 }
 
-size_t packet_filter_own(struct sock_filter f[PACKET_FILTER_MAX], const struct link_addr *mac)
+size_t packet_link_filter_own(struct sock_filter f[PACKET_LINK_FILTER_MAX], const struct link_addr *mac)
 {
 	struct program p = { f, 0 };
 
@@ -71,7 +71,7 @@ static void word(struct program *p, uint32_t off, const uint8_t *b, uint8_t rest
 	add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, rest, be32(b));
 }
 
-size_t packet_filter_share(struct sock_filter f[PACKET_FILTER_MAX], const struct link_addr *mac,
+size_t packet_link_filter_share(struct sock_filter f[PACKET_LINK_FILTER_MAX], const struct link_addr *mac,
 			   const struct addr *addrs, int n)
 {
 	struct program p = { f, 0 };
