@@ -2,12 +2,15 @@
 STACK_SRCS := $(filter-out stack/host/% stack/sample/% stack/packetdrill/%,$(wildcard stack/*/*.c stack/*/*/*.c))
 STACK_OBJS := $(STACK_SRCS:%.c=$(B)/%.o)
 
+# Nobody replaces a function of the library by one of the same name, so calls within a file may be inlined.
+STACK_CFLAGS := -fno-semantic-interposition
+
 ALL += $(B)/libsockstack.a
 
 $(STACK_OBJS): $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -Istack -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) $(STACK_CFLAGS) -Istack -c -o $@ $<
 
 $(B)/libsockstack.a: $(STACK_OBJS)
 	@echo "  AR      $@"
@@ -22,6 +25,28 @@ $(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
+
+# The stack host: its parts in an archive, for its tests, and the program.
+HOST_SRCS := $(wildcard stack/host/*.c)
+HOST_OBJS := $(HOST_SRCS:%.c=$(B)/%.o)
+HOST_LIB  := $(B)/libstackhost.a
+HOST_LIBS := -lmnl -lcares -lseccomp
+
+ALL += $(B)/sockshim-stackd
+
+$(HOST_OBJS): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -c -o $@ $<
+
+$(HOST_LIB): $(filter-out %/main.o,$(HOST_OBJS))
+	@echo "  AR      $@"
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockdiag.a $(B)/libsockstack.a
+	@echo "  LD      $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(HOST_LIBS)
 
 # The stack as packetdrill --so_filename= takes it.
 PACKETDRILL_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard stack/packetdrill/*.c))

@@ -1,5 +1,5 @@
 # Tests of the stack: units and simulations (Criterion), random simulations, against the kernel, fuzzers.
-STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o
+STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o $(B)/tests/support/wire.o
 STACK_PEER := $(B)/tests/support/peer.o
 STACK_UNITS := $(patsubst tests/unit/stack/%.c,$(B)/tests/unit/stack/%,$(wildcard tests/unit/stack/*.c))
 STACK_SIMS  := $(patsubst tests/sim/test_%.c,$(B)/tests/sim/%,$(wildcard tests/sim/test_*.c))
@@ -28,7 +28,7 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
 
 # Against the kernel, in a network namespace the program makes itself.
-STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed
+STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/raw $(B)/tests/kernel/rules
 TEST_SCRIPTS += $(STACK_KERNEL)
 test-programs: $(STACK_KERNEL)
 
@@ -65,11 +65,27 @@ STACK_FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fu
 FUZZERS += $(STACK_FUZZERS)
 FUZZ_SECONDS ?= 15
 
-$(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_SRCS) $(wildcard stack/*.h stack/*/*.h)
+# The library with that instrumentation, compiled once for all of them.
+FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -fno-sanitize-recover=all -Istack
+STACK_FUZZ_OBJS := $(STACK_SRCS:%.c=$(B)/fuzz/%.o)
+
+$(STACK_FUZZ_OBJS): $(B)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_FUZZ_OBJS)
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $<"
-	@$(CLANG) -std=gnu11 $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-Istack -o $@ $< $(STACK_SRCS)
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# A minute of them in `make check`.
+TEST_SCRIPTS += tests/fuzz/smoke.sh
+test-programs: $(STACK_FUZZERS)
+
+.PHONY: fuzz-smoke
+## fuzz-smoke    a minute shared by the stack's fuzzers
+fuzz-smoke: $(STACK_FUZZERS)
+	@B=$(B) tests/fuzz/smoke.sh
 
 .PHONY: fuzz-stack
 ## fuzz-stack    each of the stack's fuzzers for FUZZ_SECONDS (15), starting from its corpus
@@ -104,9 +120,9 @@ sim: $(STACK_RANDOM)
 	@for p in $(STACK_RANDOM); do $$p -n $(SEEDS) -s $(FIRST) || exit 1; done
 
 # Benchmarks, on demand: what they print depends on the machine.
-STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-tap
+STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter $(B)/tests/bench/stack-tap
 
-$(B)/tests/bench/stack-path: tests/bench/path.c $(B)/libsockstack.a
+$(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter: $(B)/tests/bench/stack-%: tests/bench/%.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a

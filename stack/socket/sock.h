@@ -9,6 +9,7 @@
 #define STACK_SOCKET_SOCK_H
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #include "netstack.h"
@@ -25,13 +26,14 @@ struct sock {
 	void *owner;
 	int domain, type, protocol;
 	bool connecting, listening, connected, bound;
+	int error;			/* pending, beside the endpoint's: a positive errno */
 	uint32_t recv_flags;		/* enum sock_want */
 	struct sock_errqueue *errors;
-	int64_t rcv_timeout_ns, snd_timeout_ns;	/* kept for getsockopt; 0: none */
+	struct timeval rcv_timeout, snd_timeout;	/* kept for getsockopt; 0: none */
 	int32_t rcv_lowat;
-	uint32_t mark, priority;
-	int32_t last_ifindex;
-	bool keepalive_set, recverr, recverr6, timestamp, timestamp_ns, inq;
+	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
+	struct linger linger;
+	bool recverr, recverr6, cork, dontroute, keepalive, oob_inline;
 };
 
 /** sock_new() - socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC in @type. AF_INET and AF_INET6
@@ -120,6 +122,10 @@ int sock_error_pop(struct sock *k, struct sock_error *out);
  * SIOCGIFCONF as far as @len allows, ...) also with @k NULL. @data in and out, @len bytes of it.
  * -ENOTTY if it is not one of ours */
 int sock_ioctl(struct stack *s, struct sock *k, unsigned long request, void *data, size_t *len);
+
+/** sock_nic_flags(), sock_nic_hatype() - IFF_* and ARPHRD_* of a NIC (netdevice(7)) */
+uint32_t sock_nic_flags(const struct nic *nic);
+uint16_t sock_nic_hatype(const struct nic *nic);
 
 /** sock_addr_from_full(), sock_addr_to_full() - between a sockaddr and the stack's addresses */
 int sock_addr_to_full(const struct sockaddr *a, socklen_t len, int domain, struct full_addr *out);

@@ -31,7 +31,7 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_SYN_RETRIES] = ROW(syn_retries, T_U8, 1, 127),
 	[SOCKOPT_NOT_SENT_LOW_WATER] = ROW(notsent_lowat, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_RECEIVE_LOW_WATER] = ROW(rcv_lowat, T_U32, 0, INT32_MAX),
-	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 127),
+	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 255),
 };
 
 static void put_number(struct tcp_conn *c, const struct opt_row *row, int64_t v)
@@ -266,6 +266,9 @@ static bool get_special(struct tcp_conn *c, enum sockopt opt, int64_t *v)
 		return true;
 	case SOCKOPT_SEND_QUEUE_SIZE:
 		*v = c->state == TCPS_CLOSE ? 0 : (int64_t)(c->write_seq - c->snd_una);
+		return true;
+	case SOCKOPT_SEND_QUEUE_UNSENT:
+		*v = c->state == TCPS_CLOSE ? 0 : (int64_t)(uint32_t)(c->write_seq - c->snd_nxt);
 		return true;
 	case SOCKOPT_QUICK_ACK:
 		*v = !c->pingpong;

@@ -271,6 +271,48 @@ enum ns_err tcp_read(struct endpoint *ep, struct read_msg *m)
 	return NS_OK;
 }
 
+int tcp_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end)
+{
+	struct tcp_conn *c = tcp_of(ep);
+	uint32_t left;
+	int n = 0;
+
+	skip_urgent(c);
+	*end = !c->rcv_bytes && c->rx_shut;
+	left = tcp_readable(c);
+	if (!left)
+		left = c->rcv_bytes;
+	list_for_each(node, &c->rcvq) {
+		const struct pkt *pkt = container_of(node, struct pkt, node);
+		struct iovec parts[PKT_MAX_FRAGS + 1];
+		int nparts = pkt_iov(pkt, parts);
+
+		for (int i = 0; i < nparts && n < max && left; i++) {
+			iov[n] = parts[i];
+			if (iov[n].iov_len > left)
+				iov[n].iov_len = left;
+			left -= (uint32_t)iov[n++].iov_len;
+		}
+		if (n == max || !left)
+			break;
+	}
+	return n;
+}
+
+void tcp_consume(struct endpoint *ep, size_t n)
+{
+	struct tcp_conn *c = tcp_of(ep);
+
+	if (n > c->rcv_bytes)
+		n = c->rcv_bytes;
+	if (!n)
+		return;
+	consume(c, (uint32_t)n);
+	forget_mark(c);
+	tcp_space_adjust(c);
+	tcp_cleanup_rbuf(c, n);
+}
+
 uint32_t tcp_readiness(struct endpoint *ep)
 {
 	struct tcp_conn *c = tcp_of(ep);

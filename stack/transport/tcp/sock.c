@@ -1,6 +1,8 @@
 /* Endpoint operations: close, shutdown, disconnect, state, ICMP errors. */
 #include "transport/tcp/conn.h"
 
+static enum ns_err tcp_disconnect(struct endpoint *ep);
+
 /* States in which the peer would wait in vain if we went without a word. */
 #define NEEDS_RESET \
 	(TCPS_BIT(TCPS_ESTABLISHED) | TCPS_BIT(TCPS_CLOSE_WAIT) | TCPS_BIT(TCPS_FIN_WAIT1) | \
@@ -64,6 +66,18 @@ static void tcp_close(struct endpoint *ep)
 
 	tcp_hold(c);
 	close_conn(c);
+	tcp_put(c);
+}
+
+static void tcp_abort(struct endpoint *ep)
+{
+	struct tcp_conn *c = tcp_of(ep);
+
+	tcp_hold(c);
+	if (c->state == TCPS_LISTEN)
+		tcp_disconnect(ep);
+	else if (c->state != TCPS_CLOSE)
+		abort_conn(c, NS_OK);
 	tcp_put(c);
 }
 
@@ -142,7 +156,8 @@ static void tcp_ep_info(struct endpoint *ep, struct endpoint_info *out)
 
 	out->state = c->state;
 	out->rx_queue_bytes = c->rcv_bytes;
-	out->tx_queue_bytes = c->write_seq - c->snd_una;
+	/* Not the FIN, which is acknowledged beyond what was written. */
+	out->tx_queue_bytes = seq_gt(c->write_seq, c->snd_una) ? c->write_seq - c->snd_una : 0;
 	out->rx_buffer_bytes = c->rcvbuf;
 	out->tx_buffer_bytes = c->sndbuf;
 }
@@ -192,8 +207,11 @@ static void ep_rx(struct endpoint *ep, struct pkt *pkt)
 const struct endpoint_ops tcp_endpoint_ops = {
 	.name = "tcp",
 	.close = tcp_close,
+	.abort = tcp_abort,
 	.destroy = tcp_destroy,
 	.read = tcp_read,
+	.peek_iov = tcp_peek_iov,
+	.consume = tcp_consume,
 	.write = tcp_write,
 	.bind = tcp_bind,
 	.connect = tcp_connect,
