@@ -291,13 +291,11 @@ static void check_ack(struct tcp_check *w, struct side *a, const struct side *b,
 		return;		/* a reset's, or of a connection before our time */
 	if (seq_gt(g->h.ack, b->sent_end))
 		broken(w, "acknowledges %d that were not sent", seq_diff(g->h.ack, b->sent_end));
-	if (w->revivals && a->acked && seq_lt(g->h.ack, a->ack))
-		a->has_promised = false;
-	else if (a->acked && seq_lt(g->h.ack, a->ack))
+	if (!w->revivals && a->acked && seq_lt(g->h.ack, a->ack))
 		broken(w, "acknowledges %d less than before", seq_diff(a->ack, g->h.ack));
 	a->ack = g->h.ack;
 	a->acked = true;
-	if (a->has_promised && seq_lt(edge + grain - 1, a->promised))
+	if (!w->revivals && a->has_promised && seq_lt(edge + grain - 1, a->promised))
 		broken(w, "the window's edge goes back by %d", seq_diff(a->promised, edge));
 	/* Not what a SYN-ACK says: one may be forgotten, and the next be of another mind. */
 	if (!(g->h.flags & TCP_SYN) && (!a->has_promised || seq_gt(edge, a->promised))) {
