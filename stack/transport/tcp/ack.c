@@ -2,7 +2,7 @@
  * What an acknowledgement changes: the window, the records of what was sent, the round trip time, and
  * congestion control (RFC 9293, 3.10.7.4; RFC 5961, 5; RFC 6298; RFC 5681).
  */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { RENEGING_DELAY_MS = 10 };
 

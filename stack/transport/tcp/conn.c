@@ -1,7 +1,7 @@
 /* The life of a connection's structure. */
 #include <stdlib.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 struct tcp_conn *tcp_conn_new(struct tcp_proto *p, enum net_index net)
 {

@@ -1,5 +1,5 @@
 /* A segment arrives at a connection: RFC 9293, 3.10.7.4, step by step; RFC 5961; RFC 7323, 5. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 #define PAWS_IDLE_NS (24ll * 24 * 3600 * NS_PER_SEC)	/* RFC 7323, 5.5: 24 days */
 #define OOW_ACK_NS (500 * NS_PER_MS)			/* Linux's tcp_invalid_ratelimit */

@@ -1,7 +1,7 @@
 /* The sender's MSS: from the path MTU, the peer's option, and the options every segment carries. */
 #include "header/ipv4.h"
 #include "header/ipv6.h"
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 #define PROBE_AGAIN_NS (600 * NS_PER_SEC)
 

@@ -1,5 +1,5 @@
 /* Endpoint operations: bind, connect, addresses. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 #include "transport/tcp/isn.h"
 
 struct addr tcp_show_addr(const struct tcp_conn *c, const struct addr *a)

@@ -1,7 +1,7 @@
 /* Options of an endpoint: a table of those that are a number, functions for the rest (tcp(7), socket(7)). */
 #include <stddef.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { T_BOOL, T_U8, T_U32, T_NS, T_SECONDS };
 

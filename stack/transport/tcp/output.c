@@ -1,5 +1,5 @@
 /* When to send: windows, Nagle's algorithm, corks, and super-segments (RFC 9293, 3.8.6; RFC 5681). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 /* A short segment waits for what is outstanding if that is short too (Minshall's variation). */
 static bool nagle_holds(const struct tcp_conn *c, bool force)

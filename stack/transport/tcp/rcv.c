@@ -1,5 +1,5 @@
 /* Data received: in order, ahead of its turn, twice; and when to acknowledge it (RFC 9293, 3.8.6.3; RFC 5681, 4.2). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { COALESCE_MAX = 1024 };
 

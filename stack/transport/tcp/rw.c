@@ -1,5 +1,5 @@
 /* Endpoint operations: read, write, readiness (RFC 9293, 3.10.2 and 3.10.3). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 #define CONNECTING (TCPS_BIT(TCPS_SYN_SENT) | TCPS_BIT(TCPS_SYN_RECV))
 

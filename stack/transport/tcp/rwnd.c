@@ -2,7 +2,7 @@
  * The receive window: what to announce, how it grows, and the buffer behind it (RFC 9293, 3.8.6.2.2;
  * RFC 7323, 2). Half of the buffer is for payload, as Linux counts: the rest is what packets cost beside it.
  */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 static uint32_t win_from_space(uint32_t space)
 {

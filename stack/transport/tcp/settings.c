@@ -1,7 +1,7 @@
 /* Settings of the whole protocol: one table (sysctls of Linux in tcp(7) and ip-sysctl). */
 #include <stddef.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { T_BOOL, T_U8, T_U32, T_NS };
 

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { SEGS_KEPT = 4096 };
 

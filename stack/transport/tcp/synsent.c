@@ -1,5 +1,5 @@
 /* The active side of a handshake: SYN-SENT (RFC 9293, 3.10.7.3), simultaneous open. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 void tcp_take_syn_opts(struct tcp_conn *c, const struct tcp_rx *rx)
 {
