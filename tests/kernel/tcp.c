@@ -141,6 +141,19 @@ static bool stack_done(void *ctx)
 	return duplex_step(ctx);
 }
 
+/* Options agreed on in the last transfer (enum tcp_info_opt). */
+static uint8_t agreed;
+
+static void note_agreed(struct endpoint *ep)
+{
+	struct tcp_conn_info info = { 0 };
+	size_t len = sizeof(info);
+
+	if (endpoint_get_option(ep, SOCKOPT_TCP_INFO, &info, &len))
+		abort();
+	agreed = info.options & (TCP_INFO_TIMESTAMPS | TCP_INFO_SACK | TCP_INFO_WSCALE | TCP_INFO_ECN);
+}
+
 /* A stream each way; @active: the stack connects. */
 static bool transfer(struct rig *r, bool v6, bool active, size_t to_stack, size_t to_kernel)
 {
@@ -170,8 +183,10 @@ static bool transfer(struct rig *r, bool v6, bool active, size_t to_stack, size_
 		printf("# child %d (exit %d), stack: %s, %zu of %zu received, %zu of %zu sent%s\n", c.gone,
 		       WEXITSTATUS(c.status), ns_err_str(s.err), s.received, s.d.expect, s.sent, s.d.send,
 		       s.bad ? ", bytes are wrong" : "");
-	if (s.ep)
+	if (s.ep) {
+		note_agreed(s.ep);
 		endpoint_close(s.ep);
+	}
 	if (a.listener)
 		endpoint_close(a.listener);
 	if (p.listen >= 0)
@@ -179,12 +194,14 @@ static bool transfer(struct rig *r, bool v6, bool active, size_t to_stack, size_
 	return ok;
 }
 
-static void four_ways(struct rig *r, const char *what, size_t bytes)
+enum { USUAL = TCP_INFO_TIMESTAMPS | TCP_INFO_SACK | TCP_INFO_WSCALE };
+
+static void four_ways(struct rig *r, const char *what, size_t bytes, uint8_t options)
 {
 	for (int v6 = 0; v6 < 2; v6++)
 		for (int active = 0; active < 2; active++)
 			result(transfer(r, v6, active, bytes, bytes) && transfer(r, v6, active, 0, 1000) &&
-			       transfer(r, v6, active, 1000, 0),
+			       transfer(r, v6, active, 1000, 0) && agreed == options,
 			       "streams both ways, %s connects, IPv%d, %s", active ? "the stack" : "the kernel",
 			       v6 ? 6 : 4, what);
 }
@@ -198,20 +215,21 @@ static void set_proto(struct rig *r, enum sockopt opt, int64_t v)
 /* Each option off at the kernel, then at the stack. */
 static void options(struct rig *r)
 {
-	static const struct { const char *sysctl; enum sockopt opt; } rows[] = {
-		{ "tcp_sack", SOCKOPT_SACK_ENABLED }, { "tcp_timestamps", SOCKOPT_TIMESTAMPS_ENABLED },
-		{ "tcp_window_scaling", SOCKOPT_WINDOW_SCALING_ENABLED },
+	static const struct { const char *sysctl; enum sockopt opt; uint8_t bit; } rows[] = {
+		{ "tcp_sack", SOCKOPT_SACK_ENABLED, TCP_INFO_SACK },
+		{ "tcp_timestamps", SOCKOPT_TIMESTAMPS_ENABLED, TCP_INFO_TIMESTAMPS },
+		{ "tcp_window_scaling", SOCKOPT_WINDOW_SCALING_ENABLED, TCP_INFO_WSCALE },
 	};
 	char what[80];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		sh("echo 0 >/proc/sys/net/ipv4/%s", rows[i].sysctl);
 		snprintf(what, sizeof(what), "the kernel without %s", rows[i].sysctl);
-		four_ways(r, what, BULK);
+		four_ways(r, what, BULK, USUAL & (uint8_t)~rows[i].bit);
 		sh("echo 1 >/proc/sys/net/ipv4/%s", rows[i].sysctl);
 		set_proto(r, rows[i].opt, 0);
 		snprintf(what, sizeof(what), "the stack without %s", rows[i].sysctl);
-		four_ways(r, what, BULK);
+		four_ways(r, what, BULK, USUAL & (uint8_t)~rows[i].bit);
 		set_proto(r, rows[i].opt, 1);
 	}
 }
@@ -220,7 +238,7 @@ static void ecn(struct rig *r)
 {
 	sh("echo 1 >/proc/sys/net/ipv4/tcp_ecn");
 	set_proto(r, SOCKOPT_ECN, 1);
-	four_ways(r, "ECN", BULK);
+	four_ways(r, "ECN", BULK, USUAL | TCP_INFO_ECN);
 	set_proto(r, SOCKOPT_ECN, 0);
 	sh("echo 2 >/proc/sys/net/ipv4/tcp_ecn");
 }
@@ -435,7 +453,8 @@ static void captures(const char *path)
 		skip("tshark reads the capture", "tshark is not installed");
 		return;
 	}
-	result(count_lines("tshark --only-protocols eth,arp,ip,ipv6,tcp -r %s -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -Y "
+	result(count_lines("tshark -r %s -Y tcp 2>/dev/null", path) > 1000 &&
+	       count_lines("tshark --only-protocols eth,arp,ip,ipv6,tcp -r %s -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -Y "
 			   "'tcp.checksum.status==0 || ip.checksum.status==0 || _ws.malformed' 2>/dev/null",
 			   path) == 0, "tshark reads the capture without a complaint");
 }
@@ -477,7 +496,7 @@ int main(void)
 		struct rig_config c = { .mtu = 1500, .queues = 1, .capture = capture };
 
 		rig_open(&r, &c);
-		four_ways(&r, "as it comes", 300000);
+		four_ways(&r, "as it comes", 300000, USUAL);
 		for (int v6 = 0; v6 < 2; v6++) {
 			resets(&r, v6);
 			refusals(&r, v6);
