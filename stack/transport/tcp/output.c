@@ -83,6 +83,7 @@ static void new_data_sent(struct tcp_conn *c, struct tcp_seg *s)
 static bool send_new(struct tcp_conn *c, uint32_t len, uint32_t mss, bool push)
 {
 	bool fin = c->fin_queued && len == tcp_unsent(c) && seq_lt(c->snd_nxt + len, tcp_wnd_end(c));
+	bool record = c->records && len == tcp_record_left(c);
 	uint32_t end = c->snd_nxt + len;
 	struct tcp_seg *s;
 	enum ns_err err;
@@ -93,7 +94,7 @@ static bool send_new(struct tcp_conn *c, uint32_t len, uint32_t mss, bool push)
 	if (!s)
 		return false;
 	/* With the end of a write, and before half the peer's window waits for one (RFC 9293, 3.9.1.2). */
-	if (len && (push || end == c->push_seq || (c->records && len == tcp_record_left(c)) || end - c->pushed_seq > c->max_window / 2)) {
+	if (len && (push || record || end == c->push_seq || end - c->pushed_seq > c->max_window / 2)) {
 		s->flags |= SEG_PSH;
 		c->pushed_seq = end;
 	}
