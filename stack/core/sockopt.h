@@ -103,6 +103,7 @@ enum sockopt {
 	SOCKOPT_CHALLENGE_ACK_LIMIT,	/* a second, 0: no limit */
 	SOCKOPT_REORDERING,
 	SOCKOPT_INITIAL_WINDOW,		/* segments */
+	SOCKOPT_MIN_TSO_SEGMENTS,	/* of a super-segment, however slow the path */
 	SOCKOPT_SLOW_START_AFTER_IDLE,
 	SOCKOPT_MTU_PROBING,		/* smaller segments when a black hole is suspected */
 	SOCKOPT_COUNT

@@ -155,6 +155,7 @@ struct tcp_conn {
 	struct pkt *send_pkt;		/* where snd_nxt is, NULL at the end */
 	uint32_t send_off;
 	bool tail_open;			/* the last packet's chunk has room that is ours */
+	uint16_t records;		/* of its packets, how many end a record (MSG_EOR) */
 	struct list segs;		/* by sequence number */
 	struct list sent, lost;		/* by transmission; to be sent again */
 	uint32_t highest_sack;		/* end of the highest range SACKed, if sacked_out */

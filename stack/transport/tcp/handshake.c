@@ -108,8 +108,7 @@ static bool choose_window(struct tcp_conn *l, struct tcp_req *r)
 		return false;
 	r->advmss = (uint16_t)tcp_local_mss(r->tuple.local.len, &route, route_mtu(&route), l->user_mss);
 	route_release(&route);
-	w = tcp_initial_window(l->proto, l->rcvbuf, l->user_clamp, r->advmss - (r->has_ts ? 12u : 0u),
-			       r->has_wscale);
+	w = tcp_initial_window(l, r->advmss - (r->has_ts ? 12u : 0u), r->has_wscale);
 	r->rcv_wnd = w.wnd;
 	r->clamp = w.clamp;
 	r->rcv_wscale = w.wscale;

@@ -60,6 +60,12 @@ void tcp_seg_free(struct tcp_conn *c, struct tcp_seg *s);
 /** tcp_rope_fill() - put up to @len bytes of the rope from @buf, @off on into @pkt as fragments; how many */
 uint32_t tcp_rope_fill(struct tcp_conn *c, struct pkt *pkt, struct pkt *buf, uint32_t off, uint32_t len);
 
+/** tcp_end_record() - what was written so far is not sent together with what follows (MSG_EOR) */
+void tcp_end_record(struct tcp_conn *c);
+
+/** tcp_record_left() - unsent bytes up to the end of a record, or of all */
+uint32_t tcp_record_left(const struct tcp_conn *c);
+
 /** tcp_rope_acked() - free what is below snd_una */
 void tcp_rope_acked(struct tcp_conn *c);
 void tcp_sndq_purge(struct tcp_conn *c);
@@ -243,8 +249,8 @@ uint32_t tcp_calc_window(struct tcp_conn *c);
 /** tcp_select_window() - the header's window field, and the promise noted */
 uint16_t tcp_select_window(struct tcp_conn *c);
 struct tcp_initial_window { uint32_t wnd, clamp; uint8_t wscale; };
-struct tcp_initial_window tcp_initial_window(const struct tcp_proto *p, uint32_t rcvbuf, uint32_t user_clamp,
-					     uint32_t mss, bool wscale_ok);
+/** tcp_initial_window() - of an endpoint, or of what a listener accepts */
+struct tcp_initial_window tcp_initial_window(const struct tcp_conn *c, uint32_t mss, bool wscale_ok);
 void tcp_grow_window(struct tcp_conn *c, uint32_t len);
 void tcp_rcv_rtt_sample(struct tcp_conn *c, const struct tcp_rx *rx);
 void tcp_space_adjust(struct tcp_conn *c);

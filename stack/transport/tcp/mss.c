@@ -94,8 +94,8 @@ static uint32_t autosize(const struct tcp_conn *c, uint32_t max, uint32_t mss)
 	bytes = segs * mss * ratio / 100 * 1000000 / (uint64_t)(srtt / 1000 + 1) >> 10;
 	if (least >= 0 && least / 1000 >> 9 < 32)
 		bytes += max >> (least / 1000 >> 9);
-	if (bytes < 2 * mss)
-		bytes = 2 * mss;
+	if (bytes < c->proto->set.min_tso_segs * mss)
+		bytes = c->proto->set.min_tso_segs * mss;
 	return bytes < max ? (uint32_t)bytes : max;
 }
 

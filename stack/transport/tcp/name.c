@@ -163,7 +163,7 @@ static void open_active(struct tcp_conn *c)
 	c->snd_up = c->snd_sml = c->pushed_seq = c->push_seq = c->iss;
 	c->snd_wnd = 0;
 	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
-	w = tcp_initial_window(c->proto, c->rcvbuf, c->user_clamp, c->advmss, set->wscale);
+	w = tcp_initial_window(c, c->advmss, set->wscale);
 	c->rcv_wnd = w.wnd;
 	c->window_clamp = w.clamp;
 	c->rcv_wscale = w.wscale;
