@@ -8,7 +8,13 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+<<<<<<< HEAD
 static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+=======
+#include "host/diag.h"
+
+enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | (int)EPOLLET };
+>>>>>>> main
 
 static uint64_t cookie_hash(uint64_t cookie)
 {
@@ -219,6 +225,7 @@ void relay_disown(struct relay *r)
 		r->ops->end(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
+	diag_detach(r);
 	/* When the host leaves, what the board says of its sockets stays. */
 	if (!h->board.head->gone)
 		board_put(&h->board, r->board);
@@ -362,6 +369,18 @@ void relay_fail(struct relay *r, int err, bool reset)
 	relay_set_state(r, STACK_BOARD_CLOSED);
 	drain(r);
 	relay_shut_pair(r, RELAY_SHUT_BOTH);
+}
+
+void relay_kill(struct relay *r, int err)
+{
+	bool stream = r->k->type == SOCK_STREAM;
+
+	/* Who waits for a datagram is woken by the error; a stream's pair is shut down. */
+	sock_abort(r->k, stream ? 0 : err);
+	if (stream && r->state != STACK_BOARD_CLOSED)
+		relay_fail(r, err, true);
+	else if (stream)
+		relay_put_error(r, err);
 }
 
 size_t relay_unread(const struct relay *r)

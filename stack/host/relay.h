@@ -140,6 +140,9 @@ void relay_full(struct relay *r);
 /** relay_fail() - the connection is over because of @err (0: none to be told): shut the pair down */
 void relay_fail(struct relay *r, int err, bool reset);
 
+/** relay_kill() - end it from outside: RST, and @err is its pending error */
+void relay_kill(struct relay *r, int err);
+
 /** relay_connected() - the connection is there: let the program write */
 void relay_connected(struct relay *r);
 
