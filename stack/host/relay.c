@@ -8,13 +8,9 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-<<<<<<< HEAD
-static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-=======
 #include "host/diag.h"
 
-enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | (int)EPOLLET };
->>>>>>> main
+static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 static uint64_t cookie_hash(uint64_t cookie)
 {
