@@ -16,6 +16,7 @@
 #define STACK_NETSTACK_H
 
 #include "core/stack.h"
+#include "filter/filter.h"
 #include "header/ipv4.h"
 #include "link/channel.h"
 #include "link/ether.h"
@@ -28,7 +29,9 @@
 #include "network/arp.h"
 #include "network/ipv4.h"
 #include "network/ipv6.h"
+#include "transport/packet.h"
 #include "transport/ping.h"
+#include "transport/raw.h"
 #include "transport/tcp/tcp.h"
 #include "transport/udp.h"
 

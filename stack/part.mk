@@ -2,12 +2,15 @@
 STACK_SRCS := $(filter-out stack/host/% stack/sample/% stack/packetdrill/%,$(wildcard stack/*/*.c stack/*/*/*.c))
 STACK_OBJS := $(STACK_SRCS:%.c=$(B)/%.o)
 
+# Nobody replaces a function of the library by one of the same name, so calls within a file may be inlined.
+STACK_CFLAGS := -fno-semantic-interposition
+
 ALL += $(B)/libsockstack.a
 
 $(STACK_OBJS): $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -Istack -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) $(STACK_CFLAGS) -Istack -c -o $@ $<
 
 $(B)/libsockstack.a: $(STACK_OBJS)
 	@echo "  AR      $@"
@@ -41,7 +44,7 @@ $(HOST_LIB): $(filter-out %/main.o,$(HOST_OBJS))
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockstack.a
+$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockdiag.a $(B)/libsockstack.a
 	@echo "  LD      $@"
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(HOST_LIBS)
 

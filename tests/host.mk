@@ -7,7 +7,7 @@ $(B)/tests/host/peer.o: tests/host/peer.c
 	@mkdir -p $(@D)
 	@$(CC) $(ALL_CFLAGS) -Ishim -Itests/host -DHOST_PROGRAM='"$(abspath $(B)/sockshim-stackd)"' -c -o $@ $<
 
-$(HOST_TESTS): $(B)/tests/host/%: tests/host/test_%.c $(B)/tests/host/peer.o $(HOST_LIB) $(B)/libsockstack.a \
+$(HOST_TESTS): $(B)/tests/host/%: tests/host/test_%.c $(B)/tests/host/peer.o $(HOST_LIB) $(B)/libsockdiag.a $(B)/libsockstack.a \
 		| $(B)/sockshim-stackd
 	@mkdir -p $(@D)
 	@echo "  CC      $<"

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/un.h>
 
@@ -180,6 +181,8 @@ static int hello(int fd, struct stack_msg *m, int pid)
 	m->op = STACK_OP_HELLO;
 	m->arg[0] = STACK_PROTO_VERSION;
 	m->arg[1] = sys(SYS_getpid, 0);
+	if (sys(SYS_prctl, PR_GET_NAME, m->data) == 0)
+		m->len = (uint32_t)strnlen((char *)m->data, 15);
 	err = transmit(fd, m, -1);
 	if (!err)
 		err = receive(fd, m, &board_fd);

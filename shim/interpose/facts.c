@@ -8,6 +8,7 @@
 
 #include "interpose/memory.h"
 #include "interpose/outcome.h"
+#include "interpose/netlink.h"
 #include "interpose/redirect.h"
 #include "interpose/site.h"
 #include "run/sys.h"
@@ -216,6 +217,8 @@ void facts_make(struct call *c)
 {
 	if (UNLIKELY(redirect_takes(c->id, c->s, c->a)))
 		c->ret = redirect_call(c->id, c->fd, c->s, c->a);
+	else if (UNLIKELY(c->s && netlink_watched(c->s->cookie)))
+		c->ret = netlink_call(c->id, c->fd, c->a);
 	else
 		c->ret = libc_call(c->id, c->a);
 	c->err = !facts_failed(c) ? 0 : c->id == CALL_getaddrinfo ? (int)c->ret : errno;

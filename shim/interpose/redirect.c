@@ -7,6 +7,7 @@
 
 #include "backend/start.h"
 #include "interpose/memory.h"
+#include "interpose/netlink.h"
 #include "interpose/resolve.h"
 #include "run/sys.h"
 
@@ -156,8 +157,11 @@ void redirect_enter(int fd, struct run_socket *s)
 	int domain = 0;
 	socklen_t len = sizeof(domain);
 
-	if (!redirect_family(sockshim_cookie_family(s->cookie)))
+	if (!redirect_family(sockshim_cookie_family(s->cookie))) {
+		if (UNLIKELY(client.on && sockshim_cookie_family(s->cookie) == AF_NETLINK))
+			netlink_enter(fd, s);
 		return;
+	}
 	/* A signal handler may have opened a socket in between, which is then what this thread remembers. */
 	if (fresh.fd != fd || !fresh.cookie) {
 		if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX ||

@@ -75,6 +75,20 @@ const char help_fault[] =
 "of its own and counts from zero. A wrong rule changes nothing.\n"
 "Rules are described in sockshim-rules(5).\n";
 
+const char help_capture[] =
+"Usage: sockshim capture -i INTERFACE -w FILE [OPTIONS] [EXPRESSION]\n"
+"Write packets of an interface to a pcapng file, until ^C.\n\n"
+"  -i, --interface NAME    the interface\n"
+"  -w, --write FILE        the file (-: stdout)\n"
+"  -c, --count N           end after N packets\n"
+"  -s, --snaplen BYTES     keep so much of a packet (default: all)\n"
+"  -B, --buffer KIB        size of the kernel's buffer (default: 8192)\n"
+"  -Q, --direction DIR     only in or out (default: inout)\n"
+"  -p, --no-promiscuous    only what the interface receives anyway\n"
+"  -q, --quiet             do not say at the end how many there were\n\n"
+"EXPRESSION chooses packets, as in pcap-filter(7): 'tcp port 80 and host ::1'.\n"
+"This needs the right CAP_NET_RAW. tcpdump -r FILE shows the packets.\n";
+
 const char help_list[] =
 "Usage: sockshim list [-j]\n"
 "List the runs that are kept, the newest first, and their processes.\n\n"

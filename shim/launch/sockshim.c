@@ -12,6 +12,7 @@ const struct command commands[] = {
 	{ "sockets", "show a run's open sockets", command_sockets, help_sockets },
 	{ "trace", "show calls as they are made", command_trace, help_trace },
 	{ "fault", "list and change a run's fault rules", command_fault, help_fault },
+	{ "capture", "write packets of an interface to a file", command_capture, help_capture },
 	{ "list", "list runs and their processes", command_list, help_list },
 	{ "stack", "network stacks for programs to run on", command_stack, help_stack },
 	{ "clean", "remove runs that have ended", command_clean, help_clean },

@@ -47,7 +47,7 @@ enum {
 
 /** enum stack_op - requests; in parentheses the fields of the request -> of the reply */
 enum stack_op {
-	STACK_OP_HELLO = 1,	/* (arg[0] = version, arg[1] = pid) -> arg[0] = version, arg[1] = host's
+	STACK_OP_HELLO = 1,	/* (arg[0] = version, arg[1] = pid, data = the program's name) -> arg[0] = version, arg[1] = host's
 				 * pid, arg[2] = board entries, data = stack's name; SCM_RIGHTS: the board.
 				 * First message of a connection; -EPROTO: other version */
 	STACK_OP_SOCKET,	/* (arg = domain, type, protocol) -> cookie, arg[0] = board index;
@@ -83,7 +83,9 @@ enum stack_op {
 	STACK_OP_NAMEINFO,	/* (arg[0] = NI_* flags, data = sockaddr) -> data = host name, 0 */
 	STACK_OP_IFADDRS,	/* (arg[0] = how many to skip) -> arg[0] = entries here, arg[1] = 1 if
 				 * there are more; data = struct stack_ifaddr each */
-	STACK_OP_DIAG,		/* () -> SCM_RIGHTS: a SOCK_SEQPACKET that speaks NETLINK_SOCK_DIAG */
+	STACK_OP_DIAG,		/* (arg[0] = groups whose destroy events are to come, as nl_groups) -> SCM_RIGHTS:
+				 * a SOCK_SEQPACKET that speaks NETLINK_SOCK_DIAG; answers carry the port id
+				 * that the request does */
 	STACK_OP_INFO,		/* () -> data = JSON text about the stack (first STACK_MSG_DATA bytes) */
 	STACK_OP_STATS,		/* () -> SCM_RIGHTS: a memfd with all counters as JSON text */
 	STACK_OP_RULES,		/* (arg[0] = family; SCM_RIGHTS: a file with iptables-save text, or none: only
@@ -91,6 +93,11 @@ enum stack_op {
 				 * text */
 	STACK_OP_KEEP,		/* (arg[0] = 1: stay without clients, 0: leave with the last) */
 	STACK_OP_DOWN,		/* (): the host leaves; replied to first */
+	STACK_OP_PROCNET,	/* (arg = AF_INET or AF_INET6, IPPROTO_TCP or IPPROTO_UDP, number of the first line)
+				 * -> SCM_RIGHTS: a memfd with lines as in /proc/net/tcp, without the heading.
+				 * (arg[0] = AF_UNIX) -> a memfd with the inodes of programs' ends of pairs: a
+				 * table of uint32_t, 0 where there is none, of arg[0] slots, a power of two;
+				 * where to look first: stack_inode_slot(), then the next ones */
 	STACK_OP_COUNT
 };
 
@@ -230,6 +237,11 @@ struct stack_board {
 	uint32_t alive;
 	uint8_t reserved[92];
 };
+
+static inline uint32_t stack_inode_slot(uint32_t inode, uint32_t slots)
+{
+	return (uint32_t)(((uint64_t)(inode * 2654435761u) * slots) >> 32);
+}
 
 _Static_assert(sizeof(struct stack_board) == 128, "the board's head");
 _Static_assert(sizeof(struct stack_board_entry) == 120, "an entry of the board");

@@ -17,7 +17,39 @@ void endpoint_init(struct endpoint *ep, const struct endpoint_ops *ops, struct s
 
 void endpoint_fini(struct endpoint *ep)
 {
+	struct stack *s = ep->stack;
+
+	if (s->endpoint_gone)
+		s->endpoint_gone(s->endpoint_gone_ctx, ep);
+	list_for_each(n, &s->endpoint_cursors) {
+		struct endpoint_cursor *c = container_of(n, struct endpoint_cursor, list);
+
+		if (c->next == &ep->all)
+			c->next = ep->all.next;
+	}
 	list_remove(&ep->all);
+}
+
+void endpoint_cursor_init(struct endpoint_cursor *c, struct stack *s)
+{
+	c->stack = s;
+	c->next = s->endpoints.next;
+	list_push_back(&s->endpoint_cursors, &c->list);
+}
+
+void endpoint_cursor_fini(struct endpoint_cursor *c)
+{
+	list_remove(&c->list);
+}
+
+struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c)
+{
+	struct list *n = c->next;
+
+	if (n == &c->stack->endpoints)
+		return NULL;
+	c->next = n->next;
+	return container_of(n, struct endpoint, all);
 }
 
 void endpoint_set_error(struct endpoint *ep, enum ns_err err)
@@ -51,6 +83,13 @@ void endpoint_close(struct endpoint *ep)
 		;
 	ep->dangling = true;
 	ep->ops->close(ep);
+}
+
+void endpoint_set_cred(struct endpoint *ep, uint32_t uid, uint32_t gid)
+{
+	ep->has_cred = true;
+	ep->uid = uid;
+	ep->gid = gid;
 }
 
 void endpoint_walk(struct stack *s, void (*fn)(void *ctx, struct endpoint *ep), void *ctx)

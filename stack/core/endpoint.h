@@ -36,6 +36,22 @@ struct endpoint_stats {
 };
 
 /**
+ * struct packet_addr - of packet endpoints, as sockaddr_ll (packet(7))
+ * @nic:    the NIC
+ * @proto:  Ethernet type, host order
+ * @hatype: ARP hardware type: 1 Ethernet, 772 loopback, 65534 without link header
+ * @type:   enum pkt_type
+ * @addr:   received: the sender; to write: the receiver
+ */
+struct packet_addr {
+	uint32_t nic;
+	uint16_t proto;
+	uint16_t hatype;
+	uint8_t type;
+	struct link_addr addr;
+};
+
+/**
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
@@ -46,6 +62,7 @@ struct endpoint_stats {
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @link:            out, packet endpoints: where the packet came from or went
  * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
@@ -60,6 +77,7 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	struct packet_addr link;
 	bool at_mark;
 };
 
@@ -98,11 +116,13 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
  * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @src:           send from this address; NULL: the endpoint's
+ * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, atomic, oob;
+	const struct packet_addr *link;
+	bool more, end_of_record, oob, atomic;
 };
 
 /** struct endpoint_info - for diagnosis */
@@ -127,6 +147,7 @@ struct endpoint_info {
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
  * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
+ * @has_cred, @uid, @gid: whose it is, if its user said so: what filters match by
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
 struct endpoint {
@@ -138,7 +159,8 @@ struct endpoint {
 	void *owner;
 	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
-	bool dangling;
+	bool dangling, has_cred;
+	uint32_t uid, gid;
 	enum ns_err err;
 	struct sock_opts opts;
 	struct endpoint_stats stats;
@@ -192,7 +214,8 @@ struct endpoint_ops {
 void endpoint_init(struct endpoint *ep, const struct endpoint_ops *ops, struct stack *s,
 		   const struct trans_proto_ops *proto, enum net_index net);
 
-/** endpoint_fini() - for protocols: take it out of the list, before the memory goes away */
+/** endpoint_fini() - for protocols: take it out of the list, before the memory goes away. The stack's
+ * @endpoint_gone is told: names and counters are still those of its last moment */
 void endpoint_fini(struct endpoint *ep);
 
 /** endpoint_set_error() - for protocols: note a pending error, and wake who waits */
@@ -211,6 +234,20 @@ void endpoint_close(struct endpoint *ep);
 
 /** endpoint_walk() - call @fn for each endpoint of the stack, dangling ones too; it may close none */
 void endpoint_walk(struct stack *s, void (*fn)(void *ctx, struct endpoint *ep), void *ctx);
+
+/** struct endpoint_cursor - a place in the stack's list of endpoints that stays good whatever comes and goes */
+struct endpoint_cursor {
+	struct list list;
+	struct stack *stack;
+	struct list *next;
+};
+
+/** endpoint_cursor_init() - before the first, the oldest; fini: the caller releases the memory */
+void endpoint_cursor_init(struct endpoint_cursor *c, struct stack *s);
+void endpoint_cursor_fini(struct endpoint_cursor *c);
+
+/** endpoint_cursor_next() - the endpoint there, NULL at the end; the cursor moves on */
+struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c);
 
 /** endpoint_read() - data or an error, never both; WOULD_BLOCK if there is none */
 enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);
@@ -253,6 +290,9 @@ enum ns_err endpoint_remote_addr(struct endpoint *ep, struct full_addr *out);
 
 /** endpoint_readiness() - enum wait_event bits of @mask that hold now; ERR and HUP in any case */
 uint32_t endpoint_readiness(struct endpoint *ep, uint32_t mask);
+
+/** endpoint_set_cred() - say whose it is, for filters that match by owner */
+void endpoint_set_cred(struct endpoint *ep, uint32_t uid, uint32_t gid);
 
 /** endpoint_state() - the protocol's own number, for diagnosis */
 uint32_t endpoint_state(struct endpoint *ep);

@@ -3,6 +3,7 @@
 
 void hook_table_init(struct hook_table *t)
 {
+	*t = (struct hook_table){ 0 };
 	for (int i = 0; i < HOOK_COUNT; i++)
 		list_init(&t->points[i]);
 }

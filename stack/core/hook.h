@@ -16,6 +16,8 @@ enum hook_verdict { HOOK_ACCEPT, HOOK_DROP };
  * struct hook - a function to be asked; its owner's memory, until hook_remove()
  * @priority: lower ones first
  * @fn: borrows @pkt, network header first at pkt_net_hdr(). @in or @out is NULL where there is none.
+ *      It may rewrite headers; when it changed the destination, then in @pkt->dst too: what comes from
+ *      this stack (OUTPUT) is routed again.
  */
 struct hook {
 	struct list node;
@@ -24,8 +26,17 @@ struct hook {
 				struct nic *in, struct nic *out);
 };
 
+/**
+ * struct hook_table
+ * @defrag: per family: whoever asks wants whole datagrams, put together before PREROUTING
+ * @state:  of the filter that a stack may have; @release is called as the stack goes away, after its
+ *          endpoints and NICs
+ */
 struct hook_table {
 	struct list points[HOOK_COUNT];
+	bool defrag[NET_FAMILIES];
+	void *state;
+	void (*release)(void *state);
 };
 
 void hook_table_init(struct hook_table *t);

@@ -8,6 +8,7 @@
 
 struct nic;
 struct nic_addr;
+struct nic_group;
 struct route;
 struct stack;
 
@@ -37,6 +38,8 @@ enum net_pmtud {
  * @pmtud: enum net_pmtud
  * @router_alert: with the router alert option (RFC 2113, 2711)
  * @loop_back: multicast: members on this host get it too
+ * @hdr_included: the packet starts with its network header; of the rest only @pmtud and @loop_back count
+ * @opts, @nopts: IPv4 options, their length a multiple of 4; not with @router_alert
  */
 struct net_tx {
 	uint8_t proto;
@@ -45,11 +48,16 @@ struct net_tx {
 	uint8_t pmtud;
 	bool router_alert;
 	bool loop_back;
+	bool hdr_included;
+	uint8_t nopts;
+	const uint8_t *opts;
 };
 
 /** enum net_reject - why a received packet is answered with an ICMP error */
 enum net_reject {
 	NET_REJECT_PORT, NET_REJECT_PROTOCOL, NET_REJECT_HOST, NET_REJECT_NET, NET_REJECT_ADMIN,
+	NET_REJECT_NET_PROHIBITED, NET_REJECT_HOST_PROHIBITED,	/* IPv4; IPv6: as ADMIN */
+	NET_REJECT_POLICY, NET_REJECT_ROUTE,			/* IPv6 (RFC 4443, 3.1); IPv4: as ADMIN */
 };
 
 /** enum net_error_kind - what an ICMP error says about a packet we sent */
@@ -93,9 +101,11 @@ struct net_error {
  * @nic_enabled:  the NIC came up or went down
  * @rx:           takes @pkt: a packet of this protocol, its header first
  * @tx:           takes @pkt, a transport header first: put a header on it and send it along @r
+ *               (INVALID_OPTION_VALUE: a header included that is none)
  * @reject:       borrows @pkt, received: answer with an ICMP error, if rules and rates allow it
  * @addr_added:   an address was put on a NIC (tentative where DAD is due), or @addr_removed
- * @group_joined: the first member of a multicast group on a NIC, or the last one left
+ * @group_changed: what the members of a multicast group on a NIC want is another thing now; @g has
+ *                no members left when the last one went
  * @solicit:      ask for the link address of @target; @to NULL: all, else only that neighbour.
  *                @resolves says for which family.
  */
@@ -115,8 +125,7 @@ struct net_proto_ops {
 	void (*reject)(struct nic *nic, struct pkt *pkt, enum net_reject why);
 	void (*addr_added)(struct nic *nic, struct nic_addr *a);
 	void (*addr_removed)(struct nic *nic, struct nic_addr *a);
-	void (*group_joined)(struct nic *nic, const struct addr *group);
-	void (*group_left)(struct nic *nic, const struct addr *group);
+	void (*group_changed)(struct nic *nic, const struct nic_group *g);
 	void (*solicit)(struct nic *nic, const struct addr *target, const struct link_addr *to);
 };
 

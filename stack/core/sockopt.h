@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/group.h"
 #include "core/stats.h"
 
 struct endpoint;
@@ -36,7 +37,21 @@ enum sockopt {
 	SOCKOPT_MULTICAST_INTERFACE,	/* struct sockopt_mcast_if */
 	SOCKOPT_ADD_MEMBERSHIP,		/* struct sockopt_membership */
 	SOCKOPT_REMOVE_MEMBERSHIP,	/* struct sockopt_membership */
+	/* source filters (RFC 3678); struct sockopt_source_membership */
+	SOCKOPT_ADD_SOURCE_MEMBERSHIP,
+	SOCKOPT_REMOVE_SOURCE_MEMBERSHIP,
+	SOCKOPT_BLOCK_SOURCE,
+	SOCKOPT_UNBLOCK_SOURCE,
+	SOCKOPT_MULTICAST_FILTER,	/* struct sockopt_mcast_filter: the whole filter of a membership */
 	SOCKOPT_CHECKSUM,		/* UDP over IPv4: whether to send checksums */
+	/* raw and packet endpoints */
+	SOCKOPT_HDR_INCLUDED,		/* what is written starts with the IP header */
+	SOCKOPT_ICMP_FILTER,		/* struct sockopt_icmp_filter */
+	SOCKOPT_IPV6_CHECKSUM,		/* where a checksum goes, even; -1: none */
+	SOCKOPT_IGNORE_OUTGOING,	/* packet: only what is received */
+	SOCKOPT_LISTEN_PROMISCUOUS,	/* packet: frames for other hosts too, on the NIC given; counted */
+	SOCKOPT_UNLISTEN_PROMISCUOUS,
+	SOCKOPT_PACKET_STATISTICS,	/* packet, get only: struct sockopt_packet_stats, then cleared */
 	/* TCP */
 	SOCKOPT_NO_DELAY,
 	SOCKOPT_CORK,
@@ -104,6 +119,37 @@ struct sockopt_membership {
 	uint32_t nic;
 	struct addr iface;
 	struct addr group;
+};
+
+/** struct sockopt_source_membership - @group from @source; the NIC as for struct sockopt_membership */
+struct sockopt_source_membership {
+	uint32_t nic;
+	struct addr iface;
+	struct addr group, source;
+};
+
+/**
+ * struct sockopt_mcast_filter - the filter of one membership (RFC 3678, 4.1.2 and 5.1.2)
+ * @exclude: all but the @n sources, else only those; setting INCLUDE with none leaves the group
+ */
+struct sockopt_mcast_filter {
+	uint32_t nic;
+	struct addr iface;
+	struct addr group;
+	bool exclude;
+	uint16_t n;
+	struct addr sources[GROUP_MAX_SOURCES];
+};
+
+/** struct sockopt_icmp_filter - bit t of word t / 32 set: messages of type t are not wanted. The
+ * first word alone counts for ICMPv4. */
+struct sockopt_icmp_filter {
+	uint32_t blocked[8];
+};
+
+/** struct sockopt_packet_stats - since last asked; @packets includes those dropped (packet(7)) */
+struct sockopt_packet_stats {
+	uint32_t packets, drops;
 };
 
 struct sockopt_linger {

@@ -10,6 +10,7 @@ struct relay;
 
 /**
  * struct client - a control connection
+ * @comm:    the program's name, as it says
  * @hello:   the first message came
  * @waiting: a request whose reply comes later; until then no other is read. Its owner ends it with
  *           client_reply(), or is told by @cancel that nobody waits any more.
@@ -21,6 +22,8 @@ struct client {
 	struct host *host;
 	int fd;
 	pid_t pid;
+	uid_t uid;
+	char comm[16];
 	bool hello, waiting, gone;
 	void (*cancel)(struct client *c);
 	void *later;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/client.h"
+#include "host/diag.h"
 #include "host/relay.h"
 #include "host/resolve.h"
 #include "host/setup.h"
@@ -66,7 +67,8 @@ static int make_parts(struct host *h, char *error)
 	if (!err)
 		err = make_filler(h);
 	h->scratch = malloc(HOST_SCRATCH);
-	if (!err && !h->scratch)
+	h->diag = diag_new(h, h->spec.history);
+	if (!err && (!h->scratch || !h->diag))
 		err = -ENOMEM;
 	if (!err)
 		err = setup_stack(h, error);
@@ -128,6 +130,7 @@ void host_free(struct host *h)
 		resolver_free(h->resolver);
 		relay_watch_fini(h);
 		rx_fini(&h->rx);
+		diag_free(h->diag);
 		stack_free(h->stack);
 	}
 	board_fini(&h->board);
@@ -142,7 +145,7 @@ void host_free(struct host *h)
 	free(h);
 }
 
-static bool may_connect(int fd)
+bool host_may_connect(int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -161,7 +164,7 @@ static void listener_turn(struct source *s)
 
 		if (fd < 0)
 			return;
-		if (!may_connect(fd) || h->nclients >= HOST_CLIENTS_MAX) {
+		if (!host_may_connect(fd) || h->nclients >= HOST_CLIENTS_MAX) {
 			h->counters.clients_refused++;
 			close(fd);
 		} else {

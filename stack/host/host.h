@@ -10,6 +10,7 @@
 #include "netstack.h"
 
 struct device;
+struct diag;
 struct resolver;
 
 enum {
@@ -63,6 +64,7 @@ struct host {
 	uint8_t *scratch;
 	struct rx rx;
 	struct resolver *resolver;
+	struct diag *diag;
 	struct host_counters counters;
 	int64_t started_ns, empty_since_ns;
 	bool keep, down, served;
@@ -83,6 +85,9 @@ void host_free(struct host *h);
 
 /** host_listen() - serve whoever connects to @fd, a listening SOCK_SEQPACKET; the host's from now on */
 int host_listen(struct host *h, int fd);
+
+/** host_may_connect() - whether who is at the other end of @fd may talk to us: our user, and root */
+bool host_may_connect(int fd);
 
 /** host_run() - until told to leave, or nobody needs it */
 void host_run(struct host *h);

@@ -19,6 +19,7 @@
 #include "host/client.h"
 #include "host/confine.h"
 #include "host/daemon.h"
+#include "host/diag.h"
 #include "host/place.h"
 
 /** struct options - the command line; descriptors are -1 if not given */
@@ -123,6 +124,8 @@ static int serve_at(struct host *h, const struct options *o, struct place *place
 	if (o->name || o->path) {
 		fd = place_listen(place, error);
 		err = fd < 0 ? fd : host_listen(h, fd);
+		fd = err ? err : place_listen_diag(place, error);
+		err = fd < 0 ? fd : diag_listen(h->diag, fd);
 	}
 	if (!err && o->client_fd >= 0)
 		err = client_new(h, o->client_fd);

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "host/diag.h"
 #include "host/ops.h"
 
 enum { FLUSH_STEP_MS = 5, FLUSH_MAX_MS = 3600 * 1000 };
@@ -27,6 +28,7 @@ int op_socket(struct request *q)
 		sock_close(k);
 		return err;
 	}
+	diag_attach(q->relay, q->fd_out, q->client, NULL);
 	q->out->cookie = q->relay->cookie;
 	q->out->arg[0] = q->relay->board;
 	q->host->counters.sockets_made++;
@@ -68,9 +70,11 @@ static int renew(struct request *q)
 {
 	int err = relay_renew(q->relay, &q->fd_out);
 
-	if (!err)
-		q->out->cookie = q->relay->cookie;
-	return err;
+	if (err)
+		return err;
+	diag_attach(q->relay, q->fd_out, q->client, NULL);
+	q->out->cookie = q->relay->cookie;
+	return 0;
 }
 
 int op_connect(struct request *q)
@@ -256,26 +260,16 @@ int op_errqueue(struct request *q)
 	return 0;
 }
 
-static int end_connection(struct request *q, int err)
-{
-	struct relay *r = q->relay;
-
-	sock_abort(r->k, 0);
-	if (r->k->type == SOCK_STREAM && r->state != STACK_BOARD_CLOSED)
-		relay_fail(r, err, true);
-	else
-		relay_put_error(r, err);
-	return 0;
-}
-
 int op_abort(struct request *q)
 {
-	return end_connection(q, ECONNRESET);
+	relay_kill(q->relay, ECONNRESET);
+	return 0;
 }
 
 int op_kill(struct request *q)
 {
-	return end_connection(q, ECONNABORTED);
+	relay_kill(q->relay, ECONNABORTED);
+	return 0;
 }
 
 int op_outq(struct request *q)

@@ -18,6 +18,8 @@ int op_hello(struct request *q)
 	if (q->in->version != STACK_PROTO_VERSION || q->in->arg[0] != STACK_PROTO_VERSION)
 		return -EPROTO;
 	q->client->hello = true;
+	memcpy(q->client->comm, q->in->data, q->in->len < sizeof(q->client->comm) - 1 ? q->in->len :
+					     sizeof(q->client->comm) - 1);
 	q->out->arg[2] = q->host->board.entries;
 	memcpy(q->out->data, q->host->name, len);
 	q->out->len = (uint32_t)len;
@@ -142,11 +144,6 @@ int op_stats(struct request *q)
 	q->fd_out = j.failed ? -1 : text_fd(&j);
 	json_free(&j);
 	return q->fd_out < 0 ? -ENOMEM : 0;
-}
-
-int op_diag(struct request *q)
-{
-	return -EOPNOTSUPP;
 }
 
 int op_rules(struct request *q)

@@ -33,6 +33,7 @@ int op_resolve(struct request *q);
 int op_nameinfo(struct request *q);
 int op_ifaddrs(struct request *q);
 int op_diag(struct request *q);
+int op_procnet(struct request *q);
 int op_info(struct request *q);
 int op_stats(struct request *q);
 int op_rules(struct request *q);

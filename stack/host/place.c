@@ -148,27 +148,60 @@ int place_take(struct place *p, char error[PLACE_ERROR_MAX])
 	return fail(error, lock, "somebody holds the lock and does not serve");
 }
 
-int place_listen(struct place *p, char error[PLACE_ERROR_MAX])
+static int listen_at(const char *path, char error[PLACE_ERROR_MAX])
 {
-	struct sockaddr_un a = address(p);
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t mask = umask(0177);
 	int err = 0;
 
+	memcpy(a.sun_path, path, sizeof(a.sun_path));
 	/* What is there is of a host that was killed: the lock was free. */
-	unlink(p->path);
+	unlink(path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
-		err = fail(error, p->path, "cannot make the socket");
+		err = fail(error, path, "cannot make the socket");
 	umask(mask);
 	if (err && fd >= 0)
 		close(fd);
 	return err ? err : fd;
 }
 
+int place_listen(struct place *p, char error[PLACE_ERROR_MAX])
+{
+	return listen_at(p->path, error);
+}
+
+/* The same number of characters as ".sock". */
+static void diag_path(const struct place *p, char path[sizeof(p->path)])
+{
+	static const char suffix[] = ".diag";
+	size_t n = strlen(p->path), cut = n > 5 && !strcmp(p->path + n - 5, ".sock") ? 5 : 0;
+
+	memset(path, 0, sizeof(p->path));
+	if (n - cut + sizeof(suffix) > sizeof(p->path))
+		return;
+	memcpy(path, p->path, n - cut);
+	memcpy(path + n - cut, suffix, sizeof(suffix));
+}
+
+int place_listen_diag(struct place *p, char error[PLACE_ERROR_MAX])
+{
+	char path[sizeof(p->path)];
+
+	diag_path(p, path);
+	errno = ENAMETOOLONG;
+	return path[0] ? listen_at(path, error) : fail(error, p->path, "no room for .diag behind it");
+}
+
 void place_leave(struct place *p)
 {
+	char diag[sizeof(p->path)];
+
 	if (p->lock < 0)
 		return;
+	diag_path(p, diag);
+	if (diag[0])
+		unlink(diag);
 	unlink(p->path);
 	close(p->lock);
 	p->lock = -1;

@@ -32,7 +32,10 @@ int place_take(struct place *p, char error[PLACE_ERROR_MAX]);
 /** place_listen() - a listening socket there, for its owner alone; or -errno with @error */
 int place_listen(struct place *p, char error[PLACE_ERROR_MAX]);
 
-/** place_leave() - remove the socket and let go of the lock */
+/** place_listen_diag() - likewise, beside it: NAME.diag for NAME.sock, for sock_diag alone */
+int place_listen_diag(struct place *p, char error[PLACE_ERROR_MAX]);
+
+/** place_leave() - remove the sockets and let go of the lock */
 void place_leave(struct place *p);
 
 #endif

@@ -8,6 +8,8 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "host/diag.h"
+
 enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | (int)EPOLLET };
 
 static uint64_t cookie_hash(uint64_t cookie)
@@ -197,7 +199,10 @@ void relay_disown(struct relay *r)
 		r->ops->end(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
-	board_put(&h->board, r->board);
+	diag_detach(r);
+	/* When the host leaves, what the board says of its sockets stays. */
+	if (!h->board.head->gone)
+		board_put(&h->board, r->board);
 	waiter_remove(&r->waiter);
 	r->k->owner = NULL;
 	list_remove(&r->all);
@@ -338,6 +343,18 @@ void relay_fail(struct relay *r, int err, bool reset)
 	relay_set_state(r, STACK_BOARD_CLOSED);
 	drain(r);
 	relay_shut_pair(r, RELAY_SHUT_BOTH);
+}
+
+void relay_kill(struct relay *r, int err)
+{
+	bool stream = r->k->type == SOCK_STREAM;
+
+	/* Who waits for a datagram is woken by the error; a stream's pair is shut down. */
+	sock_abort(r->k, stream ? 0 : err);
+	if (stream && r->state != STACK_BOARD_CLOSED)
+		relay_fail(r, err, true);
+	else if (stream)
+		relay_put_error(r, err);
 }
 
 size_t relay_unread(const struct relay *r)

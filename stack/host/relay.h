@@ -134,6 +134,9 @@ void relay_retry_in(struct relay *r, int64_t ns);
 /** relay_fail() - the connection is over because of @err (0: none to be told): shut the pair down */
 void relay_fail(struct relay *r, int err, bool reset);
 
+/** relay_kill() - end it from outside: RST, and @err is its pending error */
+void relay_kill(struct relay *r, int err);
+
 /** relay_connected() - the connection is there: let the program write */
 void relay_connected(struct relay *r);
 

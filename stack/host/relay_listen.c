@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "host/relay.h"
+#include "host/diag.h"
 
 enum { PUSH_MAX = 64 };
 
@@ -67,6 +67,7 @@ static int push(struct relay *r, struct sock *k)
 
 	if (err)
 		return -EAGAIN;
+	diag_attach(child, fd, NULL, r);
 	relay_connected(child);
 	err = send_accept(r, child, fd);
 	close(fd);

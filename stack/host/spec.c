@@ -212,6 +212,16 @@ static bool set_busy_poll(struct parser *p, const char *value)
 	return spec_time_ns(value, &p->spec->busy_poll_ns) && p->spec->busy_poll_ns <= NS_PER_SEC;
 }
 
+static bool set_history(struct parser *p, const char *value)
+{
+	uint64_t n;
+
+	if (!number(value, 0, 1000000, &n))
+		return false;
+	p->spec->history = (uint32_t)n;
+	return true;
+}
+
 static const struct setting settings[] = {
 	{ "lo", "no value", set_lo, STACK_SETTING | WORD },
 	{ "tap", "a device's name, once a NIC", set_tap, NIC_SETTING },
@@ -238,6 +248,7 @@ static const struct setting settings[] = {
 	{ "dns", "an address, such as 10.0.0.1 (at most 4)", set_dns, STACK_SETTING },
 	{ "cc", "the name of a congestion control, such as cubic", set_cc, STACK_SETTING },
 	{ "busy-poll", "a time up to 1s, such as 50us", set_busy_poll, STACK_SETTING },
+	{ "history", "a number of connections up to 1000000", set_history, STACK_SETTING },
 };
 
 static int fail(struct parser *p, const char *what, const char *expected)
@@ -403,6 +414,7 @@ int spec_parse(const char *text, struct spec *out, char error[SPEC_ERROR_MAX])
 	int err;
 
 	memset(out, 0, sizeof(*out));
+	out->history = SPEC_HISTORY;
 	error[0] = '\0';
 	if (!text[0] || (size_t)snprintf(out->text, sizeof(out->text), "%s", text) >= sizeof(out->text)) {
 		snprintf(error, SPEC_ERROR_MAX, "expected a specification of 1 to %zu characters, such as lo or "

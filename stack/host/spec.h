@@ -11,6 +11,7 @@
 enum {
 	SPEC_NICS = 8, SPEC_ADDRS = 16, SPEC_GATEWAYS = 4, SPEC_ROUTES = 32, SPEC_DNS = 4,
 	SPEC_NAME_MAX = 16, SPEC_ERROR_MAX = 320, SPEC_FILE_MAX = 65536,
+	SPEC_HISTORY = 1000,
 };
 
 /** enum spec_link - what a NIC is made of */
@@ -58,6 +59,7 @@ struct spec_nic {
  * @dns:   servers; none: those of /etc/resolv.conf
  * @cc:    congestion control, "" for the default
  * @busy_poll_ns: spin so long before sleeping
+ * @history: how many connections that have ended to keep the last of
  */
 struct spec {
 	char text[1024];
@@ -67,6 +69,7 @@ struct spec {
 	size_t ndns;
 	char cc[SPEC_NAME_MAX];
 	int64_t busy_poll_ns;
+	uint32_t history;
 };
 
 /**

@@ -125,7 +125,7 @@ static struct pkt *fragment_rx(struct nic *nic, struct pkt *pkt, uint8_t *next, 
 static void deliver(struct nic *nic, struct pkt *pkt, uint8_t proto, uint32_t nh_off)
 {
 	struct stack *s = nic->stack;
-	bool unknown;
+	bool unknown, raw;
 
 	pkt->trans_proto = proto;
 	pkt->trans_off = (uint16_t)pkt->off;
@@ -135,6 +135,7 @@ static void deliver(struct nic *nic, struct pkt *pkt, uint8_t proto, uint32_t nh
 		pkt_free(pkt);
 		return;
 	}
+	raw = raw_taps(&s->taps, NET_IPV6, nic, pkt);
 	if (proto == IP_PROTO_ICMPV6) {
 		icmpv6_rx(nic, pkt);
 		return;
@@ -148,9 +149,9 @@ static void deliver(struct nic *nic, struct pkt *pkt, uint8_t proto, uint32_t nh
 	if (proto != IP_PROTO_HOPOPT && proto != IP_PROTO_ICMP && proto != IP_PROTO_IGMP &&
 	    stack_deliver(nic, pkt, &unknown) == TRANS_RX_TAKEN)
 		return;
-	if (unknown)
+	if (unknown && !raw)
 		icmpv6_send_error(nic, pkt, ICMPV6_PARAM_PROBLEM, ICMPV6_PARAM_NEXT_HEADER, nh_off);
-	else
+	else if (!unknown)
 		icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, ICMPV6_PORT_UNREACHABLE, 0);
 	pkt_free(pkt);
 }
@@ -198,7 +199,7 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	struct stack *s = nic->stack;
 
 	if (addr_is_multicast(&pkt->dst))
-		return nic_find_group(nic, &pkt->dst) != NULL;
+		return nic_wants_group(nic, &pkt->dst, &pkt->src);
 	/* Not the tentative ones: what NDP has to say about those comes to groups (RFC 4862, 5.4). */
 	if (stack_find_addr(s, &pkt->dst, nic->id))
 		return true;
@@ -207,6 +208,14 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	if ((pkt->looped || nic->forwarding[NET_IPV6]) && stack_find_addr(s, &pkt->dst, 0))
 		return true;
 	return nic->promiscuous;
+}
+
+/* RFC 8200, 5: routers don't fragment; but what they put together themselves goes as it came. */
+static bool too_big(struct pkt *pkt, uint32_t mtu)
+{
+	if (pkt->is_frag_assembled && ipv6_may_fragment(pkt))
+		return false;
+	return (pkt->gso ? gso_segment_len(pkt) : pkt->len) > mtu;
 }
 
 static void ipv6_forward(struct nic *nic, struct pkt *pkt)
@@ -228,7 +237,7 @@ static void ipv6_forward(struct nic *nic, struct pkt *pkt)
 		icmpv6_send_error(nic, pkt, ICMPV6_TIME_EXCEEDED, ICMP_TTL_EXCEEDED, 0);
 	} else if (route_find(s, &key, &r)) {
 		icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, ICMPV6_NO_ROUTE, 0);
-	} else if ((pkt->gso ? gso_segment_len(pkt) : pkt->len) > route_mtu(&r)) {
+	} else if (too_big(pkt, route_mtu(&r))) {
 		icmpv6_send_error(nic, pkt, ICMPV6_PACKET_TOO_BIG, 0, route_mtu(&r));
 	} else if (hook_any(&s->hooks, HOOK_FORWARD) &&
 		   hook_ask(&s->hooks, HOOK_FORWARD, pkt, nic, r.nic) != HOOK_ACCEPT) {
@@ -274,6 +283,41 @@ static bool ipv6_check(struct nic *nic, struct pkt *pkt, struct ipv6_hdr *h)
 	return true;
 }
 
+/* The whole datagram, header first, if @pkt completes it: for filters that want no fragments. What is
+ * no fragment, or makes no sense, comes back as it is. */
+static struct pkt *ipv6_defrag(struct nic *nic, struct pkt *pkt, struct ipv6_hdr *h)
+{
+	uint8_t next = h->next;
+	size_t off = IPV6_HDR_LEN;
+	struct ipv6_frag f;
+	uint32_t nh_off;
+
+	for (int n = 0; next != IP_PROTO_FRAGMENT; n++) {
+		if (n == MAX_EXT_HEADERS || (next != IP_PROTO_HOPOPT && next != IP_PROTO_ROUTING &&
+					     next != IP_PROTO_DSTOPTS))
+			return pkt;
+		if (!pkt_pullup(pkt, off + 8))
+			return pkt;
+		next = pkt_data(pkt)[off];
+		off += (pkt_data(pkt)[off + 1] + 1u) * 8;
+	}
+	if (!pkt_pullup(pkt, off + IPV6_FRAG_LEN))
+		return pkt;
+	ipv6_frag_parse(&f, pkt_data(pkt) + off, IPV6_FRAG_LEN);
+	if (f.off == 0 && !f.more)
+		return pkt;
+	pkt_pull(pkt, off);
+	pkt = fragment_rx(nic, pkt, &next, &nh_off);
+	if (!pkt)
+		return NULL;
+	if (pkt_push(pkt, depth(pkt)) && ipv6_parse(h, pkt_data(pkt), pkt->len)) {
+		pkt->trans_proto = h->next;
+		return pkt;
+	}
+	malformed(nic, pkt);
+	return NULL;
+}
+
 static void ipv6_rx(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
@@ -283,6 +327,11 @@ static void ipv6_rx(struct nic *nic, struct pkt *pkt)
 
 	if (!ipv6_check(nic, pkt, &h))
 		return;
+	if (s->hooks.defrag[NET_IPV6]) {
+		pkt = ipv6_defrag(nic, pkt, &h);
+		if (!pkt)
+			return;
+	}
 	if (hook_any(&s->hooks, HOOK_PREROUTING) &&
 	    hook_ask(&s->hooks, HOOK_PREROUTING, pkt, nic, NULL) != HOOK_ACCEPT) {
 		stat_inc(&s->stats.ip.hook_dropped);
@@ -330,6 +379,10 @@ static void ipv6_reject(struct nic *nic, struct pkt *pkt, enum net_reject why)
 		[NET_REJECT_HOST] = ICMPV6_ADDR_UNREACHABLE,
 		[NET_REJECT_NET] = ICMPV6_NO_ROUTE,
 		[NET_REJECT_ADMIN] = ICMPV6_ADMIN_PROHIBITED,
+		[NET_REJECT_NET_PROHIBITED] = ICMPV6_ADMIN_PROHIBITED,
+		[NET_REJECT_HOST_PROHIBITED] = ICMPV6_ADMIN_PROHIBITED,
+		[NET_REJECT_POLICY] = ICMPV6_POLICY_FAILED,
+		[NET_REJECT_ROUTE] = ICMPV6_REJECT_ROUTE,
 	};
 
 	icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, codes[why], 0);
@@ -352,6 +405,7 @@ static void *ipv6_stack_attach(struct stack *s)
 	v6->stack = s;
 	v6->config = (struct ipv6_config){
 		.dad_transmits = 1, .rs_transmits = 3, .accept_ra = true, .auto_link_local = true,
+		.accept_redirects = true,
 	};
 	v6->frag_counter = rand_u32(&s->rand);
 	reasm_init(&v6->reasm, s, REASM_TIMEOUT_NS, ipv6_expired);
@@ -426,14 +480,9 @@ static void ipv6_addr_removed(struct nic *nic, struct nic_addr *a)
 	nic_leave_group(nic, &group);
 }
 
-static void ipv6_group_joined(struct nic *nic, const struct addr *group)
+static void ipv6_group_changed(struct nic *nic, const struct nic_group *g)
 {
-	member_joined(&ipv6_nic_of(nic)->members, group);
-}
-
-static void ipv6_group_left(struct nic *nic, const struct addr *group)
-{
-	member_left(&ipv6_nic_of(nic)->members, group);
+	member_changed(&ipv6_nic_of(nic)->members, g);
 }
 
 const struct net_proto_ops ipv6_proto = {
@@ -452,7 +501,6 @@ const struct net_proto_ops ipv6_proto = {
 	.reject = ipv6_reject,
 	.addr_added = ipv6_addr_added,
 	.addr_removed = ipv6_addr_removed,
-	.group_joined = ipv6_group_joined,
-	.group_left = ipv6_group_left,
+	.group_changed = ipv6_group_changed,
 	.solicit = ndp_solicit,
 };

@@ -38,7 +38,11 @@ static inline struct ipv6_nic *ipv6_nic_of(const struct nic *nic)
 /** ipv6_tx() - the protocol's tx operation */
 enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx);
 
-/** ipv6_send_forwarded() - takes @pkt with its header in place, no larger than the MTU */
+/** ipv6_may_fragment() - borrows: whether a fragment header can go right after the IPv6 header */
+bool ipv6_may_fragment(const struct pkt *pkt);
+
+/** ipv6_send_forwarded() - takes @pkt with its header in place; only what was put together here may
+ * be larger than the MTU, and goes in fragments again */
 enum ns_err ipv6_send_forwarded(struct route *r, struct pkt *pkt);
 
 /** icmpv6_rx() - takes @pkt: an ICMPv6 message for this stack */

@@ -61,11 +61,52 @@ static bool hook_drops(struct route *r, enum hook_point at, struct pkt *pkt)
 	return true;
 }
 
-enum ns_err ipv6_send_forwarded(struct route *r, struct pkt *pkt)
+bool ipv6_may_fragment(const struct pkt *pkt)
 {
+	uint8_t next = pkt_net_hdr(pkt)[6];
+
+	/* Those headers come before the fragment header (RFC 8200, 4.5), which goes right after ours. */
+	return next != IP_PROTO_HOPOPT && next != IP_PROTO_ROUTING;
+}
+
+/* Takes @pkt with its header in place: the last hooks, then out, in fragments if it is over @mtu. */
+static enum ns_err send_parts(struct route *r, struct pkt *pkt, uint32_t mtu)
+{
+	struct ipv6_hdr h;
+
 	if (hook_drops(r, HOOK_POSTROUTING, pkt))
 		return NS_ERR_NOT_PERMITTED;
-	return route_send(r, pkt);
+	if (pkt->len <= mtu || pkt->gso || r->loop)
+		return route_send(r, pkt);
+	/* Links below 1280 carry no IPv6 (RFC 8200, 5), and fragments of nothing. */
+	if (mtu < IPV6_HDR_LEN + IPV6_FRAG_LEN + 8 || !ipv6_may_fragment(pkt) ||
+	    !ipv6_parse(&h, pkt_data(pkt), pkt->len)) {
+		pkt_free(pkt);
+		return NS_ERR_MESSAGE_TOO_LONG;
+	}
+	pkt_pull(pkt, IPV6_HDR_LEN);
+	return send_fragments(r, pkt, &h, mtu);
+}
+
+enum ns_err ipv6_send_forwarded(struct route *r, struct pkt *pkt)
+{
+	return send_parts(r, pkt, route_mtu(r));
+}
+
+/* A filter sent a packet of ours elsewhere: along the way to there. */
+static enum ns_err send_rerouted(struct stack *s, struct pkt *pkt)
+{
+	struct route_key key = { .remote = pkt->dst, .forwarded = true };
+	struct route r;
+	enum ns_err err = route_find(s, &key, &r);
+
+	if (err) {
+		pkt_free(pkt);
+		return err;
+	}
+	err = ipv6_send_forwarded(&r, pkt);
+	route_release(&r);
+	return err;
 }
 
 /* RFC 2711 and 2710, 3: MLD goes with a hop-by-hop header that has the option, and padding. */
@@ -94,8 +135,26 @@ static void loop_copy(struct route *r, const struct pkt *pkt)
 	nic_loop(r->nic, copy);
 }
 
+/* Takes @pkt, header in place: ask the hooks, and send it. */
+static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_tx *tx, uint32_t mtu)
+{
+	pkt->net_off = (uint16_t)pkt->off;
+	if (hook_any(&r->stack->hooks, HOOK_OUTPUT)) {
+		struct addr dst = pkt->dst;
+
+		if (hook_drops(r, HOOK_OUTPUT, pkt))
+			return NS_ERR_NOT_PERMITTED;
+		if (!addr_equal(&pkt->dst, &dst))
+			return send_rerouted(r->stack, pkt);
+	}
+	if (r->kind == ROUTE_MULTICAST && tx->loop_back && !nic_is_loopback(r->nic) &&
+	    nic_find_group(r->nic, &r->remote))
+		loop_copy(r, pkt);
+	return send_parts(r, pkt, mtu);
+}
+
 static enum ns_err send_whole(struct route *r, struct pkt *pkt, struct ipv6_hdr *h,
-			      const struct net_tx *tx)
+			      const struct net_tx *tx, uint32_t mtu)
 {
 	uint8_t *p;
 
@@ -106,13 +165,39 @@ static enum ns_err send_whole(struct route *r, struct pkt *pkt, struct ipv6_hdr 
 		return NS_ERR_NO_MEMORY;
 	}
 	ipv6_emit(h, p);
-	pkt->net_off = (uint16_t)pkt->off;
-	if (hook_drops(r, HOOK_OUTPUT, pkt))
-		return NS_ERR_NOT_PERMITTED;
-	if (r->kind == ROUTE_MULTICAST && tx->loop_back && !nic_is_loopback(r->nic) &&
-	    nic_find_group(r->nic, &r->remote))
-		loop_copy(r, pkt);
-	return ipv6_send_forwarded(r, pkt);
+	return send_own(r, pkt, tx, mtu);
+}
+
+/* A header that the user wrote goes as it is, whole or not at all, as Linux's rawv6_send_hdrinc(). */
+static enum ns_err tx_included(struct route *r, struct pkt *pkt, const struct net_tx *tx)
+{
+	struct stack *s = r->stack;
+	struct ipv6_skim skim;
+	enum ns_err err;
+	uint8_t *p;
+
+	if (pkt->len > IPV6_MAX_PAYLOAD || (pkt->len > route_mtu(r) && !r->loop)) {
+		pkt_free(pkt);
+		return NS_ERR_MESSAGE_TOO_LONG;
+	}
+	if (!pkt_pullup(pkt, IPV6_HDR_LEN) || pkt_data(pkt)[0] >> 4 != 6) {
+		pkt_free(pkt);
+		return NS_ERR_INVALID_OPTION_VALUE;
+	}
+	p = pkt_data(pkt);
+	pkt->src = addr_from_bytes(p + 8, ADDR_LEN_V6);
+	pkt->dst = addr_from_bytes(p + 24, ADDR_LEN_V6);
+	pkt->nic_id = 0;
+	/* Without a transport header nobody is told of errors. */
+	if (ipv6_skim(&skim, p, pkt->head_len) && !skim.later_fragment && skim.off <= pkt->head_len) {
+		pkt->trans_off = (uint16_t)(pkt->off + skim.off);
+		pkt->trans_proto = skim.proto;
+	}
+	stat_inc(&s->stats.ip.packets_sent);
+	err = send_own(r, pkt, tx, UINT32_MAX);
+	if (err)
+		stat_inc(&s->stats.ip.outgoing_packet_errors);
+	return err;
 }
 
 enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
@@ -128,6 +213,8 @@ enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	bool fits = pkt->len + IPV6_HDR_LEN <= mtu || pkt->gso || r->loop;
 	enum ns_err err;
 
+	if (tx->hdr_included)
+		return tx_included(r, pkt, tx);
 	if (pkt->len > IPV6_MAX_PAYLOAD || (!fits && tx->pmtud >= NET_PMTUD_DO)) {
 		pkt_free(pkt);
 		return NS_ERR_MESSAGE_TOO_LONG;
@@ -142,13 +229,7 @@ enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	pkt->trans_proto = tx->proto;
 	pkt->nic_id = 0;
 	stat_inc(&s->stats.ip.packets_sent);
-	/* Links below 1280 carry no IPv6 (RFC 8200, 5), and fragments of nothing. */
-	if (!fits && mtu < IPV6_HDR_LEN + IPV6_FRAG_LEN + 8) {
-		pkt_free(pkt);
-		err = NS_ERR_MESSAGE_TOO_LONG;
-	} else {
-		err = fits ? send_whole(r, pkt, &h, tx) : send_fragments(r, pkt, &h, mtu);
-	}
+	err = send_whole(r, pkt, &h, tx, mtu);
 	if (err)
 		stat_inc(&s->stats.ip.outgoing_packet_errors);
 	return err;

@@ -1,7 +1,8 @@
 /* Between sockaddr and the stack's addresses. */
-#include "socket/sock.h"
+#include "socket/impl.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 
@@ -13,6 +14,14 @@ int sock_addr_to_full(const struct sockaddr *a, socklen_t len, int domain, struc
 	*out = (struct full_addr){ 0 };
 	if (!a || len < sizeof(a->sa_family))
 		return -EINVAL;
+	if (domain == AF_PACKET) {
+		struct packet_addr link;
+		int r = sock_addr_to_link(a, len, &link);
+
+		out->nic = link.nic;
+		out->port = link.proto;
+		return r;
+	}
 	if (a->sa_family != domain)
 		return -EAFNOSUPPORT;
 	if (domain == AF_INET) {
@@ -55,4 +64,36 @@ socklen_t sock_addr_from_full(const struct full_addr *f, int domain, struct sock
 		v6.sin6_scope_id = f->nic;
 	memcpy(out, &v6, sizeof(v6));
 	return sizeof(v6);
+}
+
+int sock_addr_to_link(const struct sockaddr *a, socklen_t len, struct packet_addr *out)
+{
+	struct sockaddr_ll ll = { 0 };
+
+	*out = (struct packet_addr){ 0 };
+	if (len < offsetof(struct sockaddr_ll, sll_addr))
+		return -EINVAL;
+	memcpy(&ll, a, len < sizeof(ll) ? len : sizeof(ll));
+	if (ll.sll_family != AF_PACKET)
+		return -EINVAL;
+	if (ll.sll_halen > sizeof(ll.sll_addr) || len < offsetof(struct sockaddr_ll, sll_addr) + ll.sll_halen)
+		return -EINVAL;
+	out->nic = ll.sll_ifindex > 0 ? (uint32_t)ll.sll_ifindex : 0;
+	out->proto = ntohs(ll.sll_protocol);
+	if (ll.sll_halen >= LINK_ADDR_LEN)
+		out->addr = link_addr_from_bytes(ll.sll_addr);
+	return 0;
+}
+
+socklen_t sock_addr_from_link(const struct packet_addr *p, struct sockaddr_storage *out)
+{
+	struct sockaddr_ll ll = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(p->proto), .sll_ifindex = (int)p->nic,
+		.sll_hatype = p->hatype, .sll_pkttype = p->type, .sll_halen = p->addr.len,
+	};
+
+	memset(out, 0, sizeof(*out));
+	memcpy(ll.sll_addr, p->addr.b, p->addr.len);
+	memcpy(out, &ll, sizeof(ll));
+	return sizeof(ll);
 }

@@ -13,6 +13,10 @@ enum sock_want {
 /** sock_wrap() - a socket around @ep; NULL: no memory, and @ep stays the caller's */
 struct sock *sock_wrap(struct stack *s, struct endpoint *ep, int domain, int type, int protocol);
 
+/** sock_addr_to_link(), sock_addr_from_link() - between sockaddr_ll and the stack's (packet(7)) */
+int sock_addr_to_link(const struct sockaddr *a, socklen_t len, struct packet_addr *out);
+socklen_t sock_addr_from_link(const struct packet_addr *p, struct sockaddr_storage *out);
+
 /** sock_take_error() - the pending error as a positive errno, then cleared */
 int sock_take_error(struct sock *k);
 
@@ -23,9 +27,14 @@ void sock_errors_free(struct sock *k);
 /** sock_errors_pending() - whether the error queue has entries */
 bool sock_errors_pending(const struct sock *k);
 
-/** sock_set_membership(), sock_get_msfilter() - multicast options of IP and IPv6. -ENOPROTOOPT if
+/** sock_set_membership() - multicast options of IP and IPv6. -ENOPROTOOPT if
  * @name is none of them */
 int sock_set_membership(struct sock *k, int level, int name, const void *val, socklen_t len);
+
+/** sock_set_raw(), sock_get_raw() - options of raw and packet sockets that are structures. -ENOPROTOOPT
+ * if @name is none of them */
+int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t len);
+int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len);
 
 /** sock_get_mcast_if() - IP_MULTICAST_IF, IPV6_MULTICAST_IF */
 int sock_get_mcast_if(struct sock *k, int level, void *val, socklen_t *len);

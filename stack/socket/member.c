@@ -41,20 +41,27 @@ static bool read_mreq6(const void *val, socklen_t len, struct sockopt_membership
 	return true;
 }
 
+static bool read_sockaddr(const struct sockaddr_storage *ss, struct addr *out)
+{
+	struct full_addr f;
+
+	if (sock_addr_to_full((const struct sockaddr *)ss, sizeof(*ss),
+			      ss->ss_family == AF_INET6 ? AF_INET6 : AF_INET, &f))
+		return false;
+	*out = f.addr;
+	return true;
+}
+
 /* RFC 3678: the group as a sockaddr of either family. */
 static bool read_group(const void *val, socklen_t len, struct sockopt_membership *m)
 {
 	struct group_req r;
-	struct full_addr f;
 
 	if (len < sizeof(r))
 		return false;
 	memcpy(&r, val, sizeof(r));
-	if (sock_addr_to_full((const struct sockaddr *)&r.gr_group, sizeof(r.gr_group),
-			      r.gr_group.ss_family == AF_INET6 ? AF_INET6 : AF_INET, &f))
-		return false;
-	*m = (struct sockopt_membership){ .nic = r.gr_interface, .group = f.addr };
-	return true;
+	*m = (struct sockopt_membership){ .nic = r.gr_interface };
+	return read_sockaddr(&r.gr_group, &m->group);
 }
 
 static const struct member_form member_forms[] = {
@@ -67,6 +74,58 @@ static const struct member_form member_forms[] = {
 	{ IPPROTO_IPV6, MCAST_JOIN_GROUP, true, read_group },
 	{ IPPROTO_IPV6, MCAST_LEAVE_GROUP, false, read_group },
 };
+
+/* Source filters: ip_mreq_source and group_source_req. */
+static const struct {
+	int level, name;
+	enum sockopt stack;
+} source_forms[] = {
+	{ IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, SOCKOPT_ADD_SOURCE_MEMBERSHIP },
+	{ IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, SOCKOPT_REMOVE_SOURCE_MEMBERSHIP },
+	{ IPPROTO_IP, IP_BLOCK_SOURCE, SOCKOPT_BLOCK_SOURCE },
+	{ IPPROTO_IP, IP_UNBLOCK_SOURCE, SOCKOPT_UNBLOCK_SOURCE },
+	{ 0, MCAST_JOIN_SOURCE_GROUP, SOCKOPT_ADD_SOURCE_MEMBERSHIP },
+	{ 0, MCAST_LEAVE_SOURCE_GROUP, SOCKOPT_REMOVE_SOURCE_MEMBERSHIP },
+	{ 0, MCAST_BLOCK_SOURCE, SOCKOPT_BLOCK_SOURCE },
+	{ 0, MCAST_UNBLOCK_SOURCE, SOCKOPT_UNBLOCK_SOURCE },
+};
+
+static bool read_source(bool by_sockaddr, const void *val, socklen_t len,
+			struct sockopt_source_membership *m)
+{
+	struct group_source_req g;
+	struct ip_mreq_source r;
+
+	*m = (struct sockopt_source_membership){ 0 };
+	if (by_sockaddr) {
+		if (len < sizeof(g))
+			return false;
+		memcpy(&g, val, sizeof(g));
+		m->nic = g.gsr_interface;
+		return read_sockaddr(&g.gsr_group, &m->group) && read_sockaddr(&g.gsr_source, &m->source);
+	}
+	if (len < sizeof(r))
+		return false;
+	memcpy(&r, val, sizeof(r));
+	m->iface = addr_from_bytes((const uint8_t *)&r.imr_interface, ADDR_LEN_V4);
+	m->group = addr_from_bytes((const uint8_t *)&r.imr_multiaddr, ADDR_LEN_V4);
+	m->source = addr_from_bytes((const uint8_t *)&r.imr_sourceaddr, ADDR_LEN_V4);
+	return true;
+}
+
+static int set_source(struct sock *k, int level, int name, const void *val, socklen_t len)
+{
+	struct sockopt_source_membership m;
+
+	for (size_t i = 0; i < sizeof(source_forms) / sizeof(source_forms[0]); i++) {
+		if (source_forms[i].name != name || (source_forms[i].level && source_forms[i].level != level))
+			continue;
+		if (!read_source(!source_forms[i].level, val, len, &m))
+			return -EINVAL;
+		return -ns_err_errno(endpoint_set_option(k->ep, source_forms[i].stack, &m, sizeof(m)));
+	}
+	return -ENOPROTOOPT;
+}
 
 static int set_mcast_if(struct sock *k, int level, const void *val, socklen_t len)
 {
@@ -109,7 +168,7 @@ int sock_set_membership(struct sock *k, int level, int name, const void *val, so
 									: SOCKOPT_REMOVE_MEMBERSHIP,
 							 &m, sizeof(m)));
 	}
-	return -ENOPROTOOPT;
+	return level == IPPROTO_IP || level == IPPROTO_IPV6 ? set_source(k, level, name, val, len) : -ENOPROTOOPT;
 }
 
 int sock_get_mcast_if(struct sock *k, int level, void *val, socklen_t *len)

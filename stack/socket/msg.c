@@ -22,12 +22,17 @@ static int send_err(const struct sock *k, enum ns_err err)
 
 /* Where to and where from, as the stack has it. */
 static int make_write_opts(const struct sock *k, const struct sock_msg *m, struct write_opts *o,
-			   struct full_addr *to, struct full_addr *src)
+			   struct full_addr *to, struct full_addr *src, struct packet_addr *link)
 {
 	int r;
 
 	if (!m)
 		return 0;
+	if (k->domain == AF_PACKET && m->addr_len) {
+		r = sock_addr_to_link((const struct sockaddr *)&m->addr, m->addr_len, link);
+		o->link = link;
+		return r;
+	}
 	/* tcp(7): a stream that is connected pays no heed to an address. */
 	if (m->addr_len && k->type != SOCK_STREAM) {
 		const struct sockaddr *a = (const struct sockaddr *)&m->addr;
@@ -82,18 +87,16 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 		.oob = flags & MSG_OOB,
 	};
 	struct full_addr to, src;
+	struct packet_addr link;
 	struct sock_opts saved;
 	enum ns_err err;
 	size_t n;
-	int r = make_write_opts(k, m, &o, &to, &src);
+	int r = make_write_opts(k, m, &o, &to, &src, &link);
 
 	if (r)
 		return r;
-	if (k->error) {
-		r = -k->error;
-		k->error = 0;
-		return r;
-	}
+	if (k->error)
+		return -sock_take_error(k);
 	if ((flags & MSG_OOB) && k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	swap_opts(k, m, &saved, true);
@@ -109,7 +112,8 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 	m->msg_len = r->msg_len;
 	if (k->type == SOCK_STREAM)
 		return;
-	m->addr_len = sock_addr_from_full(&r->from, k->domain, &m->addr);
+	m->addr_len = k->domain == AF_PACKET ? sock_addr_from_link(&r->link, &m->addr)
+					     : sock_addr_from_full(&r->from, k->domain, &m->addr);
 	if (k->recv_flags & (WANT_PKTINFO | WANT_PKTINFO6)) {
 		m->flags |= SOCK_MSG_PKTINFO;
 		sock_addr_from_full(&r->to, k->domain, &m->local);
@@ -144,13 +148,8 @@ ssize_t sock_recv(struct sock *k, const struct iovec *iov, int iovcnt, struct so
 
 	if ((flags & MSG_OOB) && k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
-	if (k->error) {
-		err = 0;
-		int e = -k->error;
-
-		k->error = 0;
-		return e;
-	}
+	if (k->error)
+		return -sock_take_error(k);
 	err = endpoint_read(k->ep, &r);
 	if (err)
 		return recv_err(k, err);
@@ -164,12 +163,13 @@ int sock_check(struct sock *k, const struct sockaddr *a, socklen_t len, size_t b
 	struct sock_msg m = { .addr_len = len };
 	struct write_opts o = { 0 };
 	struct full_addr to = { 0 }, src;
+	struct packet_addr link;
 	int r;
 
 	if (len > sizeof(m.addr))
 		return -EINVAL;
 	memcpy(&m.addr, a, len);
-	r = make_write_opts(k, &m, &o, &to, &src);
+	r = make_write_opts(k, &m, &o, &to, &src, &link);
 	if (r)
 		return r;
 	if (!k->ep->ops->check)

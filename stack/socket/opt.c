@@ -1,5 +1,6 @@
 /* Options of sockets: one row each (socket(7), ip(7), ipv6(7), tcp(7), udp(7)). */
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -14,7 +15,7 @@ struct opt_row;
 typedef int opt_set_fn(struct sock *k, const struct opt_row *row, const void *val, socklen_t len);
 typedef int opt_get_fn(struct sock *k, const struct opt_row *row, void *val, socklen_t *len);
 
-enum { STREAM = 1, DGRAM = 2, ANY = 3 };
+enum { STREAM = 1, DGRAM = 2, RAW = 4, ANY = 7 };
 
 /**
  * struct opt_row - an option
@@ -118,6 +119,8 @@ static int set_ttl(struct sock *k, const struct opt_row *row, const void *val, s
 	bool multicast = row->stack == SOCKOPT_MULTICAST_TTL;
 	int v, r = take_int(row, val, len, &v);
 
+	if (multicast && k->type == SOCK_STREAM)
+		return row->level == IPPROTO_IP ? -EINVAL : -ENOPROTOOPT;
 	if (r)
 		return r;
 	if (v == -1)
@@ -249,7 +252,52 @@ static int set_tclass(struct sock *k, const struct opt_row *row, const void *val
 		return r;
 	if (v < -1 || v > 255)
 		return -EINVAL;
-	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, v < 0 ? 0 : v));
+	if (v < 0)
+		v = 0;
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, k->type == SOCK_STREAM ? v & ~3 : v));
+}
+
+/* tcp(7): -1 for no FIN-WAIT-2 at all, and two minutes at most. */
+static int set_linger2(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = take_int(row, val, len, &v);
+
+	if (r)
+		return r;
+	v = v < 0 ? -1 : v > 120 ? 120 : v;
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, v * row->scale));
+}
+
+/* TCP_DEFER_ACCEPT is told in seconds and kept as the number of SYN-ACKs that fit (Linux's
+ * secs_to_retrans): the first after a second, each next one after twice as long, up to two minutes. */
+static int set_defer(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = take_int(row, val, len, &v), n = 0;
+	int64_t period = 1, timeout = 1;
+
+	if (r)
+		return r;
+	if (v > 0) {
+		n = 1;
+		while (v > period && n < 255) {
+			n++;
+			timeout = timeout * 2 > 120 ? 120 : timeout * 2;
+			period += timeout;
+		}
+	}
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, n));
+}
+
+static int get_defer(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	int64_t n = 0, period = 0, timeout = 1;
+
+	endpoint_get_int(k->ep, row->stack, &n);
+	for (; n > 0; n--) {
+		period += timeout;
+		timeout = timeout * 2 > 120 ? 120 : timeout * 2;
+	}
+	return put_int(row, val, len, (int)period);
 }
 
 /* The two beyond NET_PMTUD_PROBE ignore the path's MTU and leave fragments to be made. */
@@ -287,6 +335,17 @@ static int set_lowat(struct sock *k, const struct opt_row *row, const void *val,
 	if (!r)
 		k->rcv_lowat = v < 0 ? INT32_MAX : v ? v : 1;
 	return r;
+}
+
+/* Unsigned: -1 is no limit, as 0 is. */
+static int set_lowat_unsent(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = take_int(row, val, len, &v);
+
+	if (r)
+		return r;
+	k->unsent_lowat = (uint32_t)v;
+	return -ns_err_errno(endpoint_set_int(k->ep, SOCKOPT_NOT_SENT_LOW_WATER, v < 0 ? 0 : v));
 }
 
 static struct timeval *timeout(struct sock *k, const struct opt_row *row)
@@ -481,20 +540,26 @@ static const struct opt_row opt_rows[] = {
 	NUMBER(IPPROTO_TCP, TCP_KEEPINTVL, STREAM, SOCKOPT_KEEPALIVE_INTERVAL, 1, 32767, S_NS),
 	NUMBER(IPPROTO_TCP, TCP_KEEPCNT, STREAM, SOCKOPT_KEEPALIVE_COUNT, 1, 127, 1),
 	NUMBER(IPPROTO_TCP, TCP_SYNCNT, STREAM, SOCKOPT_SYN_RETRIES, 1, 127, 1),
-	NUMBER(IPPROTO_TCP, TCP_LINGER2, STREAM, SOCKOPT_LINGER2_TIMEOUT, INT32_MIN, INT32_MAX, S_NS),
-	NUMBER(IPPROTO_TCP, TCP_DEFER_ACCEPT, STREAM, SOCKOPT_DEFER_ACCEPT, INT32_MIN, INT32_MAX, S_NS),
+	{ IPPROTO_TCP, TCP_LINGER2, STREAM, set_linger2, get_number, .stack = SOCKOPT_LINGER2_TIMEOUT, .scale = S_NS },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, STREAM, set_defer, get_defer, .stack = SOCKOPT_DEFER_ACCEPT },
 	NUMBER(IPPROTO_TCP, TCP_WINDOW_CLAMP, STREAM, SOCKOPT_WINDOW_CLAMP, 0, INT32_MAX, 1),
 	NUMBER(IPPROTO_TCP, TCP_USER_TIMEOUT, STREAM, SOCKOPT_USER_TIMEOUT, 0, INT32_MAX, MS_NS),
-	NUMBER(IPPROTO_TCP, TCP_NOTSENT_LOWAT, STREAM, SOCKOPT_NOT_SENT_LOW_WATER, INT32_MIN, INT32_MAX, 1),
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, STREAM, set_lowat_unsent, get_field, .bit = offsetof(struct sock, unsent_lowat) },
 	{ IPPROTO_TCP, TCP_INFO, STREAM, NULL, get_stack_bytes, .stack = SOCKOPT_TCP_INFO },
 	{ IPPROTO_TCP, TCP_CONGESTION, STREAM, set_cc, get_stack_bytes, .stack = SOCKOPT_CONGESTION_CONTROL },
+
+	BOOL(IPPROTO_IP, IP_HDRINCL, RAW, SOCKOPT_HDR_INCLUDED),
+	BOOL(IPPROTO_IPV6, IPV6_HDRINCL, RAW, SOCKOPT_HDR_INCLUDED),
+	NUMBER(IPPROTO_IPV6, IPV6_CHECKSUM, RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	NUMBER(SOL_RAW, IPV6_CHECKSUM, RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	BOOL(SOL_PACKET, PACKET_IGNORE_OUTGOING, RAW | DGRAM, SOCKOPT_IGNORE_OUTGOING),
 
 	{ IPPROTO_UDP, UDP_CORK, DGRAM, set_udp_cork, get_flag, .bit = offsetof(struct sock, cork) },
 };
 
 static const struct opt_row *find_row(const struct sock *k, int level, int name)
 {
-	uint8_t type = k->type == SOCK_STREAM ? STREAM : DGRAM;
+	uint8_t type = k->type == SOCK_STREAM ? STREAM : k->type == SOCK_RAW ? RAW : DGRAM;
 
 	for (size_t i = 0; i < sizeof(opt_rows) / sizeof(opt_rows[0]); i++)
 		if (opt_rows[i].level == level && opt_rows[i].name == name && (opt_rows[i].types & type))
@@ -507,10 +572,15 @@ static bool has_level(const struct sock *k, int level)
 {
 	switch (level) {
 	case SOL_SOCKET:
-	case IPPROTO_IP:
 		return true;
+	case IPPROTO_IP:
+		return k->domain != AF_PACKET;
 	case IPPROTO_IPV6:
 		return k->domain == AF_INET6;
+	case SOL_PACKET:
+		return k->domain == AF_PACKET;
+	case SOL_RAW:
+		return k->type == SOCK_RAW && k->domain != AF_PACKET;
 	default:
 		return level == k->protocol;
 	}
@@ -524,9 +594,12 @@ int sock_setopt(struct sock *k, int level, int name, const void *val, socklen_t 
 	if (!has_level(k, level))
 		return -ENOPROTOOPT;
 	r = sock_set_membership(k, level, name, val, len);
+	if (r == -ENOPROTOOPT)
+		r = sock_set_raw(k, level, name, val, len);
 	if (r != -ENOPROTOOPT)
 		return r;
-	if (level == SOL_SOCKET && name != SO_BINDTODEVICE && len < sizeof(int))
+	if (((level == SOL_SOCKET && name != SO_BINDTODEVICE) ||
+	     (level == IPPROTO_TCP && name != TCP_CONGESTION)) && len < sizeof(int))
 		return -EINVAL;
 	row = find_row(k, level, name);
 	if (!row || !row->set)
@@ -537,9 +610,13 @@ int sock_setopt(struct sock *k, int level, int name, const void *val, socklen_t 
 int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len)
 {
 	const struct opt_row *row;
+	int r;
 
 	if (!has_level(k, level))
 		return -EOPNOTSUPP;
+	r = sock_get_raw(k, level, name, val, len);
+	if (r != -ENOPROTOOPT)
+		return r;
 	row = find_row(k, level, name);
 	if (!row || !row->get)
 		return -ENOPROTOOPT;

@@ -25,6 +25,9 @@ static int find_protocol(enum net_index net, int type, int protocol)
 
 	if (protocol < 0 || protocol > 255)
 		return -EINVAL;
+	/* raw(7): any protocol, but one has to be named. */
+	if (type == SOCK_RAW)
+		return protocol ? protocol : -EPROTONOSUPPORT;
 	for (size_t i = 0; i < sizeof(sock_kinds) / sizeof(sock_kinds[0]); i++) {
 		const struct sock_kind *k = &sock_kinds[i];
 
@@ -52,19 +55,34 @@ struct sock *sock_wrap(struct stack *s, struct endpoint *ep, int domain, int typ
 	return k;
 }
 
+/* packet(7): the protocol is an Ethernet type in network byte order. */
+static enum ns_err new_packet(struct stack *s, int type, int protocol, struct endpoint **ep)
+{
+	if (type != SOCK_RAW && type != SOCK_DGRAM)
+		return NS_ERR_NOT_SUPPORTED;
+	return endpoint_new_packet(s, type == SOCK_DGRAM, ntohs((uint16_t)protocol), ep);
+}
+
 int sock_new(struct stack *s, int domain, int type, int protocol, struct sock **out)
 {
 	enum net_index net = domain == AF_INET ? NET_IPV4 : NET_IPV6;
 	struct endpoint *ep;
 	enum ns_err err;
-	int number;
+	int number = protocol;
 
-	if (domain != AF_INET && domain != AF_INET6)
+	if (domain == AF_PACKET) {
+		err = new_packet(s, type, protocol, &ep);
+		if (err == NS_ERR_NOT_SUPPORTED)
+			return -ESOCKTNOSUPPORT;
+	} else if (domain == AF_INET || domain == AF_INET6) {
+		number = find_protocol(net, type, protocol);
+		if (number < 0)
+			return number;
+		err = type == SOCK_RAW ? endpoint_new_raw(s, net, (uint8_t)number, &ep)
+				       : endpoint_new(s, net, (uint8_t)number, &ep);
+	} else {
 		return -EAFNOSUPPORT;
-	number = find_protocol(net, type, protocol);
-	if (number < 0)
-		return number;
-	err = endpoint_new(s, net, (uint8_t)number, &ep);
+	}
 	if (err)
 		return err == NS_ERR_UNKNOWN_PROTOCOL ? -EPROTONOSUPPORT : -ns_err_errno(err);
 	*out = sock_wrap(s, ep, domain, type, number);
@@ -154,11 +172,8 @@ int sock_connect(struct sock *k, const struct sockaddr *a, socklen_t len)
 	r = sock_addr_to_full(a, len, k->domain, &f);
 	if (r)
 		return r;
-	if (k->error) {
-		r = -k->error;
-		k->error = 0;
-		return r;
-	}
+	if (k->error)
+		return -sock_take_error(k);
 	err = endpoint_connect(k->ep, &f);
 	k->connecting = err == NS_ERR_CONNECT_STARTED || err == NS_ERR_ALREADY_CONNECTING;
 	if (!err || err == NS_ERR_ALREADY_CONNECTED)
@@ -232,11 +247,26 @@ int sock_shutdown(struct sock *k, int how)
 
 int sock_name(struct sock *k, bool peer, struct sockaddr *a, socklen_t *len)
 {
+	struct sockaddr_storage ss;
 	struct full_addr f;
+	socklen_t full;
 	enum ns_err err = peer ? endpoint_remote_addr(k->ep, &f) : endpoint_local_addr(k->ep, &f);
 
 	if (err)
 		return -ns_err_errno(err);
+	if (k->domain == AF_PACKET) {
+		struct packet_addr link = { .nic = f.nic, .proto = f.port };
+		struct nic *nic = f.nic ? nic_find(k->stack, f.nic) : NULL;
+
+		if (nic) {
+			link.hatype = packet_hatype(nic);
+			link.addr = nic->link->addr;
+		}
+		full = sock_addr_from_link(&link, &ss);
+		memcpy(a, &ss, *len < full ? *len : full);
+		*len = full;
+		return 0;
+	}
 	put_addr(&f, k->domain, a, len);
 	return 0;
 }

@@ -31,7 +31,7 @@ struct sock {
 	struct sock_errqueue *errors;
 	struct timeval rcv_timeout, snd_timeout;	/* kept for getsockopt; 0: none */
 	int32_t rcv_lowat;
-	uint32_t mark, priority, sndbuf, rcvbuf, pmtud;
+	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	struct linger linger;
 	bool recverr, recverr6, cork, dontroute, keepalive, oob_inline;
 };

@@ -120,8 +120,12 @@ static bool udp_cksum_ok(const struct pkt *pkt, const struct udp_hdr *h)
 
 static void give_clone(void *ctx, struct endpoint *ep)
 {
-	struct pkt *clone = pkt_clone(ctx);
+	const struct pkt *pkt = ctx;
+	struct pkt *clone;
 
+	if (!dgram_wants_source(dgram_of(ep), nic_find(ep->stack, pkt->nic_id), &pkt->dst, &pkt->src))
+		return;
+	clone = pkt_clone(pkt);
 	if (clone)
 		ep->ops->rx(ep, clone);
 }

@@ -1,6 +1,7 @@
 /*
  * The kernel's TCP through the stack as a router between two TAPs: super-segments come in from the
- * first, and go out of the second whole, or cut up in software where it has no offload.
+ * first, and go out of the second whole, or cut up in software where it has no offload. And the same
+ * with both ends translated on the way.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,14 +57,45 @@ static void far_side(int ready, int go)
 	_exit(0);
 }
 
-static int connect_near(bool v6)
+/* An address and ports that the far side knows nothing of. */
+static const char translation[] = "*nat\n"
+	"-A PREROUTING -d %s -p tcp -m tcp --dport 5000 -j DNAT --to-destination %s\n"
+	"-A POSTROUTING -o nic2 -p tcp -j MASQUERADE --to-ports 20000-20010\nCOMMIT\n"
+	"*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n"
+	"-A FORWARD ! -i nic2 -p tcp -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n";
+
+static void translate(struct rig *r, bool v6)
+{
+	struct filter_error e;
+	char text[1000];
+
+	snprintf(text, sizeof(text), translation, v6 ? "fd00:88::77" : "10.88.0.77",
+		 v6 ? "fd00:88::2" : "10.88.0.2");
+	if (filter_load(r->stack, v6 ? NET_IPV6 : NET_IPV4, text, strlen(text), 0, &e))
+		abort();
+}
+
+struct seen {
+	int translated;
+};
+
+static void look(void *ctx, const struct filter_conn_info *i)
+{
+	struct seen *s = ctx;
+
+	s->translated += i->status & FILTER_CONN_SNAT && i->status & FILTER_CONN_DNAT &&
+			 i->status & FILTER_CONN_ASSURED && i->dst[1].port >= 20000 &&
+			 i->dst[1].port <= 20010;
+}
+
+static int connect_near(bool v6, bool translated)
 {
 	struct sockaddr_in v4a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	struct sockaddr_in6 v6a = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
 	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), rc;
 
-	inet_pton(AF_INET, "10.88.0.2", &v4a.sin_addr);
-	inet_pton(AF_INET6, "fd00:88::2", &v6a.sin6_addr);
+	inet_pton(AF_INET, translated ? "10.88.0.77" : "10.88.0.2", &v4a.sin_addr);
+	inet_pton(AF_INET6, translated ? "fd00:88::77" : "fd00:88::2", &v6a.sin6_addr);
 	rc = v6 ? connect(fd, (struct sockaddr *)&v6a, sizeof(v6a))
 		: connect(fd, (struct sockaddr *)&v4a, sizeof(v4a));
 	if (rc && errno != EINPROGRESS)
@@ -110,13 +142,14 @@ static void add_net(struct rig *r, struct nic *nic, const char *text)
 		abort();
 }
 
-static void routed(bool v6, bool far_offload)
+static void routed(bool v6, bool far_offload, bool translated)
 {
 	const struct link_addr mac = { { 2, 0, 0, 0, 0x88, 1 }, 6 };
 	struct rig_config c = { .mtu = 1500, .offload = true };
 	struct tap_config tc = { .name = "ss1", .offload = far_offload, .mtu = 1500 };
 	char error[TAP_ERROR_MAX], x;
 	int ready[2], go[2], fd;
+	struct seen seen = { 0 };
 	struct nic *far;
 	struct rig r;
 	uint32_t good;
@@ -143,10 +176,15 @@ static void routed(bool v6, bool far_offload)
 	if (write(go[1], "x", 1) != 1 || read(ready[0], &x, 1) != 1)
 		abort();
 	r.idle = far_idle;
-	fd = connect_near(v6);
+	if (translated)
+		translate(&r, v6);
+	fd = connect_near(v6, translated);
 	good = transfer(&r, fd);
-	result(good == TOTAL, "TCP of the kernel's through the stack, IPv%d, %s", v6 ? 6 : 4,
-	       far_offload ? "super-segments passed on" : "super-segments cut up");
+	filter_conn_walk(r.stack, look, &seen);
+	result(good == TOTAL && seen.translated == translated,
+	       "TCP of the kernel's through the stack, IPv%d, %s%s", v6 ? 6 : 4,
+	       far_offload ? "super-segments passed on" : "super-segments cut up",
+	       translated ? ", both ends translated" : "");
 	close(fd);
 	kill(pid, 9);
 	waitpid(pid, NULL, 0);
@@ -168,6 +206,7 @@ int main(void)
 	}
 	for (int v6 = 0; v6 < 2; v6++)
 		for (int offload = 0; offload < 2; offload++)
-			routed(v6, offload);
+			for (int translated = 0; translated < 2; translated++)
+				routed(v6, offload, translated);
 	return failures != 0;
 }

@@ -8,6 +8,7 @@
 #include "base/cksum.h"
 #include "header/tcp.h"
 
+enum { OPT_MSS_1460 = 0x020405b4 };
 enum { IP4_HDR = 20, IP6_HDR = 40, BUF = 70000, PROTO_TCP = 6, PROTO_ICMP = 1, PROTO_ICMP6 = 58 };
 
 static size_t ip_header(const struct addr *src, const struct addr *dst, uint8_t proto, uint8_t tos,
@@ -206,6 +207,9 @@ static void check_options(struct driver *d, const struct event *e, const struct 
 	if (s->opts_any)
 		return;
 	memcpy(want, s->opts, sizeof(want));
+	/* Scripts are of IPv4; its header is 20 bytes shorter. */
+	if (d->local.len == ADDR_LEN_V6 && s->flags & TCP_SYN && be32_load(want) == OPT_MSS_1460)
+		be16_store(want + 2, 1440);
 	if (s->ts_at >= 0 && s->ts_at + 8 <= len) {
 		/* Their value is the stack's business; what it echoes is ours. */
 		if (d->nts < MAX_TS) {

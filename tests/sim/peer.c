@@ -28,6 +28,7 @@ static uint8_t last_tos;
 static uint32_t last_ts;
 static const uint8_t *next_bytes;
 static struct endpoint *the_listener;
+static bool spoil_cksum, spoil_off;
 
 static struct addr parse_addr(const char *s)
 {
@@ -189,6 +190,21 @@ void peer_in_bytes(const void *bytes)
 	next_bytes = bytes;
 }
 
+size_t peer_packets_held(void)
+{
+	return pkt_pool_live(pool);
+}
+
+void peer_bad_checksum(void)
+{
+	spoil_cksum = true;
+}
+
+void peer_bad_offset(void)
+{
+	spoil_off = true;
+}
+
 static struct pkt *ip_wrap(struct pkt *pkt, uint8_t proto, uint8_t tos)
 {
 	uint8_t *p;
@@ -256,7 +272,12 @@ void peer_in(const char *text)
 	tcp_emit(&h, p);
 	tcp_opts_emit(&o, h.flags & TCP_SYN, p + TCP_HDR_LEN);
 	sum = (uint16_t)~pkt_cksum(pkt, 0, cksum_pseudo(&there, &here, IP_PROTO_TCP, pkt->len));
+	if (spoil_cksum)
+		sum ^= 0x55;
 	memcpy(p + TCP_CKSUM_OFF, &sum, 2);
+	if (spoil_off)
+		p[12] = 0x40;
+	spoil_cksum = spoil_off = false;
 	channel_inject(chan, ip_wrap(pkt, IP_PROTO_TCP, tos));
 	clock_run(&clk);
 }

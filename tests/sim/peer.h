@@ -69,6 +69,12 @@ unsigned peer_drop(void);
 /** peer_next() - text of the next segment that went out, NULL if there is none */
 const char *peer_next(void);
 
+/** peer_packets_held() - packets the stack keeps; peer_bad_checksum(), peer_bad_offset() - spoil the next
+ * segment that comes in */
+size_t peer_packets_held(void);
+void peer_bad_checksum(void);
+void peer_bad_offset(void);
+
 /** peer_icmp() - an ICMP(v4) error about a segment of the stack's with number @seq */
 void peer_icmp(uint8_t type, uint8_t code, uint16_t mtu, uint32_t seq);
 

@@ -4,7 +4,8 @@
  *	random [-n SEEDS] [-s FIRST] [-c CAPTURE]
  *
  * What is checked: whatever an endpoint reads was written by somebody, to it, whole and unchanged;
- * without impairment everything arrives; at the end no packet and no timer is left.
+ * without impairment everything arrives; packet endpoints see whole frames; multicast comes only from
+ * sources that are wanted; at the end no packet and no timer is left.
  */
 
 #include "base/hash.h"
@@ -12,7 +13,7 @@
 #include "net.h"
 #include "seeds.h"
 
-enum { MAX_HOSTS = 5, FLOWS = 6, STEPS = 120 };
+enum { MAX_HOSTS = 5, FLOWS = 6, STEPS = 120, RAW_PROTO = 253, GROUP_PORT = 700 };
 
 struct flow {
 	struct endpoint *from, *to;
@@ -22,6 +23,13 @@ struct flow {
 	struct sim_host *receiver;
 };
 
+/* What each host has besides: taps of both kinds, and an endpoint in groups. */
+struct extras {
+	struct endpoint *raw, *frames, *member;
+	uint32_t sent, received;
+	int wanted;		/* the host whose multicast alone is wanted, -1: not in the group */
+};
+
 struct scenario {
 	struct sim *sim;
 	struct rand rand;
@@ -29,6 +37,7 @@ struct scenario {
 	int nhosts;
 	struct flow flows[FLOWS];
 	int nflows;
+	struct extras extras[MAX_HOSTS];
 	char addrs[MAX_HOSTS][2][ADDR_STR_MAX];
 	bool clean;		/* nothing impaired, nothing taken down */
 	bool corrupts;		/* bits are flipped */
@@ -116,6 +125,21 @@ static void build(struct scenario *sc)
 			nic_set_forwarding(sc->hosts[0]->ports[nic]->nic, (enum net_index)net, true);
 }
 
+/* Some hosts track, and the router translates: nobody may notice. */
+static void load_rules(struct scenario *sc)
+{
+	static const char rules[] = "*nat\n-A POSTROUTING -o nic2 -j MASQUERADE\nCOMMIT\n"
+		"*filter\n-A INPUT -m conntrack --ctstate NEW,ESTABLISHED,RELATED -j ACCEPT\nCOMMIT\n";
+	struct filter_error e;
+
+	for (int i = 0; i < sc->nhosts; i++)
+		for (int net = 0; net < NET_FAMILIES; net++)
+			if ((sc->sim->seed + (uint64_t)i) % 3 == 0 &&
+			    filter_load(sc->hosts[i]->stack, (enum net_index)net, rules,
+					strlen(rules), 0, &e))
+				fail(e.text);
+}
+
 static void open_flows(struct scenario *sc)
 {
 	sc->nflows = 1 + (int)pick(sc, FLOWS);
@@ -176,6 +200,85 @@ static void read_all(struct scenario *sc, struct flow *f)
 	}
 }
 
+static void open_extras(struct scenario *sc)
+{
+	for (int i = 0; i < sc->nhosts; i++) {
+		struct extras *x = &sc->extras[i];
+		struct stack *s = sc->hosts[i]->stack;
+
+		x->wanted = -1;
+		x->member = sim_udp(sc->hosts[i], "0.0.0.0", GROUP_PORT);
+		if (endpoint_new_raw(s, NET_IPV4, RAW_PROTO, &x->raw) ||
+		    endpoint_new_packet(s, pick(sc, 2), PACKET_PROTO_ALL, &x->frames))
+			fail("no raw or packet endpoint");
+		endpoint_set_int(x->raw, SOCKOPT_RECEIVE_BUFFER_SIZE, 4 << 20);
+		endpoint_set_int(x->frames, SOCKOPT_RECEIVE_BUFFER_SIZE, 1024 << pick(sc, 12));
+	}
+}
+
+/* Joins the group from one source, or leaves it: on the first NIC, whose segment all sources are heard on. */
+static void change_group(struct scenario *sc, int i)
+{
+	struct extras *x = &sc->extras[i];
+	struct sockopt_source_membership m = { .nic = 1, .group = addr_v4(239, 1, 1, 1) };
+	int host = x->wanted >= 0 ? x->wanted : (int)pick(sc, (uint32_t)sc->nhosts);
+
+	m.source = sim_parse(sc->addrs[host][0]);
+	if (endpoint_set_option(x->member, x->wanted >= 0 ? SOCKOPT_REMOVE_SOURCE_MEMBERSHIP
+							  : SOCKOPT_ADD_SOURCE_MEMBERSHIP, &m, sizeof(m)))
+		fail("a source cannot be joined or left");
+	/* What came before is of another time. */
+	while (sim_recv(x->member, &m, sizeof(m), NULL, NULL) >= 0)
+		;
+	x->wanted = x->wanted >= 0 ? -1 : host;
+}
+
+static void extras_send(struct scenario *sc, int i)
+{
+	struct extras *x = &sc->extras[i];
+	int to = (int)pick(sc, (uint32_t)sc->nhosts);
+	uint8_t buf[1200];
+	size_t len = 8 + pick(sc, sizeof(buf) - 8);
+
+	fill(buf, len, (uint32_t)i, x->sent);
+	if (to != i && sim_send(x->raw, sc->addrs[to][0], 0, buf, len) == NS_OK)
+		x->sent++;
+	sim_send(x->member, "239.1.1.1", GROUP_PORT, buf, len);
+	if (pick(sc, 10) == 0)
+		change_group(sc, i);
+}
+
+static void extras_read(struct scenario *sc, int i)
+{
+	static uint8_t buf[70000], want[70000];
+	struct extras *x = &sc->extras[i];
+	struct full_addr from;
+	uint32_t head[2];
+	ssize_t n;
+
+	while ((n = sim_recv(x->raw, buf, sizeof(buf), NULL, NULL)) >= 0) {
+		if (n < 28) {
+			fail("a raw packet without a header");
+			return;
+		}
+		memcpy(head, buf + 20, sizeof(head));
+		fill(want, (size_t)n - 20, head[0], head[1]);
+		if (!sc->corrupts && (head[0] >= (uint32_t)sc->nhosts || memcmp(buf + 20, want, (size_t)n - 20)))
+			fail("a raw packet was changed");
+		x->received++;
+	}
+	while ((n = sim_recv(x->frames, buf, sizeof(buf), &from, NULL)) >= 0)
+		if (n < 20 || !from.nic || !from.port)
+			fail("a frame that is none");
+	while ((n = sim_recv(x->member, buf, sizeof(buf), &from, NULL)) >= 0) {
+		struct addr a = sim_parse(sc->addrs[x->wanted >= 0 ? x->wanted : 0][0]);
+
+		/* Its own loop back too if it is the source; a router has another address on its other side. */
+		if (x->wanted < 0 || (x->wanted && !addr_equal(&from.addr, &a)))
+			fail("multicast from a source nobody wanted");
+	}
+}
+
 /* Things that happen to networks. None of them in a clean scenario. */
 static void trouble(struct scenario *sc)
 {
@@ -219,17 +322,23 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 	if (capture && !sim_capture(sc.sim, capture))
 		seeds_fail("cannot write the capture");
 	build(&sc);
+	load_rules(&sc);
 	sim_run(sc.sim, 4 * NS_PER_SEC);
 	open_flows(&sc);
+	open_extras(&sc);
 	for (int step = 0; step < STEPS; step++) {
 		for (int i = 0; i < sc.nflows; i++)
 			if (pick(&sc, 2))
 				send_some(&sc, &sc.flows[i]);
+		if (pick(&sc, 4) == 0)
+			extras_send(&sc, (int)pick(&sc, (uint32_t)sc.nhosts));
 		if (!sc.clean && pick(&sc, 10) == 0)
 			trouble(&sc);
 		sim_run(sc.sim, (1 + pick(&sc, 40)) * NS_PER_MS);
 		for (int i = 0; i < sc.nflows; i++)
 			read_all(&sc, &sc.flows[i]);
+		for (int i = 0; i < sc.nhosts; i++)
+			extras_read(&sc, i);
 	}
 	sim_run(sc.sim, 70 * NS_PER_SEC);
 	for (int i = 0; i < sc.nflows; i++) {

@@ -1,37 +1,69 @@
 /*
- * Watches TCP on the wire and says when a rule is broken.
+ * A stack between two wires without link addresses, and packets made and looked at by hand.
  *
- * It sees what each host sends and what arrives at it. Rules, for each direction of a connection: no data
- * beyond the window that arrived; a byte sent again is the byte sent before; nothing after a FIN; no segment
- * over the peer's MSS; acknowledgements never go back and are of what was sent; the window's right edge does
- * not go back; selective acknowledgements are of what was sent; checksums are right.
+ *	struct wire *w = wire_new();			// 10.0.0.1/24 and 2001:db8::1/64 on nic1,
+ *							// 10.0.1.1/24 and 2001:db8:1::1/64 on nic2
+ *	struct wire_pkt p = { "10.0.0.2", "10.0.1.2", IP_PROTO_UDP,
+ *				.sport = 1000, .dport = 53 }, q;
+ *	wire_in(w, 0, &p);
+ *	cr_assert(wire_out(w, 1, &q));			// checksums are looked at, too
+ *	wire_free(w);
  */
 #ifndef TESTS_SIM_WIRE_H
 #define TESTS_SIM_WIRE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "net.h"
+
+enum { WIRE_DATA_MAX = 66000 };
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
+
+/**
+ * struct wire_pkt - a packet in few words
+ * @sport, @dport: ports; ICMP: @sport identifier, @type and @code
+ * @n:    payload bytes, counting up from 0
+ * @raw:  payload bytes rather than these; received: always the payload
+ * @text: of addresses received, where @src and @dst then point
+ */
+struct wire_pkt {
+	const char *src, *dst;
+	uint8_t proto;
+	uint16_t sport, dport;
+	uint8_t flags, type, code, ttl;
+	uint32_t seq, ack;
+	size_t n;
+	const uint8_t *raw;
+	uint16_t id, frag_off;
+	bool more, bad_cksum, no_cksum;
+	char text[2][ADDR_STR_MAX];
+};
+
+struct wire {
+	struct sim *sim;
+	struct stack *s;
+	struct link *link[2];
+	struct nic *nic[2];
+	uint8_t bytes[WIRE_DATA_MAX];	/* the last packet out */
+	size_t len;
+};
 
 struct wire *wire_new(void);
 void wire_free(struct wire *w);
 
-/** wire_sent() - a frame a host sent, with an address of its own as its source */
-void wire_sent(struct wire *w, const uint8_t *frame, size_t len);
+/** wire_build() - the packet's bytes; how many */
+size_t wire_build(const struct wire_pkt *p, uint8_t *out);
 
-/** wire_arrived() - a frame that arrived at the host it is for */
-void wire_arrived(struct wire *w, const uint8_t *frame, size_t len);
+/** wire_in() - receive it on a wire; wire_in_bytes() - these bytes */
+void wire_in(struct wire *w, int side, const struct wire_pkt *p);
+void wire_in_bytes(struct wire *w, int side, const uint8_t *p, size_t n);
 
-/** wire_failure() - what was broken first, with the segment; NULL nothing */
-const char *wire_failure(const struct wire *w);
+/** wire_out() - the next packet sent on a wire; false if there is none. Dies if a checksum is wrong. */
+bool wire_out(struct wire *w, int side, struct wire_pkt *p);
 
-/** struct wire_tcp - a TCP segment's addresses in a frame */
-struct wire_addrs {
-	const uint8_t *src, *dst;
-	uint8_t len;
-};
+/** wire_quoted() - what the ICMP error @p quotes; its header checksum is looked at, and that of the
+ * transport if all of it is there */
+void wire_quoted(const struct wire_pkt *p, struct wire_pkt *q);
 
-/** wire_tcp() - whether @frame carries a whole TCP segment, and its network addresses */
-bool wire_tcp(const uint8_t *frame, size_t len, struct wire_addrs *a);
+/** wire_rules() - load iptables text, IPv6 if @six; dies if it is wrong */
+void wire_rules(struct stack *s, bool six, const char *text);
 
 #endif

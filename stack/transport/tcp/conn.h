@@ -613,7 +613,9 @@ struct tcp_tw;
 void tcp_time_wait(struct tcp_conn *c);
 /** tcp_tw_rx() - whether @rx is a SYN that starts anew: @w is gone then */
 bool tcp_tw_rx(struct tcp_tw *w, struct tcp_rx *rx);
-void tcp_tw_walk(struct tcp_proto *p, void (*fn)(void *ctx, const struct tcp_mini *m), void *ctx);
+/** tcp_tw_diag(), tcp_tw_drop() - of the TIME-WAIT whose tuple it is: tell of it; forget it */
+void tcp_tw_diag(const struct tcp_tuple *t, struct tcp_mini *out);
+void tcp_tw_drop(struct tcp_tuple *t);
 /** tcp_tw_free_all() - the stack goes away */
 void tcp_tw_free_all(struct tcp_proto *p);
 /** tcp_tw_reuse() - whether a new connection may take @w's place; if so @w is gone, and *@iss, *@ts_off

@@ -215,7 +215,7 @@ static void data_step(struct tcp_conn *c, struct tcp_rx *rx)
 			      TCPS_BIT(TCPS_LAST_ACK)) && seq_ge(rx->seq, c->rcv_nxt))
 		return;
 	if (data_for_nobody(c, rx)) {
-		tcp_send_reset(c);
+		tcp_send_stateless_reset(c->proto, rx);
 		tcp_done(c, NS_ERR_CONNECTION_RESET);
 		return;
 	}

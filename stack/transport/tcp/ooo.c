@@ -96,13 +96,13 @@ static void remove_run(struct ooo *q, uint32_t i)
 
 static void count_in(struct ooo *q, struct pkt *pkt)
 {
-	q->truesize += pkt_truesize(pkt);
+	q->truesize += ooo_cost(pkt);
 	q->bytes += pkt->len;
 }
 
 static void count_out(struct ooo *q, struct pkt *pkt)
 {
-	q->truesize -= pkt_truesize(pkt);
+	q->truesize -= ooo_cost(pkt);
 	q->bytes -= pkt->len;
 }
 
@@ -201,7 +201,7 @@ static uint32_t insert_new(struct ooo *q, struct pkt *pkt, size_t limit, bool *c
 			r = i + 1 < q->nruns ? run_at(q, i + 1) : NULL;
 		if (r && seq_lt(r->start, end))
 			stop = r->start;
-		if (q->truesize + pkt_truesize(pkt) > limit) {
+		if (q->truesize + ooo_cost(pkt) > limit) {
 			*cut_short = true;
 			break;
 		}

@@ -28,7 +28,7 @@ struct ooo_run;
 /**
  * struct ooo - one connection's queue; takes no memory while it is empty
  * @runs, @nruns, @cap: sorted by sequence number; @runs[@first] is the first live one
- * @truesize: memory held, as pkt_truesize() counts
+ * @truesize: memory held, as ooo_cost() counts
  * @bytes:    bytes held
  * @fin_seq:  with @has_fin: the FIN's sequence number
  * @recent:   a sequence number in each of the runs that changed last, latest first
@@ -72,6 +72,17 @@ static inline bool ooo_fin_at(const struct ooo *q, uint32_t rcv_nxt)
 static inline bool ooo_empty(const struct ooo *q)
 {
 	return q->nruns == 0 && !q->has_fin;
+}
+
+/**
+ * ooo_cost() - the memory that holding @pkt takes; the same as long as its length is
+ *
+ * What never left this stack shares its bytes with the sender's queue, which counts them: the chunks
+ * there are much larger than a segment, and are held by all the segments cut from them.
+ */
+static inline size_t ooo_cost(const struct pkt *pkt)
+{
+	return pkt->looped ? sizeof(*pkt) + CHUNK_SMALL + pkt->len : pkt_truesize(pkt);
 }
 
 /** ooo_truesize() - memory held; ooo_bytes() - payload held */

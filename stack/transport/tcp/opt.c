@@ -31,7 +31,7 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_SYN_RETRIES] = ROW(syn_retries, T_U8, 1, 127),
 	[SOCKOPT_NOT_SENT_LOW_WATER] = ROW(notsent_lowat, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_RECEIVE_LOW_WATER] = ROW(rcv_lowat, T_U32, 0, INT32_MAX),
-	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 127),
+	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 255),
 };
 
 static void put_number(struct tcp_conn *c, const struct opt_row *row, int64_t v)

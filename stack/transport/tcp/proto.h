@@ -42,6 +42,7 @@ struct tcp_proto {
 	struct tcp_seg *free_segs;
 	uint32_t nfree_segs;
 	struct list timewaits;			/* struct tcp_tw, first to expire first */
+	struct list tw_cursors;
 	struct timer tw_timer;
 	size_t ntimewaits, nreqs, norphans;
 	struct ratelimit challenge;

@@ -91,7 +91,7 @@ void tcp_queue_data(struct tcp_conn *c, struct pkt *pkt)
 	if (coalesce(c, pkt))
 		return;
 	/* Counted as it is now: reading takes fragments away. */
-	pkt->frag_off = (uint32_t)pkt_truesize(pkt);
+	pkt->frag_off = (uint32_t)ooo_cost(pkt);
 	c->rcv_truesize += pkt->frag_off;
 	list_init(&pkt->node);
 	list_push_back(&c->rcvq, &pkt->node);
@@ -148,10 +148,10 @@ static bool memory_ok(struct tcp_conn *c, const struct pkt *pkt)
 {
 	size_t limit = 2 * (size_t)c->rcvbuf + 4 * CHUNK_MAX;
 
-	if (pkt->len <= COALESCE_MAX || c->rcv_truesize + ooo_truesize(&c->ooo) + pkt_truesize(pkt) <= limit)
+	if (pkt->len <= COALESCE_MAX || c->rcv_truesize + ooo_truesize(&c->ooo) + ooo_cost(pkt) <= limit)
 		return true;
 	ooo_prune(&c->ooo, limit > c->rcv_truesize ? (limit - c->rcv_truesize) / 2 : 0);
-	return c->rcv_truesize + ooo_truesize(&c->ooo) + pkt_truesize(pkt) <= limit;
+	return c->rcv_truesize + ooo_truesize(&c->ooo) + ooo_cost(pkt) <= limit;
 }
 
 static void out_of_window(struct tcp_conn *c)

@@ -54,7 +54,7 @@ static enum ns_err write_check(struct tcp_conn *c)
 		return NS_ERR_WOULD_BLOCK;
 	if (c->state == TCPS_LISTEN || (c->state == TCPS_CLOSE && !c->tx_shut)) {
 		stat_inc(&ep->stats.write_errors.invalid_endpoint_state);
-		return c->state == TCPS_LISTEN ? NS_ERR_NOT_CONNECTED : NS_ERR_CLOSED_FOR_SEND;
+		return NS_ERR_CLOSED_FOR_SEND;
 	}
 	if (c->tx_shut || !TCPS_IN(c->state, TCPS_CAN_SEND)) {
 		stat_inc(&ep->stats.write_errors.write_closed);

@@ -156,7 +156,8 @@ static void tcp_ep_info(struct endpoint *ep, struct endpoint_info *out)
 
 	out->state = c->state;
 	out->rx_queue_bytes = c->rcv_bytes;
-	out->tx_queue_bytes = c->write_seq - c->snd_una;
+	/* Not the FIN, which is acknowledged beyond what was written. */
+	out->tx_queue_bytes = seq_gt(c->write_seq, c->snd_una) ? c->write_seq - c->snd_una : 0;
 	out->rx_buffer_bytes = c->rcvbuf;
 	out->tx_buffer_bytes = c->sndbuf;
 }

@@ -19,6 +19,7 @@ static void *attach(struct stack *s)
 	p->stack = s;
 	htab_init(&p->tuples);
 	list_init(&p->timewaits);
+	list_init(&p->tw_cursors);
 	tcp_settings_default(&p->set);
 	ratelimit_init(&p->challenge, p->set.challenge_limit, p->set.challenge_limit);
 	return p;
@@ -178,27 +179,6 @@ size_t tcp_time_wait_count(struct stack *s)
 size_t tcp_orphan_count(struct stack *s)
 {
 	return tcp_proto_of(s)->norphans;
-}
-
-void tcp_mini_walk(struct stack *s, void (*fn)(void *ctx, const struct tcp_mini *m), void *ctx)
-{
-	struct tcp_proto *p = tcp_proto_of(s);
-
-	for (struct htab_node *n = htab_next(&p->tuples, NULL); n; n = htab_next(&p->tuples, n)) {
-		const struct tcp_tuple *t = container_of(n, struct tcp_tuple, node);
-		const struct tcp_req *r = container_of(t, const struct tcp_req, tuple);
-		struct tcp_mini m = {
-			.state = TCPS_NEW_SYN_RECV, .local = { .addr = t->local, .port = t->lport },
-			.remote = { .addr = t->remote, .port = t->rport },
-		};
-
-		if (t->kind != TUPLE_REQ)
-			continue;
-		m.retransmits = r->timeouts;
-		m.expires_in_ns = r->timer.when - s->clock->now_ns;
-		fn(ctx, &m);
-	}
-	tcp_tw_walk(p, fn, ctx);
 }
 
 const struct trans_proto_ops tcp_proto = {

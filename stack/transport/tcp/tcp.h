@@ -53,12 +53,10 @@ size_t tcp_orphan_count(struct stack *s);
 /** struct tcp_mini - a handshake or a TIME-WAIT, for diagnosis: they have no endpoint */
 struct tcp_mini {
 	enum tcp_state state;
+	enum net_index net;		/* of the socket it is or was of */
 	struct full_addr local, remote;
 	int64_t expires_in_ns;
 	uint8_t retransmits;
 };
-
-/** tcp_mini_walk() - call @fn for each */
-void tcp_mini_walk(struct stack *s, void (*fn)(void *ctx, const struct tcp_mini *m), void *ctx);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "transport/tcp/conn.h"
+#include "transport/tcp/diag.h"
 
 #define OOW_ACK_NS (500 * NS_PER_MS)
 
@@ -12,14 +13,26 @@ struct tcp_tw {
 	struct port_claim claim;
 	int64_t expires_ns, ts_recent_ns, oow_ns;
 	uint32_t snd_nxt, rcv_nxt, rcv_wnd, ts_recent, ts_off;
-	uint8_t rcv_wscale, tos, ttl, pmtud;
+	uint8_t rcv_wscale, tos, ttl, pmtud, net;
 	bool has_ts;
 };
+
+/* Takes it out of the list; cursors that are at it go on to the next. */
+static void tw_unlist(struct tcp_tw *w)
+{
+	list_for_each(n, &w->proto->tw_cursors) {
+		struct tcp_tw_cursor *c = container_of(n, struct tcp_tw_cursor, list);
+
+		if (c->next == &w->list)
+			c->next = w->list.next;
+	}
+	list_remove(&w->list);
+}
 
 static void tw_free(struct tcp_tw *w)
 {
 	tcp_table_remove(w->proto, &w->tuple);
-	list_remove(&w->list);
+	tw_unlist(w);
 	ports_release(w->proto->stack, &w->claim);
 	w->proto->ntimewaits--;
 	free(w);
@@ -47,7 +60,7 @@ static void tw_schedule(struct tcp_tw *w)
 	struct list *at = p->timewaits.prev;
 
 	w->expires_ns = p->stack->clock->now_ns + p->set.tw_ns;
-	list_remove(&w->list);
+	tw_unlist(w);
 	at = p->timewaits.prev;
 	while (at != &p->timewaits &&
 	       container_of(at, struct tcp_tw, list)->expires_ns > w->expires_ns)
@@ -73,7 +86,7 @@ void tcp_time_wait(struct tcp_conn *c)
 		return;
 	}
 	*w = (struct tcp_tw){
-		.tuple = c->tuple, .proto = p, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
+		.tuple = c->tuple, .proto = p, .net = (uint8_t)c->ep.net, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
 		.rcv_wnd = tcp_rcv_window(c), .rcv_wscale = c->rcv_wscale, .has_ts = c->has_ts,
 		.ts_recent = c->ts_recent, .ts_recent_ns = c->ts_recent_ns, .ts_off = c->ts_off,
 		.ttl = so->ttl, .pmtud = so->pmtu_discover,
@@ -189,17 +202,40 @@ void tcp_tw_free_all(struct tcp_proto *p)
 		timer_fini(p->stack->clock, &p->tw_timer);
 }
 
-void tcp_tw_walk(struct tcp_proto *p, void (*fn)(void *ctx, const struct tcp_mini *m), void *ctx)
+void tcp_tw_diag(const struct tcp_tuple *t, struct tcp_mini *out)
 {
-	list_for_each(n, &p->timewaits) {
-		const struct tcp_tw *w = container_of(n, struct tcp_tw, list);
-		struct tcp_mini m = {
-			.state = TCPS_TIME_WAIT,
-			.local = { .addr = w->tuple.local, .port = w->tuple.lport },
-			.remote = { .addr = w->tuple.remote, .port = w->tuple.rport },
-			.expires_in_ns = w->expires_ns - p->stack->clock->now_ns,
-		};
+	const struct tcp_tw *w = container_of(t, const struct tcp_tw, tuple);
 
-		fn(ctx, &m);
-	}
+	*out = (struct tcp_mini){
+		.state = TCPS_TIME_WAIT, .net = w->net,
+		.local = { .addr = w->tuple.local, .port = w->tuple.lport },
+		.remote = { .addr = w->tuple.remote, .port = w->tuple.rport },
+		.expires_in_ns = w->expires_ns - w->proto->stack->clock->now_ns,
+	};
+}
+
+void tcp_tw_drop(struct tcp_tuple *t)
+{
+	tw_free(container_of(t, struct tcp_tw, tuple));
+}
+
+void tcp_tw_cursor_init(struct tcp_tw_cursor *c, struct stack *s)
+{
+	c->proto = tcp_proto_of(s);
+	c->next = c->proto->timewaits.next;
+	list_push_back(&c->proto->tw_cursors, &c->list);
+}
+
+void tcp_tw_cursor_fini(struct tcp_tw_cursor *c)
+{
+	list_remove(&c->list);
+}
+
+bool tcp_tw_cursor_next(struct tcp_tw_cursor *c, struct tcp_mini *out)
+{
+	if (c->next == &c->proto->timewaits)
+		return false;
+	tcp_tw_diag(&container_of(c->next, struct tcp_tw, list)->tuple, out);
+	c->next = c->next->next;
+	return true;
 }

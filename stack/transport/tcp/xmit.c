@@ -64,21 +64,23 @@ static enum ns_err send_on(struct tcp_conn *c, struct pkt *pkt, struct tcp_hdr *
 	return err;
 }
 
-static void fill_opts(struct tcp_conn *c, struct tcp_opts *o, bool data)
+/* @len: bytes of data in each segment. With the options they must not pass the MSS, whatever came in since the
+ * segment was cut; those SACK blocks are told that there is room for. */
+static void fill_opts(struct tcp_conn *c, struct tcp_opts *o, uint32_t len)
 {
-	uint8_t max;
+	uint32_t max = c->has_ts ? TCP_MAX_SACK - 1 : TCP_MAX_SACK;
+	uint32_t room = c->mss > len ? c->mss - len : 0;
 
 	*o = (struct tcp_opts){ .has_ts = c->has_ts };
 	if (c->has_ts) {
 		o->ts_val = tcp_ts_now(c);
 		o->ts_ecr = c->ts_recent;
 	}
-	if (c->has_sack && (c->ooo.has_dsack || !ooo_empty(&c->ooo))) {
-		max = c->has_ts ? TCP_MAX_SACK - 1 : TCP_MAX_SACK;
-		/* Data must not be pushed over the MSS by them: tcp_mss() counted them in. */
-		(void)data;
-		o->nsack = ooo_sacks(&c->ooo, o->sack, max);
-	}
+	if (!c->has_sack || (!c->ooo.has_dsack && ooo_empty(&c->ooo)))
+		return;
+	if (len && room < 4 + 8 * max)
+		max = room < 4 ? 0 : (room - 4) / 8;
+	o->nsack = ooo_sacks(&c->ooo, o->sack, (uint8_t)max);
 }
 
 static void fill_hdr(struct tcp_conn *c, struct tcp_hdr *h, uint32_t seq, uint8_t flags)
@@ -156,7 +158,7 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 		pkt->gso = c->remote.addr.len == ADDR_LEN_V4 ? PKT_GSO_TCP4 : PKT_GSO_TCP6;
 		pkt->gso_size = s->mss;
 	}
-	fill_opts(c, &o, true);
+	fill_opts(c, &o, s->len < s->mss ? s->len : s->mss);
 	fill_hdr(c, &h, s->seq, flags);
 	tcp_ack_sent(c, s->segs);
 	if (s->len) {
@@ -185,7 +187,7 @@ static enum ns_err send_empty(struct tcp_conn *c, uint32_t seq, uint8_t flags)
 
 	if (!pkt)
 		return NS_ERR_NO_MEMORY;
-	fill_opts(c, &o, false);
+	fill_opts(c, &o, 0);
 	fill_hdr(c, &h, seq, flags);
 	return send_on(c, pkt, &h, &o, 0, 1);
 }
