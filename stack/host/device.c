@@ -17,8 +17,12 @@ static void device_turn(struct source *s)
 {
 	struct device *d = container_of(s, struct device, src);
 
+	/* A lone packet needs no second look for another; if there is one, that is an event again. */
+	int budget = d->turn + 1 == d->host->loop.turns ? TURN_PACKETS : 1;
+
 	s->events = 0;
-	if (!d->failed && fdbased_rx(d->link, 0, TURN_PACKETS) < 0)
+	d->turn = d->host->loop.turns;
+	if (!d->failed && fdbased_rx(d->link, 0, budget) < 0)
 		d->failed = true;
 }
 
@@ -160,6 +164,7 @@ int device_open(struct host *h, const struct spec_nic *n, struct link **out,
 	if (!err) {
 		source_init(&d->src, device_turn);
 		d->src.device = true;
+		d->host = h;
 		d->link = bottom;
 		err = loop_add(&h->loop, fdbased_fd(bottom, 0), EPOLLIN, &d->src);
 	}

@@ -4,10 +4,13 @@
 
 #include "host/host.h"
 
-/** struct device - an fdbased link that the loop reads; @next: the host's next one */
+/** struct device - an fdbased link that the loop reads; @next: the host's next one, @turn: the loop's in
+ * which there was something last */
 struct device {
 	struct source src;
+	struct host *host;
 	struct device *next;
+	uint64_t turn;
 	struct link *link;
 	bool failed;
 };

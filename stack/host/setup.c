@@ -106,6 +106,20 @@ static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struc
 	return err;
 }
 
+static int set_congestion_control(struct host *h, char *error)
+{
+	const char *cc = h->spec.cc;
+	enum ns_err err;
+
+	if (!cc[0])
+		return 0;
+	err = stack_set_trans_option(h->stack, IP_PROTO_TCP, SOCKOPT_CONGESTION_CONTROL, cc, strlen(cc) + 1);
+	if (!err)
+		return 0;
+	snprintf(error, SPEC_ERROR_MAX, "cc=%s: no such congestion control: expected cubic or reno", cc);
+	return -EINVAL;
+}
+
 int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
 {
 	struct ipv6_config v6 = ipv6_config_get(h->stack);
@@ -118,7 +132,9 @@ int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
 	/* The addresses are to be usable when the first program starts. */
 	v6.dad_transmits = 0;
 	ipv6_config_set(h->stack, &v6);
-	err = make_loopback(h, rows, error);
+	err = set_congestion_control(h, error);
+	if (!err)
+		err = make_loopback(h, rows, error);
 	for (size_t i = 0; i < h->spec.nnics && !err; i++)
 		err = make_nic(h, (uint32_t)(LOOPBACK_NIC + 1 + i), &h->spec.nics[i], rows, error);
 	sort_rows(rows);
