@@ -46,6 +46,7 @@ struct diag_past {
  * struct diag
  * @made:  how many cookies were made up, for endpoints that no program has
  * @past:  the ring, @past_max of them; @past_total: how many there ever were
+ * @in:    a request, which must not be in the host's scratch: what it asks for may use that
  * @cong:  room for a name that is being told
  */
 struct diag {
@@ -59,6 +60,7 @@ struct diag {
 	struct diag_past *past;
 	uint32_t past_max;
 	uint64_t past_total;
+	uint8_t *in;
 	char cong[16];
 };
 

@@ -63,6 +63,13 @@ static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[
 	*port_be = htons(f->port);
 }
 
+static bool is_v6_alone(const uint32_t addr_be[4])
+{
+	struct addr a = addr_from_bytes((const uint8_t *)addr_be, ADDR_LEN_V6);
+
+	return !addr_is_any(&a) && !addr_is_v4_mapped(&a);
+}
+
 /* What the socket layer keeps, as long as there is a socket. */
 static void put_options(const struct endpoint *ep, const struct sock *k, uint32_t protocol, struct sock_entry *e)
 {
@@ -70,7 +77,8 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 
 	e->tos = ep->opts.tos;
 	e->tclass = ep->opts.traffic_class;
-	e->v6only = v6 && ep->opts.v6_only;
+	/* To be bound to an address of IPv6's alone is to be open to IPv6 alone (inet6_bind()). */
+	e->v6only = v6 && (ep->opts.v6_only || is_v6_alone(e->msg.id.idiag_src));
 	/* struct inet_diag_sockopt: recverr, is_icsk, freebind, hdrincl, mc_loop, transparent, mc_all */
 	e->sockopt[0] = (uint8_t)((protocol == IPPROTO_TCP ? 2 : 0) | (ep->opts.multicast_loop ? 0x10 : 0) |
 				  (v6 ? 0 : 0x40));
@@ -107,6 +115,9 @@ static void put_owner(const struct diag_record *r, uint64_t taken, struct sock_e
 		 * accepted yet, and of the backlog the stack is told only the rest. */
 		if (e->msg.idiag_state != DIAG_TCP_LISTEN) {
 			e->msg.idiag_wqueue += (uint32_t)relay_unread(r->relay);
+			/* A FIN counts until it is read, which is when the pair was told of it. */
+			if ((r->relay->shut & RELAY_SHUT_WR) && e->msg.idiag_rqueue)
+				e->msg.idiag_rqueue--;
 			if (taken)
 				e->msg.idiag_rqueue += unread_by_program(r->relay, taken);
 		} else {
