@@ -91,6 +91,9 @@ struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool mak
  * @gone, never was in one */
 bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_entry *e);
 
+/** diag_complete() - source operation @complete */
+void diag_complete(void *source, struct sock_entry *e, uint8_t ext);
+
 struct tcp_mini;
 
 /** diag_describe_mini() - the same of a handshake or a TIME-WAIT */

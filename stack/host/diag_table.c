@@ -245,6 +245,7 @@ static int table_destroy(void *source, const struct sock_entry *e)
 
 const struct sock_source_ops diag_table_ops = {
 	.next = table_next,
+	.complete = diag_complete,
 	.end = table_end,
 	.find = table_find,
 	.info = table_info,
