@@ -127,6 +127,11 @@ $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter: $(B)/tests/bench/stac
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
 
+$(B)/tests/bench/stack-tcp: tests/bench/tcp.c tests/bench/tcp_peer.c tests/bench/tcp_peer.h tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/bench -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
 $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
