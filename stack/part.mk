@@ -2,6 +2,9 @@
 STACK_SRCS := $(filter-out stack/host/% stack/sample/% stack/packetdrill/%,$(wildcard stack/*/*.c stack/*/*/*.c))
 STACK_OBJS := $(STACK_SRCS:%.c=$(B)/%.o)
 
+# What one member of the archive, slirp.o, needs: for who links it, or all of them.
+STACK_SLIRP_LIBS := -lslirp
+
 # Nobody replaces a function of the library by one of the same name, so calls within a file may be inlined.
 STACK_CFLAGS := -fno-semantic-interposition
 

@@ -20,7 +20,9 @@ $(filter %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $
 $(filter-out %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
+	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion $(STACK_UNIT_LIBS)
+
+$(B)/tests/unit/stack/slirp: STACK_UNIT_LIBS := $(STACK_SLIRP_LIBS)
 
 $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
@@ -76,7 +78,7 @@ $(STACK_FUZZ_OBJS): $(B)/fuzz/%.o: %.c
 $(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_FUZZ_OBJS)
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $<"
-	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(STACK_SLIRP_LIBS)
 
 # A minute of them in `make check`.
 TEST_SCRIPTS += tests/fuzz/smoke.sh
