@@ -140,7 +140,6 @@ struct tcp_conn {
 	/* Send sequence space */
 	uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_sml;
 	uint32_t write_seq;		/* end of what the user wrote */
-	uint32_t push_seq, pushed_seq;	/* PSH is due at the first; the last that went with one */
 	uint32_t snd_up, max_window;
 	uint32_t mss, mss_clamp, advmss;
 	uint32_t pmtu, user_mss;
@@ -153,6 +152,9 @@ struct tcp_conn {
 	/* What waits to be sent, and what was */
 	struct list rope;		/* struct pkt; the first holds the byte snd_una */
 	uint32_t rope_seq;		/* of the first packet's first byte */
+	uint32_t piece_seq;		/* where the last piece starts (push.c) */
+	uint32_t pushed_seq, push_marks[4];
+	bool piece_push;
 	struct pkt *send_pkt;		/* where snd_nxt is, NULL at the end */
 	uint32_t send_off;
 	bool tail_open;			/* the last packet's chunk has room that is ours */
