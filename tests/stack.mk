@@ -23,13 +23,19 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 
 # Against the kernel, in a network namespace the program makes itself.
 STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/rules
-TEST_SCRIPTS += $(STACK_KERNEL)
-test-programs: $(STACK_KERNEL)
+STACK_KERNEL_WIRED := $(B)/tests/kernel/filtered
+TEST_SCRIPTS += $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
+test-programs: $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
 
 $(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $< tests/kernel/rig.c $(B)/libsockstack.a
+
+$(STACK_KERNEL_WIRED): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/sim -o $@ $(filter %.c %.o,$^) $(B)/libsockstack.a
 
 # Fuzzers: libFuzzer programs over a build of the library with its instrumentation. FUZZ_SECONDS is for each.
 STACK_FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/stack_*.c))
