@@ -37,7 +37,7 @@ FUZZERS      :=
 
 .DEFAULT_GOAL := all
 include $(wildcard shim/part.mk stack/part.mk diag/part.mk)
-include $(wildcard tests/shim.mk tests/stack.mk tests/diag.mk)
+include $(wildcard tests/shim.mk tests/stack.mk tests/host.mk tests/diag.mk)
 
 .PHONY: all check check-units check-layers deps demo install clean help
 

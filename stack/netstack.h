@@ -29,14 +29,19 @@
 #include "network/arp.h"
 #include "network/ipv4.h"
 #include "network/ipv6.h"
+#include "transport/packet.h"
 #include "transport/ping.h"
+#include "transport/raw.h"
+#include "transport/tcp/tcp.h"
 #include "transport/udp.h"
 
 /** netstack_config() - a configuration with every protocol the library has; seed all zero */
 static inline struct stack_config netstack_config(void)
 {
 	static const struct net_proto_ops *const net[] = { &ipv4_proto, &ipv6_proto, &arp_proto };
-	static const struct trans_proto_ops *const trans[] = { &udp_proto, &ping_proto };
+	static const struct trans_proto_ops *const trans[] = {
+		&tcp_proto, &udp_proto, &ping_proto,
+	};
 
 	return (struct stack_config){
 		.net = net, .nnet = sizeof(net) / sizeof(net[0]),

@@ -1,13 +1,16 @@
-# The TCP/IP stack: one archive, built from every source under stack/ but the samples.
-STACK_SRCS := $(filter-out stack/host/% stack/sample/%,$(wildcard stack/*/*.c stack/*/*/*.c))
+# The TCP/IP stack: one archive, built from every source under stack/ but the samples and the adapter for packetdrill.
+STACK_SRCS := $(filter-out stack/host/% stack/sample/% stack/packetdrill/%,$(wildcard stack/*/*.c stack/*/*/*.c))
 STACK_OBJS := $(STACK_SRCS:%.c=$(B)/%.o)
+
+# Nobody replaces a function of the library by one of the same name, so calls within a file may be inlined.
+STACK_CFLAGS := -fno-semantic-interposition
 
 ALL += $(B)/libsockstack.a
 
 $(STACK_OBJS): $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -Istack -c -o $@ $<
+	@$(CC) $(ALL_CFLAGS) $(STACK_CFLAGS) -Istack -c -o $@ $<
 
 $(B)/libsockstack.a: $(STACK_OBJS)
 	@echo "  AR      $@"
@@ -22,3 +25,40 @@ $(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
+
+# The stack host: its parts in an archive, for its tests, and the program.
+HOST_SRCS := $(wildcard stack/host/*.c)
+HOST_OBJS := $(HOST_SRCS:%.c=$(B)/%.o)
+HOST_LIB  := $(B)/libstackhost.a
+HOST_LIBS := -lmnl -lcares -lseccomp
+
+ALL += $(B)/sockshim-stackd
+
+$(HOST_OBJS): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -c -o $@ $<
+
+$(HOST_LIB): $(filter-out %/main.o,$(HOST_OBJS))
+	@echo "  AR      $@"
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/sockshim-stackd: $(B)/stack/host/main.o $(HOST_LIB) $(B)/libsockdiag.a $(B)/libsockstack.a
+	@echo "  LD      $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+# The stack as packetdrill --so_filename= takes it.
+PACKETDRILL_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard stack/packetdrill/*.c))
+
+ALL += $(B)/libsockstack-packetdrill.so
+
+$(PACKETDRILL_OBJS): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Istack -c -o $@ $<
+
+$(B)/libsockstack-packetdrill.so: $(PACKETDRILL_OBJS) $(B)/libsockstack.a stack/packetdrill/export.map
+	@echo "  LD      $@"
+	@$(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--version-script=stack/packetdrill/export.map -o $@ \
+		$(PACKETDRILL_OBJS) $(B)/libsockstack.a -lpthread

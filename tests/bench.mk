@@ -9,3 +9,13 @@ $(BENCH_BINS): $(B)/tests/bench/%: tests/bench/%.c
 ## bench         what the shim costs, beside others of its kind (3 minutes)
 bench: all $(BENCH_BINS)
 	@B=$(B) scripts/bench
+
+# Capturing beside tcpdump and libpcap.
+$(B)/tests/bench/capture: tests/bench/capture.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@ -lpcap
+
+.PHONY: bench-capture
+## bench-capture sockshim capture beside tcpdump and libpcap, on a flooded virtual Ethernet (3 minutes, root)
+bench-capture: $(B)/sockshim $(B)/tests/bench/capture
+	@$(B)/tests/bench/capture $(B)

@@ -60,3 +60,12 @@ fuzz-diag: $(DIAG_FUZZERS)
 
 # The tool's parts are linked into their test one by one: the tool has a main() of its own.
 $(B)/tests/unit/diag/format_test: $(patsubst %,$(B)/diag/cli/%.o,cgroup filter host jsonout out table utf8)
+
+# The shim's part: the stack's sockets in what a program reads from its netlink socket.
+DIAG_SHIM_TEST := $(B)/tests/unit/shim/netlink
+TEST_BINS += $(DIAG_SHIM_TEST)
+
+$(DIAG_SHIM_TEST): tests/unit/shim/netlink.c $(B)/unit/shim/interpose/netlink.o $(B)/tests/unit/diag/netns.o $(DIAG_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ishim -Idiag -Itests/unit/diag -o $@ $(filter %.c %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) \
+		-lcriterion -lpthread

@@ -4,13 +4,15 @@
 
 #include "cli/opts.h"
 #include "cli/sink.h"
+#include "cli/source.h"
 
 /**
- * events_show - shows destroyed sockets until it is interrupted
+ * events_show - shows destroyed sockets until it is interrupted, or every source is gone
+ * @sources: connected
  * @sink: shows them, each at once; taken
  *
  * Return: an exit status.
  */
-int events_show(const struct opts *opts, struct sink *sink);
+int events_show(const struct opts *opts, struct sources *sources, struct sink *sink);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli/names.h"
 #include "cli/procs.h"
 #include "cli/sink.h"
+#include "cli/source.h"
 #include "wire/state.h"
 #include "wire/tcpinfo.h"
 
@@ -17,7 +18,7 @@ struct json {
 	struct out gaps; /* what is missing, as JSON strings */
 };
 
-static void begin(struct json *j, enum kind table, const char *family, uint8_t state)
+static void begin(struct json *j, enum kind table, const char *family, uint8_t state, const struct source *source)
 {
 	struct out *o = j->sink.out;
 
@@ -31,6 +32,8 @@ static void begin(struct json *j, enum kind table, const char *family, uint8_t s
 	out_lit(o, "\",\"state\":\"");
 	out_str(o, diag_state_short(state));
 	out_lit(o, "\"");
+	if (source)
+		json_text(o, "source", source->name);
 }
 
 static void finish(struct json *j)
@@ -55,25 +58,41 @@ static void put_end(struct out *o, const char *key, uint8_t family, const uint32
 	out_lit(o, "}");
 }
 
-static void put_processes(struct json *j, uint32_t inode)
+static void put_process(struct out *o, bool first, const char *name, int pid, int fd)
+{
+	if (!first)
+		out_lit(o, ",");
+	out_lit(o, "{\"name\":");
+	json_string(o, name, strlen(name));
+	json_u64(o, "pid", (uint64_t)pid);
+	if (fd >= 0)
+		json_u64(o, "fd", (uint64_t)fd);
+	out_lit(o, "}");
+}
+
+/* Those that hold it, or else the one that @made it. */
+static void put_processes(struct json *j, uint32_t inode, const struct diag_stack_process *made)
 {
 	struct out *o = j->sink.out;
 	struct procs_user u;
+	bool first = true;
 
-	if (!j->sink.procs)
+	if (!j->sink.opts->processes)
 		return;
 	out_lit(o, ",\"processes\":[");
-	for (uint32_t at = procs_first(j->sink.procs, inode, &u), n = 0; at;
-	     at = procs_next(j->sink.procs, at, &u), n++) {
-		if (n)
-			out_lit(o, ",");
-		out_lit(o, "{\"name\":");
-		json_string(o, u.name, strlen(u.name));
-		json_u64(o, "pid", (uint64_t)u.pid);
-		json_u64(o, "fd", (uint64_t)u.fd);
-		out_lit(o, "}");
-	}
+	for (uint32_t at = j->sink.procs ? procs_first(j->sink.procs, inode, &u) : 0; at;
+	     at = procs_next(j->sink.procs, at, &u), first = false)
+		put_process(o, first, u.name, u.pid, u.fd);
+	if (first && made)
+		put_process(o, true, made->comm, (int)made->pid, -1);
 	out_lit(o, "]");
+}
+
+/* Seconds since 1970, to the millisecond. */
+static void put_time(struct out *o, const char *key, uint64_t ns)
+{
+	out_printf(o, ",\"%s\":%llu.%03llu", key, (unsigned long long)(ns / 1000000000),
+		   (unsigned long long)(ns / 1000000 % 1000));
 }
 
 static void put_skmem(struct out *o, const struct diag_attr *a)
@@ -192,7 +211,7 @@ static void json_inet(struct sink *sink, const struct inet_view *v)
 	const struct inet_diag_msg *m = &v->s->msg;
 	struct out *o = sink->out;
 
-	begin(j, v->table, m->idiag_family == AF_INET6 ? "inet6" : "inet", m->idiag_state);
+	begin(j, v->table, m->idiag_family == AF_INET6 ? "inet6" : "inet", m->idiag_state, v->source);
 	json_u64(o, "recv_q", m->idiag_rqueue);
 	json_u64(o, "send_q", m->idiag_wqueue);
 	put_end(o, "local", m->idiag_family, m->id.idiag_src, diag_inet_src_port(m));
@@ -218,7 +237,11 @@ static void json_inet(struct sink *sink, const struct inet_view *v)
 	put_skmem(o, &v->s->attrs[INET_DIAG_SKMEMINFO]);
 	put_congestion(o, v->s);
 	put_tcp_info(o, &v->s->attrs[INET_DIAG_INFO]);
-	put_processes(j, m->idiag_inode);
+	put_processes(j, m->idiag_inode, v->made);
+	if (v->ended && v->ended->opened_ns)
+		put_time(o, "opened", v->ended->opened_ns);
+	if (v->ended)
+		put_time(o, "ended", v->ended->ended_ns);
 	finish(j);
 }
 
@@ -229,7 +252,7 @@ static void json_unix(struct sink *sink, const struct unix_view *v)
 	const struct diag_attr *q = &s->attrs[UNIX_DIAG_RQLEN], *vfs = &s->attrs[UNIX_DIAG_VFS];
 	struct out *o = sink->out;
 
-	begin(j, v->table, "unix", s->msg.udiag_state);
+	begin(j, v->table, "unix", s->msg.udiag_state, v->source);
 	if (q->data && q->len >= sizeof(struct unix_diag_rqlen)) {
 		struct unix_diag_rqlen n;
 
@@ -259,7 +282,7 @@ static void json_unix(struct sink *sink, const struct unix_view *v)
 		json_u64(o, "file_dev", f.udiag_vfs_dev);
 	}
 	put_skmem(o, &s->attrs[UNIX_DIAG_MEMINFO]);
-	put_processes(j, s->msg.udiag_ino);
+	put_processes(j, s->msg.udiag_ino, NULL);
 	finish(j);
 }
 

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/source.h"
 #include "client/inet.h"
 
 struct kill {
 	struct sink sink;
 	struct sink *shown;
-	struct source source; /* a conversation of its own: the dump goes on in the other */
 	bool failed;
 };
 
@@ -20,7 +20,10 @@ static void kill_inet(struct sink *sink, const struct inet_view *v)
 	char text[128], addr[INET6_ADDRSTRLEN] = "?";
 	struct diag_err e;
 
-	e = diag_inet_destroy(&k->source.conn, v->s->msg.idiag_family, v->protocol, &v->s->msg.id);
+	/* The dump goes on in the other conversation. */
+	e = source_connect_side(v->source);
+	if (!diag_failed(e))
+		e = diag_inet_destroy(&v->source->side, v->s->msg.idiag_family, v->protocol, &v->s->msg.id);
 	if (!diag_failed(e)) {
 		k->shown->ops->inet(k->shown, v);
 		return;
@@ -32,10 +35,10 @@ static void kill_inet(struct sink *sink, const struct inet_view *v)
 	fprintf(stderr, "sockdiag: cannot close %s %s:%u: %s\n", sink_netid(v->table), addr,
 		diag_inet_src_port(&v->s->msg),
 		e.kind == DIAG_ERR_KERNEL && e.code == EPERM ? "it takes CAP_NET_ADMIN" :
-		e.kind == DIAG_ERR_KERNEL && e.code == EOPNOTSUPP ? "the kernel cannot close such sockets" :
+		e.kind == DIAG_ERR_KERNEL && e.code == EOPNOTSUPP ? "such sockets cannot be closed" :
 		diag_err_text(e, text, sizeof(text)));
 	if (e.kind != DIAG_ERR_KERNEL)
-		source_connect(&k->source);
+		source_drop_side(v->source);
 }
 
 static void kill_unix(struct sink *sink, const struct unix_view *v)
@@ -66,7 +69,6 @@ static void kill_end(struct sink *sink, bool complete)
 	struct kill *k = (struct kill *)sink;
 
 	k->shown->ops->end(k->shown, complete);
-	source_close(&k->source);
 	free(k);
 }
 
@@ -78,24 +80,12 @@ static const struct sink_ops kill_ops = {
 	.end = kill_end,
 };
 
-struct sink *kill_sink(const struct opts *opts, const struct source *source, struct sink *shown)
+struct sink *kill_sink(const struct opts *opts, struct sink *shown)
 {
 	struct kill *k = calloc(1, sizeof(*k));
-	char text[128];
-	struct diag_err e;
 
-	if (!k)
-		return NULL;
-	k->source = (struct source){ .name = source->name, .kind = source->kind, .conn.fd = -1 };
-	if (source->kind == SOURCE_RECORDING)
-		e = diag_err_sys(EOPNOTSUPP);
-	else
-		e = source_connect(&k->source);
-	if (diag_failed(e)) {
-		fprintf(stderr, "sockdiag: -K: source '%s': %s\n", source->name,
-			diag_err_text(e, text, sizeof(text)));
+	if (!k) {
 		shown->ops->end(shown, false);
-		free(k);
 		return NULL;
 	}
 	k->sink = (struct sink){ .ops = &kill_ops, .opts = opts, .out = shown->out, .ext = shown->ext,

@@ -37,17 +37,19 @@ static struct sink *make_sink(const struct opts *o, const struct procs *procs, s
 }
 
 /* Looks once, showing what it finds, or with -K what it closed. */
-static int list(const struct opts *o, struct source *source, const struct procs *procs, struct out *out)
+static int list(const struct opts *o, struct sources *sources, const struct procs *procs, struct out *out)
 {
 	struct sink *sink = make_sink(o, procs, out);
 	struct walk w;
 	int rc;
 
+	if (sink)
+		sink->several = sources->n > 1;
 	if (sink && o->kill)
-		sink = kill_sink(o, source, sink);
+		sink = kill_sink(o, sink);
 	if (!sink)
 		return EXIT_FAILED;
-	rc = walk_open(&w, o, source, sink);
+	rc = walk_open(&w, o, sources, sink);
 	if (!rc) {
 		walk_look(&w);
 		rc = walk_status(&w);
@@ -59,41 +61,54 @@ static int list(const struct opts *o, struct source *source, const struct procs 
 	return rc;
 }
 
-static int no_source(const struct opts *o, struct diag_err e)
+static bool has_kind(const struct sources *sources, enum source_kind kind)
 {
-	char text[128];
-
-	fprintf(stderr, "sockdiag: source '%s': %s\n", o->source, diag_err_text(e, text, sizeof(text)));
-	return EXIT_FAILED;
+	for (size_t i = 0; i < sources->n; i++)
+		if (sources->v[i].kind == kind)
+			return true;
+	return false;
 }
 
-static int run(const struct opts *o, struct source *source, struct out *out)
+/* Options that not every source can serve. */
+static int check(const struct opts *o, const struct sources *sources)
 {
-	struct procs *procs = NULL;
-	struct diag_err e;
-	int rc;
-
-	if (o->summary)
-		return summary_show(o, source, out); /* of the kernel without a socket: it would be counted */
-	if (o->events && source->kind != SOURCE_KERNEL) {
-		fputs("sockdiag: -E: only the kernel tells of sockets being destroyed\n", stderr);
+	if ((o->kill || o->events || o->record) && has_kind(sources, SOURCE_RECORDING)) {
+		fprintf(stderr, "sockdiag: -%c: '%s' is a recording\n", o->kill ? 'K' : o->events ? 'E' : 'D', o->source);
 		return EXIT_FAILED;
 	}
-	e = source_connect(source);
-	if (diag_failed(e))
-		return no_source(o, e);
+	if (o->history && !has_kind(sources, SOURCE_SOCKET)) {
+		fprintf(stderr, "sockdiag: --history: %s\n",
+			strcmp(o->source, "kernel") ? "there is no stack here that keeps one" :
+						      "the kernel keeps none; see --source");
+		return EXIT_FAILED;
+	}
+	return EXIT_GOOD;
+}
+
+static int run(const struct opts *o, struct sources *sources, struct out *out)
+{
+	struct procs *procs = NULL;
+	int rc = check(o, sources);
+
+	if (rc != EXIT_GOOD)
+		return rc;
+	if (o->summary)
+		return summary_show(o, sources, out); /* of the kernel without a socket: it would be counted */
+	if (!sources_connect(sources))
+		return EXIT_FAILED;
 	if (o->record)
-		return record_write(o, source);
+		return record_write(o, sources);
 	if (o->watch_s > 0)
-		return watch_show(o, source, out);
-	if (o->processes) {
-		procs = procs_load();
+		return watch_show(o, sources, out);
+	/* Stacks say themselves who made a socket. */
+	if (o->processes && has_kind(sources, SOURCE_KERNEL)) {
+		procs = procs_load(NULL, 0);
 		if (!procs) {
 			fputs("sockdiag: -p: /proc cannot be read\n", stderr);
 			return EXIT_FAILED;
 		}
 	}
-	rc = o->events ? events_show(o, make_sink(o, procs, out)) : list(o, source, procs, out);
+	rc = o->events ? events_show(o, sources, make_sink(o, procs, out)) : list(o, sources, procs, out);
 	procs_free(procs);
 	return rc;
 }
@@ -115,10 +130,9 @@ static int enter_netns(const char *name)
 
 int main(int argc, char **argv)
 {
-	struct source source;
+	struct sources sources;
 	struct opts o;
 	struct out out;
-	struct diag_err e;
 	int rc = opts_parse(&o, argc, argv), err;
 
 	if (rc >= 0) {
@@ -133,19 +147,17 @@ int main(int argc, char **argv)
 			return EXIT_FAILED;
 		}
 	}
-	e = source_find(&source, o.source);
-	if (diag_failed(e)) {
-		rc = no_source(&o, e);
-	} else {
+	rc = sources_find(&sources, o.source);
+	if (!rc) {
 		out_open(&out, STDOUT_FILENO);
-		rc = run(&o, &source, &out);
+		rc = run(&o, &sources, &out);
 		err = out_close(&out);
 		if (err) {
 			fprintf(stderr, "sockdiag: cannot write: %s\n", strerror(-err));
 			rc = EXIT_FAILED;
 		}
 	}
-	source_close(&source);
+	sources_close(&sources);
 	filter_free(&o.filter);
 	return rc;
 }

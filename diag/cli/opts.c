@@ -21,6 +21,7 @@ enum {
 	OPT_PROCNET,
 	OPT_WATCH,
 	OPT_SOURCE,
+	OPT_HISTORY,
 };
 
 static const struct option longs[] = {
@@ -62,6 +63,7 @@ static const struct option longs[] = {
 	{ "procnet", no_argument, NULL, OPT_PROCNET },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "source", required_argument, NULL, OPT_SOURCE },
+	{ "history", no_argument, NULL, OPT_HISTORY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -83,6 +85,7 @@ static const struct {
 	{ 'O', offsetof(struct opts, oneline) },
 	{ '4', offsetof(struct opts, ipv4) },
 	{ '6', offsetof(struct opts, ipv6) },
+	{ OPT_HISTORY, offsetof(struct opts, history) },
 	{ OPT_TOS, offsetof(struct opts, tos) },
 	{ OPT_CGROUP, offsetof(struct opts, cgroup) },
 	{ OPT_SOCKOPT, offsetof(struct opts, sockopt) },
@@ -317,6 +320,12 @@ static int settle(struct parse *p)
 		return usage("-K without a filter would close every socket; say which, or 'state all'");
 	if (o->kill && (o->watch_s || o->events || o->summary))
 		return usage("-K does not go with --watch, -E or -s");
+	if (o->history && (o->kill || o->events || o->watch_s || o->summary || o->record))
+		return usage("--history does not go with -K, -E, -D, -s or --watch");
+	if (o->history && (o->tables & ~(uint32_t)KIND_TCP))
+		return usage("--history is of TCP connections only");
+	if (o->history && o->filter.states)
+		return usage("--history: connections that have ended are in no state");
 	if (o->events && (o->watch_s || o->summary || (o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)))
 		return usage("-E goes with text and --ndjson only");
 	if (o->watch_s && o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)
@@ -329,7 +338,7 @@ static int settle(struct parse *p)
 		return usage("-K: the kernel closes inet sockets only");
 	if (p->unix_family && !o->tables)
 		o->tables = KIND_UNIX;
-	if (!o->tables && o->watch_s)
+	if (!o->tables && (o->watch_s || o->history))
 		o->tables = KIND_TCP;
 	if (!o->tables) {
 		o->tables = KIND_RAW | KIND_UDP | KIND_TCP;

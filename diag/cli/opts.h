@@ -57,10 +57,11 @@ struct opts {
 	bool events;
 	bool kill;
 	bool summary;
+	bool history;     /* connections that have ended */
 	double watch_s;   /* seconds between looks; 0: one look */
 	enum format format;
 	const char *record; /* -D: where raw answers go, or NULL */
-	const char *source; /* "kernel", or a path */
+	const char *source; /* see source.h */
 	const char *netns;  /* -N: the namespace to look at, or NULL */
 	struct filter filter;
 };

@@ -200,13 +200,18 @@ static bool index_users(struct procs *p)
 	return true;
 }
 
-struct procs *procs_load(void)
+struct procs *procs_load(const int *pids, size_t n)
 {
 	struct procs *p = calloc(1, sizeof(*p));
 	DIR *d = opendir("/proc");
 	struct dirent *e;
+	char name[16];
 
-	while (p && d && (e = readdir(d)))
+	for (size_t i = 0; p && d && pids && i < n; i++) {
+		*put_u64(name, (uint64_t)pids[i]) = '\0';
+		take_process(p, dirfd(d), name);
+	}
+	while (p && d && !pids && (e = readdir(d)))
 		if (isdigit((unsigned char)e->d_name[0]))
 			take_process(p, dirfd(d), e->d_name);
 	if (d)

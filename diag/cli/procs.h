@@ -15,13 +15,14 @@ struct procs_user {
 };
 
 /**
- * procs_load - looks through every process that may be looked at
+ * procs_load - looks through every process that may be looked at, or only through some
+ * @pids: those; NULL: all
  *
  * Takes memory for each socket there is: the only part of a listing that grows with their number.
  *
  * Return: the map, for procs_free(); NULL without memory or /proc.
  */
-struct procs *procs_load(void);
+struct procs *procs_load(const int *pids, size_t n);
 
 /** procs_free - frees a map; NULL is none */
 void procs_free(struct procs *p);

@@ -42,7 +42,7 @@ static struct diag_err record_family(const struct opts *opts, struct source *sou
 	return e;
 }
 
-int record_write(const struct opts *opts, struct source *source)
+int record_write(const struct opts *opts, struct sources *sources)
 {
 	int fd = STDOUT_FILENO, err, status = EXIT_GOOD;
 	void *buf = malloc(DIAG_BUF_SIZE), *code = malloc(UINT16_MAX);
@@ -53,10 +53,6 @@ int record_write(const struct opts *opts, struct source *source)
 
 	if (!buf || !code)
 		return EXIT_FAILED;
-	if (source->kind == SOURCE_RECORDING) {
-		fprintf(stderr, "sockdiag: -D: '%s' is a recording already\n", source->name);
-		return EXIT_FAILED;
-	}
 	if (strcmp(opts->record, "-"))
 		fd = open(opts->record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0) {
@@ -65,10 +61,16 @@ int record_write(const struct opts *opts, struct source *source)
 	}
 	out_open(&o, fd);
 	e = diag_expr_compile(opts->filter.expr, code, UINT16_MAX, &code_len);
-	if (!diag_failed(e) && opts->ipv4)
-		e = record_family(opts, source, AF_INET, code, code_len, buf, &o);
-	if (!diag_failed(e) && opts->ipv6)
-		e = record_family(opts, source, AF_INET6, code, code_len, buf, &o);
+	for (size_t i = 0; i < sources->n && !diag_failed(e); i++) {
+		struct source *s = &sources->v[i];
+
+		if (s->dead)
+			status = EXIT_FAILED;
+		if (!s->dead && opts->ipv4)
+			e = record_family(opts, s, AF_INET, code, code_len, buf, &o);
+		if (!s->dead && !diag_failed(e) && opts->ipv6)
+			e = record_family(opts, s, AF_INET6, code, code_len, buf, &o);
+	}
 	err = out_close(&o);
 	if (fd != STDOUT_FILENO && close(fd) < 0 && !err)
 		err = -errno;

@@ -12,6 +12,6 @@
  *
  * Return: an exit status.
  */
-int record_write(const struct opts *opts, struct source *source);
+int record_write(const struct opts *opts, struct sources *sources);
 
 #endif

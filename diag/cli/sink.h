@@ -8,22 +8,34 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "wire/inet.h"
+#include "wire/stack.h"
 #include "wire/unix.h"
 
 struct procs;
 struct sink;
+struct source;
 
-/** struct inet_view - an inet socket as a sink gets it, borrowed until the function returns */
+/**
+ * struct inet_view - an inet socket as a sink gets it, borrowed until the function returns
+ * @protocol: IPPROTO_*
+ * @source:   where it was read from; NULL: not said
+ * @made:     which process made it, if a stack says so; or NULL
+ * @ended:    of a connection that has ended, or NULL
+ */
 struct inet_view {
 	const struct diag_inet *s;
 	enum kind table;
-	uint32_t protocol; /* IPPROTO_* */
+	uint32_t protocol;
+	struct source *source;
+	const struct diag_stack_process *made;
+	const struct diag_stack_ended *ended;
 };
 
 /** struct unix_view - a unix socket as a sink gets it, borrowed until the function returns */
 struct unix_view {
 	const struct diag_unix *s;
 	enum kind table;
+	struct source *source;
 };
 
 /**
@@ -48,6 +60,7 @@ struct sink_ops {
  * @out:   where it all goes, borrowed
  * @ext:   DIAG_EXT_* bits of what @ops wants to have of inet sockets
  * @show:  UDIAG_SHOW_* bits of what it wants to have of unix sockets
+ * @several: there is more than one source
  */
 struct sink {
 	const struct sink_ops *ops;
@@ -56,6 +69,7 @@ struct sink {
 	struct out *out;
 	uint8_t ext;
 	uint32_t show;
+	bool several;
 };
 
 /** sink_netid - "tcp", "u_str", ... */

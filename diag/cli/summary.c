@@ -23,7 +23,7 @@ static const struct {
 	const char *line;  /* how it begins */
 	const char *field; /* the word before the number */
 	size_t offset;
-} sources[] = {
+} fields[] = {
 	{ "/proc/net/sockstat", "sockets:", "used", offsetof(struct counts, sockets) },
 	{ "/proc/net/sockstat", "TCP:", "inuse", offsetof(struct counts, tcp4) },
 	{ "/proc/net/sockstat", "TCP:", "orphan", offsetof(struct counts, orphans) },
@@ -41,15 +41,15 @@ static const struct {
 /* Takes from one line what is wanted of it. */
 static void take_line(const char *file, char *line, struct counts *c)
 {
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		char word[32], *p;
 
-		if (strcmp(file, sources[i].file) || strncmp(line, sources[i].line, strlen(sources[i].line)))
+		if (strcmp(file, fields[i].file) || strncmp(line, fields[i].line, strlen(fields[i].line)))
 			continue;
-		snprintf(word, sizeof(word), " %s ", sources[i].field);
+		snprintf(word, sizeof(word), " %s ", fields[i].field);
 		p = strstr(line, word);
 		if (p)
-			*(long *)((char *)c + sources[i].offset) = strtol(p + strlen(word), NULL, 10);
+			*(long *)((char *)c + fields[i].offset) += strtol(p + strlen(word), NULL, 10);
 	}
 }
 
@@ -86,7 +86,7 @@ static int read_established(struct counts *c)
 			v = strtok_r(NULL, " \n", &vs);
 		}
 		if (n && v)
-			c->established = strtol(v, NULL, 10);
+			c->established += strtol(v, NULL, 10);
 		break;
 	}
 	fclose(f);
@@ -137,7 +137,7 @@ static void count_end(struct sink *sink, bool complete)
 {
 }
 
-static int count_source(const struct opts *opts, struct source *source, struct out *out, struct counts *c)
+static int count_dumped(const struct opts *opts, struct sources *sources, struct out *out, struct counts *c)
 {
 	static const struct sink_ops ops = {
 		.inet = count_inet,
@@ -148,7 +148,7 @@ static int count_source(const struct opts *opts, struct source *source, struct o
 	};
 	struct counter counter = { .sink = { .ops = &ops, .opts = opts, .out = out }, .c = c };
 	struct walk w;
-	int rc = walk_open(&w, opts, source, &counter.sink);
+	int rc = walk_open(&w, opts, sources, &counter.sink);
 
 	if (!rc) {
 		walk_look(&w);
@@ -193,34 +193,44 @@ static void put_json(struct out *o, const struct counts *c, bool complete)
 		   c->udp4, c->udp6, c->raw4, c->raw6, c->frag4, c->frag6, complete ? "true" : "false");
 }
 
-int summary_show(const struct opts *opts, struct source *source, struct out *out)
+static int count_kernel(struct counts *c)
 {
+	int err = read_file("/proc/net/sockstat", c);
+
+	if (!err)
+		err = read_established(c);
+	if (err) {
+		fprintf(stderr, "sockdiag: -s: cannot read /proc/net: %s\n", strerror(-err));
+		return EXIT_FAILED;
+	}
+	read_file("/proc/net/sockstat6", c); /* absent without IPv6 */
+	return EXIT_GOOD;
+}
+
+int summary_show(const struct opts *opts, struct sources *sources, struct out *out)
+{
+	struct sources others = *sources;
+	struct opts all = *opts;
 	struct counts c = { 0 };
 	int rc = EXIT_GOOD;
 
-	if (source->kind == SOURCE_KERNEL) {
-		int err = read_file("/proc/net/sockstat", &c);
-
-		if (!err)
-			err = read_established(&c);
-		if (err) {
-			fprintf(stderr, "sockdiag: -s: cannot read /proc/net: %s\n", strerror(-err));
-			return EXIT_FAILED;
-		}
-		read_file("/proc/net/sockstat6", &c); /* absent without IPv6 */
-	} else {
-		struct opts all = *opts;
-		struct diag_err e = source_connect(source);
-		char text[128];
-
-		if (diag_failed(e)) {
-			fprintf(stderr, "sockdiag: source '%s': %s\n", source->name,
-				diag_err_text(e, text, sizeof(text)));
-			return EXIT_FAILED;
-		}
+	/* What a run has of the kernel's is told by a dump alone. */
+	if (sources->n && sources->v[0].kind == SOURCE_KERNEL && !sources->run) {
+		rc = count_kernel(&c);
+		others.v++;
+		others.n--;
+		if (rc != EXIT_GOOD && !others.n)
+			return rc;
+	}
+	if (others.n) {
+		int dumped = EXIT_FAILED;
 
 		all.states = diag_state_mask("all");
-		rc = count_source(&all, source, out, &c);
+		if (sources_connect(&others))
+			dumped = count_dumped(&all, &others, out, &c);
+		else if (!c.sockets)
+			return EXIT_FAILED;
+		rc = dumped != EXIT_GOOD ? dumped : rc;
 	}
 	if (opts->format == FORMAT_TEXT)
 		put_text(out, &c);

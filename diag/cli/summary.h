@@ -12,6 +12,6 @@
  *
  * Return: an exit status.
  */
-int summary_show(const struct opts *opts, struct source *source, struct out *out);
+int summary_show(const struct opts *opts, struct sources *sources, struct out *out);
 
 #endif

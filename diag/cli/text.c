@@ -1,10 +1,12 @@
 /* Sockets as text, in the columns and words of ss(8). */
 #include <stdlib.h>
+#include <time.h>
 
 #include "cli/cgroup.h"
 #include "cli/names.h"
 #include "cli/procs.h"
 #include "cli/sink.h"
+#include "cli/source.h"
 #include "cli/table.h"
 #include "cli/tcptext.h"
 #include "cli/utf8.h"
@@ -101,32 +103,46 @@ static void put_end(struct text *t, const struct inet_view *v, const uint32_t ad
 	table_cell_end(&t->table);
 }
 
-/* ss prints "users:((...))" behind the columns. */
-static void put_users(struct text *t, uint32_t inode)
+static void put_user(struct out *o, bool first, const char *name, int pid, int fd)
+{
+	if (!first)
+		out_lit(o, ",");
+	out_lit(o, "(\"");
+	put_foreign(o, name, strlen(name));
+	out_lit(o, "\",pid=");
+	out_u64(o, (uint64_t)pid);
+	if (fd >= 0) {
+		out_lit(o, ",fd=");
+		out_u64(o, (uint64_t)fd);
+	}
+	out_lit(o, ")");
+}
+
+/* ss prints "users:((...))" behind the columns: those that hold it, or else the one that @made it. */
+static void put_users(struct text *t, uint32_t inode, const struct diag_stack_process *made)
 {
 	const struct procs *procs = t->sink.procs;
 	struct out *o = &t->table.row;
 	struct procs_user u;
-	uint32_t at;
+	uint32_t at = procs ? procs_first(procs, inode, &u) : 0;
 
-	if (!procs)
-		return;
-	at = procs_first(procs, inode, &u);
-	if (!at)
+	if (!at && (!made || !t->sink.opts->processes))
 		return;
 	out_lit(o, " users:(");
-	for (bool first = true; at; at = procs_next(procs, at, &u), first = false) {
-		if (!first)
-			out_lit(o, ",");
-		out_lit(o, "(\"");
-		put_foreign(o, u.name, strlen(u.name));
-		out_lit(o, "\",pid=");
-		out_u64(o, (uint64_t)u.pid);
-		out_lit(o, ",fd=");
-		out_u64(o, (uint64_t)u.fd);
-		out_lit(o, ")");
-	}
+	if (!at)
+		put_user(o, true, made->comm, (int)made->pid, -1);
+	for (bool first = true; at; at = procs_next(procs, at, &u), first = false)
+		put_user(o, first, u.name, u.pid, u.fd);
 	out_lit(o, ")");
+}
+
+/* Whose it is, where the columns of ss have no place for that. */
+static void put_source(struct text *t, const struct source *source)
+{
+	if (!t->sink.several || !source || source->kind == SOURCE_KERNEL)
+		return;
+	out_lit(&t->table.row, " ");
+	put_foreign(&t->table.row, source->name, strlen(source->name));
 }
 
 /* 83500 as "1min23sec", 1230 as "1.230ms": as ss has it. */
@@ -147,6 +163,20 @@ static void put_duration(struct out *o, uint32_t ms)
 	}
 	if (rest)
 		out_printf(o, "%03ums", rest);
+}
+
+/* When, in local time, and how long it was there. */
+static void put_ended(struct out *o, const struct diag_stack_ended *ended)
+{
+	time_t seconds = (time_t)(ended->ended_ns / 1000000000);
+	struct tm tm;
+	char text[32];
+
+	if (!localtime_r(&seconds, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
+		return;
+	out_printf(o, " ended:%s.%03u", text, (unsigned int)(ended->ended_ns / 1000000 % 1000));
+	if (ended->opened_ns && ended->opened_ns <= ended->ended_ns)
+		out_printf(o, " lasted:%.3fs", (double)(ended->ended_ns - ended->opened_ns) / 1e9);
 }
 
 static void put_timer(struct out *o, const struct inet_diag_msg *m)
@@ -289,7 +319,10 @@ static void text_inet(struct sink *sink, const struct inet_view *v)
 	begin_row(t, v->table, m->idiag_state, m->idiag_rqueue, m->idiag_wqueue);
 	put_end(t, v, m->id.idiag_src, diag_inet_src_port(m), m->id.idiag_if, v6only);
 	put_end(t, v, m->id.idiag_dst, diag_inet_dst_port(m), 0, v6only);
-	put_users(t, m->idiag_inode);
+	put_users(t, m->idiag_inode, v->made);
+	put_source(t, v->source);
+	if (v->ended)
+		put_ended(o, v->ended);
 	if (opts->timers)
 		put_timer(o, m);
 	if (opts->extended)
@@ -359,7 +392,7 @@ static void text_unix(struct sink *sink, const struct unix_view *v)
 	table_cell_end(&t->table);
 	out_u64(o, diag_attr_u32(&s->attrs[UNIX_DIAG_PEER], 0));
 	table_cell_end(&t->table);
-	put_users(t, s->msg.udiag_ino);
+	put_users(t, s->msg.udiag_ino, NULL);
 	if (sink->opts->memory) {
 		out_lit(o, " ");
 		tcptext_memory(o, &s->attrs[UNIX_DIAG_MEMINFO], NULL);

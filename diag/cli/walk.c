@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "cli/rawproc.h"
+#include "cli/run.h"
 #include "client/dump.h"
 #include "wire/state.h"
 
@@ -27,6 +28,12 @@ static const struct {
 	{ KIND_TCP, IPPROTO_TCP, "TCP" },
 	{ KIND_MPTCP, IPPROTO_MPTCP, "MPTCP" },
 };
+
+/* What a stack is to tell besides. */
+static uint32_t walk_want(const struct walk *w)
+{
+	return w->opts->processes || w->sources->run ? DIAG_STACK_WANT_PROCESS : 0;
+}
 
 bool walk_wants_inet(const struct opts *opts, const struct diag_inet *s, bool by_state)
 {
@@ -62,16 +69,26 @@ bool walk_wants_unix(const struct opts *opts, const struct diag_unix *s)
 	return diag_expr_holds(opts->filter.expr, &e);
 }
 
-/* Gives a socket to the sink; false when its family is none. */
-static bool show_inet(struct walk *w, const struct diag_inet *s)
+/* Gives a socket to the sink, if it is of the run that was asked for; false when its family is none. */
+static bool show_inet(struct walk *w, const struct nlmsghdr *nlh, const struct diag_inet *s)
 {
-	struct inet_view v = { .s = s, .table = w->table, .protocol = w->protocol };
+	struct inet_view v = { .s = s, .table = w->table, .protocol = w->protocol, .source = w->source };
+	size_t len = nlh->nlmsg_len - NLMSG_HDRLEN;
+	struct diag_stack_process made;
+	struct diag_stack_ended ended;
 
 	if (!diag_inet_addr_len(s->msg.idiag_family)) {
 		w->error = diag_err_nle(DIAG_NLE_AF_MISMATCH);
 		return false;
 	}
-	w->sink->ops->inet(w->sink, &v);
+	if (w->source->kind == SOURCE_SOCKET && (walk_want(w) || w->opts->history)) {
+		if (diag_stack_process_read(NLMSG_DATA(nlh), len, &made))
+			v.made = &made;
+		if (w->opts->history && diag_stack_ended_read(NLMSG_DATA(nlh), len, &ended))
+			v.ended = &ended;
+	}
+	if (!w->sources->run || run_has(w->sources->run, s->msg.idiag_inode, v.made))
+		w->sink->ops->inet(w->sink, &v);
 	return true;
 }
 
@@ -83,7 +100,7 @@ static int on_inet(const struct nlmsghdr *nlh, void *arg)
 	w->error = diag_inet_parse(NLMSG_DATA(nlh), nlh->nlmsg_len - NLMSG_HDRLEN, &s);
 	if (diag_failed(w->error))
 		return -1;
-	return show_inet(w, &s) && !w->sink->out->error ? 0 : -1;
+	return show_inet(w, nlh, &s) && !w->sink->out->error ? 0 : -1;
 }
 
 /* IPv6 sockets of a dump of both families come behind the others, as long as there is room for them. */
@@ -114,8 +131,9 @@ static int on_unix(const struct nlmsghdr *nlh, void *arg)
 	w->error = diag_unix_parse(NLMSG_DATA(nlh), nlh->nlmsg_len - NLMSG_HDRLEN, &s);
 	if (diag_failed(w->error))
 		return -1;
-	v = (struct unix_view){ .s = &s, .table = unix_table(s.msg.udiag_type) };
-	if ((w->opts->tables & v.table) && walk_wants_unix(w->opts, &s))
+	v = (struct unix_view){ .s = &s, .table = unix_table(s.msg.udiag_type), .source = w->source };
+	if ((w->opts->tables & v.table) && walk_wants_unix(w->opts, &s) &&
+	    (!w->sources->run || run_has(w->sources->run, s.msg.udiag_ino, NULL)))
 		w->sink->ops->unix_socket(w->sink, &v);
 	return w->sink->out->error ? -1 : 0;
 }
@@ -132,13 +150,14 @@ static int on_recorded(const struct nlmsghdr *nlh, void *arg)
 	if ((s.msg.idiag_family == AF_INET && !w->opts->ipv4) || (s.msg.idiag_family == AF_INET6 && !w->opts->ipv6) ||
 	    !walk_wants_inet(w->opts, &s, true))
 		return 0;
-	return show_inet(w, &s) && !w->sink->out->error ? 0 : -1;
+	return show_inet(w, nlh, &s) && !w->sink->out->error ? 0 : -1;
 }
 
 /* Says what ended a dump before its end. */
 static void complain(struct walk *w, const char *what, struct diag_err e, uint64_t shown)
 {
-	char text[128], why[256];
+	char text[128], why[512];
+	const char *from = "";
 
 	if (w->sink->out->error)
 		return; /* our own output failed; that is said elsewhere */
@@ -150,11 +169,13 @@ static void complain(struct walk *w, const char *what, struct diag_err e, uint64
 		snprintf(text, sizeof(text), "not permitted; filtering by mark takes CAP_NET_ADMIN");
 	else
 		diag_err_text(e, text, sizeof(text));
+	if (w->sources->n > 1)
+		from = w->source->name;
 	if (shown)
-		snprintf(why, sizeof(why), "%s: %s; the list is partial: %llu answers came before that", what, text,
-			 (unsigned long long)shown);
+		snprintf(why, sizeof(why), "%s%s%s: %s; the list is partial: %llu answers came before that", from,
+			 *from ? ": " : "", what, text, (unsigned long long)shown);
 	else
-		snprintf(why, sizeof(why), "%s: %s", what, text);
+		snprintf(why, sizeof(why), "%s%s%s: %s", from, *from ? ": " : "", what, text);
 	fprintf(stderr, "sockdiag: %s\n", why);
 	w->sink->ops->gap(w->sink, why);
 	if (shown)
@@ -198,6 +219,13 @@ static int dump(struct walk *w, struct diag_req *r, diag_msg_fn fn, const char *
 	return 0;
 }
 
+/* Appends what only a stack understands. */
+static void ask_more(const struct walk *w, struct diag_req *r)
+{
+	if (w->source->kind == SOURCE_SOCKET && walk_want(w))
+		diag_req_want(r, walk_want(w));
+}
+
 /*
  * TCP of both families in one dump: a v1 request gives both, and a kernel with many sockets looks
  * through its table once instead of twice.
@@ -214,6 +242,7 @@ static void look_tcp(struct walk *w)
 	diag_req_inet_v1_body(&r)->idiag_states = w->opts->states;
 	diag_req_inet_v1_body(&r)->idiag_ext = w->sink->ext;
 	diag_req_bytecode(&r, w->code, w->code_len);
+	ask_more(w, &r);
 	dump(w, &r, on_either, "TCP sockets", 0);
 	e = diag_walk(w->later.buf, w->later.len, on_inet, w, NULL);
 	if (diag_failed(e))
@@ -236,6 +265,7 @@ static void look_inet(struct walk *w, size_t t, uint8_t family)
 	diag_req_inet_body(&r)->idiag_states = w->opts->states;
 	diag_req_inet_body(&r)->idiag_ext = w->sink->ext;
 	diag_req_bytecode(&r, w->code, w->code_len);
+	ask_more(w, &r);
 	if (dump(w, &r, on_inet, what, tolerate ? ENOENT : 0) != ENOENT || w->table != KIND_RAW)
 		return;
 	if (rawproc_read(family, w->opts, w->sink)) {
@@ -253,6 +283,30 @@ static void look_unix(struct walk *w)
 	diag_req_unix_body(&r)->udiag_states = w->opts->states;
 	/* A stack has none, and says so in these words. */
 	dump(w, &r, on_unix, "unix sockets", w->source->kind == SOURCE_SOCKET ? ENOENT : 0);
+}
+
+/* A history knows nothing of states. */
+static int on_ended(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct walk *w = arg;
+	const struct inet_diag_msg *m = NLMSG_DATA(nlh);
+
+	if (nlh->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) && ((m->idiag_family == AF_INET && !w->opts->ipv4) ||
+							  (m->idiag_family == AF_INET6 && !w->opts->ipv6)))
+		return 0;
+	return on_inet(nlh, arg);
+}
+
+static void look_history(struct walk *w)
+{
+	struct diag_req r;
+
+	w->table = KIND_TCP;
+	w->protocol = IPPROTO_TCP;
+	diag_req_inet(&r, w->req, REQUEST_ROOM, AF_INET, IPPROTO_TCP);
+	diag_req_history(&r);
+	diag_req_bytecode(&r, w->code, w->code_len);
+	dump(w, &r, on_ended, "ended connections", 0);
 }
 
 static void look_recording(struct walk *w)
@@ -273,11 +327,11 @@ static void look_recording(struct walk *w)
 		complain(w, w->source->name, diag_failed(w->error) ? w->error : e, shown - diag_failed(w->error));
 }
 
-int walk_open(struct walk *w, const struct opts *opts, struct source *source, struct sink *sink)
+int walk_open(struct walk *w, const struct opts *opts, struct sources *sources, struct sink *sink)
 {
 	struct diag_err e;
 
-	*w = (struct walk){ .opts = opts, .source = source, .sink = sink };
+	*w = (struct walk){ .opts = opts, .sources = sources, .sink = sink };
 	w->buf = malloc(DIAG_BUF_SIZE);
 	w->code = malloc(PROGRAM_ROOM);
 	w->req = malloc(REQUEST_ROOM);
@@ -294,10 +348,15 @@ int walk_open(struct walk *w, const struct opts *opts, struct source *source, st
 	return 0;
 }
 
-void walk_look(struct walk *w)
+static void look_at(struct walk *w)
 {
 	if (w->source->kind == SOURCE_RECORDING) {
 		look_recording(w);
+		return;
+	}
+	if (w->opts->history) {
+		if (w->source->kind == SOURCE_SOCKET)
+			look_history(w);
 		return;
 	}
 	if (w->opts->tables & KIND_UNIX)
@@ -313,6 +372,28 @@ void walk_look(struct walk *w)
 			look_inet(w, t, AF_INET);
 		if (w->opts->ipv6)
 			look_inet(w, t, AF_INET6);
+	}
+}
+
+/* A source that was not reached has been complained of; whoever reads the list is to know as well. */
+static void look_missing(struct walk *w)
+{
+	char text[128], why[512];
+
+	snprintf(why, sizeof(why), "source '%s': %s", w->source->name,
+		 diag_err_text(w->source->error, text, sizeof(text)));
+	w->sink->ops->gap(w->sink, why);
+	w->failed = true;
+}
+
+void walk_look(struct walk *w)
+{
+	for (size_t i = 0; i < w->sources->n; i++) {
+		w->source = &w->sources->v[i];
+		if (w->source->dead)
+			look_missing(w);
+		else
+			look_at(w);
 	}
 }
 

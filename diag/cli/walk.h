@@ -18,7 +18,8 @@
  */
 struct walk {
 	const struct opts *opts;
-	struct source *source;
+	struct sources *sources;
+	struct source *source; /* the one being read */
 	struct sink *sink;
 	bool failed;
 	bool partial;
@@ -32,8 +33,8 @@ struct walk {
 	uint32_t protocol;
 };
 
-/** walk_open - prepares looks at @source into @sink, both borrowed; returns 0, or an exit status after a message */
-int walk_open(struct walk *w, const struct opts *opts, struct source *source, struct sink *sink);
+/** walk_open - prepares looks at @sources (connected) into @sink, both borrowed; returns 0, or an exit status after a message */
+int walk_open(struct walk *w, const struct opts *opts, struct sources *sources, struct sink *sink);
 
 /** walk_look - looks once; what goes wrong is said on standard error, to the sink, and in @w */
 void walk_look(struct walk *w);

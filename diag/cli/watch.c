@@ -1,7 +1,7 @@
 /*
  * --watch: TCP connections again and again, with their rates.
  *
- * Each look fills a table by cookie. A connection's entry holds its counters of the last look, so
+ * Each look fills a table by cookie and source. A connection's entry holds its counters of the last look, so
  * the difference over the time between is its rate; entries that a look did not meet are dropped.
  */
 #include "cli/watch.h"
@@ -23,6 +23,7 @@
 
 struct entry {
 	struct inet_diag_msg msg;
+	const struct source *source; /* cookies are one source's own */
 	uint64_t sent, received;
 	uint32_t retrans, rtt_us, cwnd;
 	double out_bps, in_bps, retrans_ps;
@@ -38,11 +39,13 @@ struct watch {
 	double seconds; /* since the look before; 0 at the first */
 };
 
-static struct entry *slot_of(struct entry *slots, size_t size, uint64_t cookie)
+static struct entry *slot_of(struct entry *slots, size_t size, const struct source *source, uint64_t cookie)
 {
 	size_t i = (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 20;
 
-	for (i &= size - 1; slots[i].look && diag_inet_cookie(&slots[i].msg) != cookie; i = (i + 1) & (size - 1))
+	for (i &= size - 1;
+	     slots[i].look && (diag_inet_cookie(&slots[i].msg) != cookie || slots[i].source != source);
+	     i = (i + 1) & (size - 1))
 		;
 	return &slots[i];
 }
@@ -57,7 +60,7 @@ static bool rebuild(struct watch *w, size_t size, uint32_t oldest)
 	w->used = 0;
 	for (size_t i = 0; i < w->size; i++)
 		if (w->slots[i].look && w->slots[i].look >= oldest) {
-			*slot_of(slots, size, diag_inet_cookie(&w->slots[i].msg)) = w->slots[i];
+			*slot_of(slots, size, w->slots[i].source, diag_inet_cookie(&w->slots[i].msg)) = w->slots[i];
 			w->used++;
 		}
 	free(w->slots);
@@ -81,7 +84,7 @@ static void watch_inet(struct sink *sink, const struct inet_view *v)
 	if (2 * (w->used + 1) > w->size && !rebuild(w, 2 * w->size, w->look - 1))
 		return;
 	diag_tcp_info_read(&ti, info->data, info->len);
-	e = slot_of(w->slots, w->size, diag_inet_cookie(&v->s->msg));
+	e = slot_of(w->slots, w->size, v->source, diag_inet_cookie(&v->s->msg));
 	if (!e->look)
 		w->used++;
 	e->rated = e->look && e->look + 1 == w->look;
@@ -94,6 +97,7 @@ static void watch_inet(struct sink *sink, const struct inet_view *v)
 	}
 	e->look = w->look;
 	e->msg = v->s->msg;
+	e->source = v->source;
 	e->sent = ti.bytes_acked;
 	e->received = ti.bytes_received;
 	e->retrans = ti.total_retrans;
@@ -244,6 +248,8 @@ static void put_ndjson(struct watch *w, struct entry **list, size_t count)
 		out_printf(o, ",\"local\":{\"address\":\"%s\",\"port\":%u}", addr, diag_inet_src_port(&e->msg));
 		diag_inet_dst_ip(&e->msg, addr);
 		out_printf(o, ",\"peer\":{\"address\":\"%s\",\"port\":%u}", addr, diag_inet_dst_port(&e->msg));
+		if (e->source)
+			json_text(o, "source", e->source->name);
 		out_printf(o, ",\"cookie\":\"%llx\"", (unsigned long long)diag_inet_cookie(&e->msg));
 		json_u64(o, "bytes_acked", e->sent);
 		json_u64(o, "bytes_received", e->received);
@@ -290,7 +296,7 @@ static bool show(struct watch *w)
 	return out_flush(w->sink.out) == 0;
 }
 
-int watch_show(const struct opts *opts, struct source *source, struct out *out)
+int watch_show(const struct opts *opts, struct sources *sources, struct out *out)
 {
 	struct watch w = { .sink = { .ops = &watch_ops, .opts = opts, .out = out, .ext = DIAG_EXT_INFO } };
 	double next = now_s(), last = 0;
@@ -299,7 +305,7 @@ int watch_show(const struct opts *opts, struct source *source, struct out *out)
 
 	if (!rebuild(&w, 1024, 0))
 		return EXIT_FAILED;
-	rc = walk_open(&walk, opts, source, &w.sink);
+	rc = walk_open(&walk, opts, sources, &w.sink);
 	while (!rc) {
 		double t = now_s();
 

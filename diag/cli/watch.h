@@ -13,6 +13,6 @@
  *
  * Return: an exit status.
  */
-int watch_show(const struct opts *opts, struct source *source, struct out *out);
+int watch_show(const struct opts *opts, struct sources *sources, struct out *out);
 
 #endif

@@ -135,6 +135,22 @@ struct diag_err diag_exchange(struct diag_conn *c, struct diag_req *r, void *buf
 	return converse(c, r, buf, size, &rd);
 }
 
+struct diag_err diag_join(struct diag_conn *c, uint32_t groups)
+{
+	struct {
+		struct nlmsghdr nlh;
+		uint32_t groups;
+	} m = {
+		.nlh = { .nlmsg_len = NLMSG_LENGTH(sizeof(groups)), .nlmsg_type = DIAG_STACK_JOIN,
+			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.groups = groups,
+	};
+	struct diag_req r = { .nlh = &m.nlh, .room = sizeof(m) };
+	_Alignas(4) uint8_t buf[256];
+
+	return diag_exchange(c, &r, buf, sizeof(buf), NULL, NULL);
+}
+
 struct diag_err diag_events(struct diag_conn *c, void *buf, size_t size, diag_msg_fn fn,
 			    void (*drained)(void *arg), void *arg)
 {

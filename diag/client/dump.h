@@ -63,6 +63,14 @@ struct diag_err diag_exchange(struct diag_conn *c, struct diag_req *r, void *buf
 			      void *arg);
 
 /**
+ * diag_join - has a stack's server send destroy events from now on
+ * @groups: bits 1 << (SKNLGRP_* - 1)
+ *
+ * Return: as diag_exchange(); EINVAL of kind DIAG_ERR_KERNEL: it knows of none.
+ */
+struct diag_err diag_join(struct diag_conn *c, uint32_t groups);
+
+/**
  * diag_events - hands over destroy events until @fn ends it
  * @c: from diag_conn_open_events()
  * @drained: called when everything that had arrived is handed over, before waiting; may be NULL

@@ -15,7 +15,8 @@ struct writer {
 };
 
 _Static_assert(FILL_MAX > NLMSG_HDRLEN + sizeof(struct inet_diag_msg) + sizeof(struct diag_tcp_info) +
-				  sizeof(union tcp_cc_info) + 4 * SK_MEMINFO_VARS + 16 * RTA_LENGTH(16),
+				  sizeof(union tcp_cc_info) + 4 * SK_MEMINFO_VARS +
+				  sizeof(struct diag_stack_process) + sizeof(struct diag_stack_ended) + 16 * RTA_LENGTH(16),
 	       "an answer with every attribute fits");
 
 static void *put_attr(struct writer *w, uint16_t type, size_t size)
@@ -83,7 +84,8 @@ static void put_common(struct writer *w, const struct sock_entry *e, uint8_t ext
 		put_u32(w, INET_DIAG_MARK, e->mark);
 	if (ext & DIAG_EXT_TCLASS)
 		put_u32(w, INET_DIAG_CLASS_ID, e->class_id);
-	put_bytes(w, INET_DIAG_CGROUP_ID, &e->cgroup_id, sizeof(e->cgroup_id));
+	if (e->cgroup_id)
+		put_bytes(w, INET_DIAG_CGROUP_ID, &e->cgroup_id, sizeof(e->cgroup_id));
 	put_bytes(w, INET_DIAG_SOCKOPT, e->sockopt, sizeof(e->sockopt));
 }
 
@@ -136,8 +138,14 @@ static void put_tcp(struct writer *w, const struct sock_source_ops *ops, void *s
 	}
 }
 
+static void put_process(struct writer *w, const struct sock_entry *e)
+{
+	if (e->process.pid)
+		put_bytes(w, DIAG_STACK_PROCESS, &e->process, sizeof(e->process));
+}
+
 size_t fill_socket(void *buf, const struct fill_head *h, const struct sock_source_ops *ops, void *source,
-		   const struct sock_entry *e, uint32_t protocol, uint8_t ext, bool net_admin)
+		   const struct sock_entry *e, uint32_t protocol, uint8_t ext, bool net_admin, uint32_t want)
 {
 	struct writer w;
 
@@ -153,6 +161,20 @@ size_t fill_socket(void *buf, const struct fill_head *h, const struct sock_sourc
 		put_u8(&w, INET_DIAG_PROTOCOL, e->raw_protocol);
 	if (protocol == IPPROTO_TCP && e->kind == SOCK_KIND_FULL)
 		put_tcp(&w, ops, source, e, ext);
+	if (want & DIAG_STACK_WANT_PROCESS)
+		put_process(&w, e);
+	return end(&w);
+}
+
+size_t fill_past(void *buf, const struct fill_head *h, const struct sock_entry *e, const struct sock_past *p)
+{
+	struct writer w;
+
+	begin(&w, buf, h, e);
+	put_u8(&w, INET_DIAG_PROTOCOL, IPPROTO_TCP);
+	put_bytes(&w, INET_DIAG_INFO, &p->info, sizeof(p->info));
+	put_process(&w, e);
+	put_bytes(&w, DIAG_STACK_ENDED, &p->ended, sizeof(p->ended));
 	return end(&w);
 }
 

@@ -26,6 +26,7 @@ struct fill_head {
  * @ext:  DIAG_EXT_* bits that were asked for
  * @protocol: the table it is of
  * @net_admin: whether the one who asks may see marks
+ * @want: DIAG_STACK_WANT_* bits
  *
  * Attributes are those a kernel sends, in the kernel's order (inet_sk_diag_fill() of
  * net/ipv4/inet_diag.c).
@@ -33,7 +34,10 @@ struct fill_head {
  * Return: bytes written, a multiple of 4.
  */
 size_t fill_socket(void *buf, const struct fill_head *h, const struct sock_source_ops *ops, void *source,
-		   const struct sock_entry *e, uint32_t protocol, uint8_t ext, bool net_admin);
+		   const struct sock_entry *e, uint32_t protocol, uint8_t ext, bool net_admin, uint32_t want);
+
+/** fill_past - writes the answer about a connection that has ended; as fill_socket() */
+size_t fill_past(void *buf, const struct fill_head *h, const struct sock_entry *e, const struct sock_past *p);
 
 /**
  * fill_event - writes the message that tells of a destroyed socket

@@ -1,7 +1,7 @@
 /*
  * Which sockets a request is about: selection in a dump, and the best match in a look-up.
  *
- * Look-ups score every socket of the table the way the kernel's compute_score() functions do
+ * Look-ups score every socket that the table proposes the way the kernel's compute_score() functions do
  * (net/ipv4/inet_hashtables.c, udp.c, and their IPv6 siblings). A v4-mapped IPv6 socket is found
  * by IPv4 addresses too: in a kernel it carries both.
  */
@@ -13,15 +13,6 @@
 
 #include "wire/bytecode.h"
 #include "wire/state.h"
-
-/* A look-up's question: "local" is the socket's own end. */
-struct sought {
-	uint8_t family;
-	uint32_t local_be[4], peer_be[4];
-	uint16_t lport_be, pport_be;
-	uint32_t ifindex;
-	uint8_t raw_protocol;
-};
 
 static bool is_mapped(const uint32_t a_be[4])
 {
@@ -72,13 +63,13 @@ static bool match_ports(const struct diag_inet_query *q, const struct sock_entry
 	return !want->idiag_sport || want->idiag_sport == have->idiag_sport;
 }
 
-bool match_dump(const struct diag_inet_query *q, const struct sock_entry *e)
+bool match_filter(const struct diag_inet_query *q, const struct sock_entry *e)
 {
 	struct diag_bc_entry bc;
 
 	if (q->req.sdiag_family != AF_UNSPEC && q->req.sdiag_family != e->msg.idiag_family)
 		return false;
-	if (!match_state(q, e) || !match_ports(q, e))
+	if (!match_ports(q, e))
 		return false;
 	if (!q->code.data)
 		return true;
@@ -96,6 +87,11 @@ bool match_dump(const struct diag_inet_query *q, const struct sock_entry *e)
 		bc.cgroup_id = e->cgroup_id;
 	}
 	return diag_bc_run(q->code.data, q->code.len, &bc);
+}
+
+bool match_dump(const struct diag_inet_query *q, const struct sock_entry *e)
+{
+	return match_state(q, e) && match_filter(q, e);
 }
 
 /* Whether @e can be reached under @s's family, and its addresses as that family has them. */
@@ -129,7 +125,7 @@ static bool view(const struct sock_entry *e, uint8_t family, const uint32_t **lo
 }
 
 /* A score of how well @e fits: 0 for not at all, and the higher the better. */
-static int score(const struct sought *s, uint32_t protocol, const struct sock_entry *e)
+static int score(const struct sock_key *s, uint32_t protocol, const struct sock_entry *e)
 {
 	const struct inet_diag_sockid *id = &e->msg.id;
 	size_t n = s->family == AF_INET ? 4 : 16;
@@ -162,14 +158,15 @@ static int score(const struct sought *s, uint32_t protocol, const struct sock_en
 	return points + (e->msg.idiag_family == s->family ? 2 : 0);
 }
 
-static void seek(const struct diag_inet_query *q, bool swapped, struct sought *s)
+static void seek(const struct diag_inet_query *q, bool swapped, struct sock_key *s)
 {
 	const struct inet_diag_sockid *id = &q->req.id;
 
-	*s = (struct sought){ .family = q->req.sdiag_family, .ifindex = id->idiag_if, .raw_protocol = q->req.pad };
+	*s = (struct sock_key){ .family = q->req.sdiag_family, .ifindex = id->idiag_if, .raw_protocol = q->req.pad };
 	s->lport_be = swapped ? id->idiag_dport : id->idiag_sport;
 	s->pport_be = swapped ? id->idiag_sport : id->idiag_dport;
 	memcpy(s->local_be, swapped ? id->idiag_dst : id->idiag_src, sizeof(s->local_be));
+	s->cookie = id->idiag_cookie[0] | (uint64_t)id->idiag_cookie[1] << 32;
 	memcpy(s->peer_be, swapped ? id->idiag_src : id->idiag_dst, sizeof(s->peer_be));
 	/* Two mapped addresses are two IPv4 addresses; a UDP look-up alone does not see that. */
 	if (s->family == AF_INET6 && !swapped && is_mapped(s->local_be) && is_mapped(s->peer_be)) {
@@ -184,22 +181,27 @@ int match_find(const struct sock_source_ops *ops, void *source, const struct dia
 {
 	struct sock_cursor at = { { 0 } };
 	struct sock_entry candidate;
-	struct sought s;
+	struct sock_key s;
 	int best = 0;
 
 	seek(q, swapped, &s);
 	if (s.family != AF_INET && s.family != AF_INET6)
 		return -EINVAL;
-	memset(&candidate, 0, sizeof(candidate));
-	while (ops->next(source, q->protocol, &at, &candidate)) {
-		int points = score(&s, q->protocol, &candidate);
+	for (;;) {
+		int points;
 
+		memset(&candidate, 0, sizeof(candidate));
+		if (!(ops->find ? ops->find(source, q->protocol, &s, &at, &candidate) :
+				  ops->next(source, q->protocol, &at, &candidate)))
+			break;
+		points = score(&s, q->protocol, &candidate);
 		if (points > best) {
 			best = points;
 			*e = candidate;
 		}
-		memset(&candidate, 0, sizeof(candidate));
 	}
+	if (!ops->find && ops->end)
+		ops->end(source, &at);
 	return best ? 0 : -ENOENT;
 }
 

@@ -8,6 +8,9 @@
 #include "server/source.h"
 #include "wire/req.h"
 
+/** match_filter - whether query @q's family, ports and program (audited) let @e pass; states are not looked at */
+bool match_filter(const struct diag_inet_query *q, const struct sock_entry *e);
+
 /** match_dump - whether a dump with query @q (its program audited) shows @e */
 bool match_dump(const struct diag_inet_query *q, const struct sock_entry *e);
 

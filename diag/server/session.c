@@ -37,6 +37,8 @@ void diag_session_init(struct diag_session *s, const struct sock_source_ops *ops
 
 static void end_dump(struct diag_session *s)
 {
+	if (s->dumping && !s->past && s->ops->end)
+		s->ops->end(s->source, &s->at);
 	free(s->code);
 	s->code = NULL;
 	s->dumping = false;
@@ -45,6 +47,11 @@ static void end_dump(struct diag_session *s)
 void diag_session_end(struct diag_session *s)
 {
 	end_dump(s);
+}
+
+static uint32_t portid_of(const struct diag_session *s, const struct nlmsghdr *nlh)
+{
+	return s->portid ? s->portid : nlh->nlmsg_pid;
 }
 
 static bool has_table(uint32_t protocol)
@@ -56,7 +63,7 @@ static bool has_table(uint32_t protocol)
  * The program is audited and copied before the dump begins, an error here answers the request;
  * a protocol without a table only shows when the dump runs, and goes into its DONE.
  */
-static int begin_dump(struct exchange *x)
+static int begin_dump(struct exchange *x, bool past)
 {
 	struct diag_session *s = x->s;
 	struct diag_inet_query q;
@@ -81,8 +88,10 @@ static int begin_dump(struct exchange *x)
 	s->code = code;
 	s->dumping = true;
 	s->dump_error = has_table(q.protocol) ? 0 : -ENOENT;
-	s->dump_type = x->nlh->nlmsg_type;
+	s->past = past;
+	s->dump_type = past ? SOCK_DIAG_BY_FAMILY : x->nlh->nlmsg_type;
 	s->dump_seq = x->nlh->nlmsg_seq;
+	s->dump_portid = portid_of(s, x->nlh);
 	memset(&s->at, 0, sizeof(s->at));
 	return DUMP_BEGUN;
 }
@@ -90,7 +99,7 @@ static int begin_dump(struct exchange *x)
 static int answer_get(struct exchange *x, const struct diag_inet_query *q)
 {
 	struct diag_session *s = x->s;
-	struct fill_head h = { .type = x->nlh->nlmsg_type, .seq = x->nlh->nlmsg_seq, .portid = s->portid };
+	struct fill_head h = { .type = x->nlh->nlmsg_type, .seq = x->nlh->nlmsg_seq, .portid = portid_of(s, x->nlh) };
 	bool udp = q->protocol == IPPROTO_UDP;
 	_Alignas(8) uint8_t buf[FILL_MAX];
 	struct sock_entry e;
@@ -101,7 +110,9 @@ static int answer_get(struct exchange *x, const struct diag_inet_query *q)
 	/* tcp_diag_find_one_icsk() hides what udp_diag_dump_one() tells. */
 	if (!match_cookie(q, &e))
 		return udp || q->protocol == IPPROTO_RAW ? -ESTALE : -ENOENT;
-	x->reply(buf, fill_socket(buf, &h, s->ops, s->source, &e, q->protocol, q->req.idiag_ext, s->net_admin), x->arg);
+	x->reply(buf,
+		 fill_socket(buf, &h, s->ops, s->source, &e, q->protocol, q->req.idiag_ext, s->net_admin, q->want),
+		 x->arg);
 	return 0;
 }
 
@@ -147,7 +158,7 @@ static int handle_by_family(struct exchange *x)
 	if (len < sizeof(struct inet_diag_req_v2))
 		return -EINVAL;
 	if (x->nlh->nlmsg_type == SOCK_DIAG_BY_FAMILY && (x->nlh->nlmsg_flags & NLM_F_DUMP))
-		return begin_dump(x);
+		return begin_dump(x, false);
 	return handle_exact(x);
 }
 
@@ -155,7 +166,25 @@ static int handle_v1(struct exchange *x)
 {
 	if (x->nlh->nlmsg_len - NLMSG_HDRLEN < sizeof(struct inet_diag_req))
 		return -EINVAL;
-	return x->nlh->nlmsg_flags & NLM_F_DUMP ? begin_dump(x) : handle_exact(x);
+	return x->nlh->nlmsg_flags & NLM_F_DUMP ? begin_dump(x, false) : handle_exact(x);
+}
+
+static int handle_join(struct exchange *x)
+{
+	uint32_t groups;
+
+	if (x->nlh->nlmsg_len - NLMSG_HDRLEN < sizeof(groups))
+		return -EINVAL;
+	memcpy(&groups, NLMSG_DATA(x->nlh), sizeof(groups));
+	diag_session_join(x->s, groups);
+	return 0;
+}
+
+static int handle_history(struct exchange *x)
+{
+	if (!x->s->ops->past)
+		return -EOPNOTSUPP;
+	return x->nlh->nlmsg_flags & NLM_F_DUMP ? begin_dump(x, true) : -EINVAL;
 }
 
 static int handle(struct exchange *x)
@@ -166,6 +195,10 @@ static int handle(struct exchange *x)
 	case SOCK_DIAG_BY_FAMILY:
 	case SOCK_DESTROY:
 		return handle_by_family(x);
+	case DIAG_STACK_JOIN:
+		return handle_join(x);
+	case DIAG_STACK_HISTORY:
+		return handle_history(x);
 	default:
 		return -EINVAL;
 	}
@@ -187,7 +220,7 @@ static void acknowledge(struct exchange *x, int error)
 	out->nlmsg_type = NLMSG_ERROR;
 	out->nlmsg_flags = error ? 0 : NLM_F_CAPPED;
 	out->nlmsg_seq = x->nlh->nlmsg_seq;
-	out->nlmsg_pid = x->s->portid;
+	out->nlmsg_pid = portid_of(x->s, x->nlh);
 	memcpy(NLMSG_DATA(out), &error, sizeof(error));
 	memcpy((uint8_t *)NLMSG_DATA(out) + sizeof(error), x->nlh, echo);
 	x->reply(out, len, x->arg);
@@ -221,13 +254,20 @@ void diag_session_receive(struct diag_session *s, const void *data, size_t len, 
 static int put_next(struct diag_session *s, const struct fill_head *h, void *buf)
 {
 	struct sock_entry e;
+	struct sock_past past;
 
 	memset(&e, 0, sizeof(e));
+	if (s->past) {
+		if (!s->ops->past(s->source, &s->at, &e, &past))
+			return -1;
+		return match_filter(&s->query, &e) ? (int)fill_past(buf, h, &e, &past) : 0;
+	}
 	if (!s->ops->next(s->source, s->query.protocol, &s->at, &e))
 		return -1;
 	if (!match_dump(&s->query, &e))
 		return 0;
-	return (int)fill_socket(buf, h, s->ops, s->source, &e, s->query.protocol, s->query.req.idiag_ext, s->net_admin);
+	return (int)fill_socket(buf, h, s->ops, s->source, &e, s->query.protocol, s->query.req.idiag_ext, s->net_admin,
+				s->query.want);
 }
 
 static size_t put_done(struct diag_session *s, void *buf)
@@ -239,7 +279,7 @@ static size_t put_done(struct diag_session *s, void *buf)
 		.nlmsg_type = NLMSG_DONE,
 		.nlmsg_flags = NLM_F_MULTI,
 		.nlmsg_seq = s->dump_seq,
-		.nlmsg_pid = s->portid,
+		.nlmsg_pid = s->dump_portid,
 	};
 	memcpy(NLMSG_DATA(nlh), &s->dump_error, sizeof(int));
 	end_dump(s);
@@ -248,7 +288,12 @@ static size_t put_done(struct diag_session *s, void *buf)
 
 size_t diag_session_continue(struct diag_session *s, void *buf, size_t size)
 {
-	struct fill_head h = { .type = s->dump_type, .flags = NLM_F_MULTI, .seq = s->dump_seq, .portid = s->portid };
+	struct fill_head h = {
+		.type = s->dump_type,
+		.flags = NLM_F_MULTI,
+		.seq = s->dump_seq,
+		.portid = s->dump_portid,
+	};
 	size_t len = 0;
 	int n = s->dump_error ? -1 : 0;
 
@@ -266,6 +311,16 @@ size_t diag_session_continue(struct diag_session *s, void *buf, size_t size)
 bool diag_session_dumping(const struct diag_session *s)
 {
 	return s->dumping;
+}
+
+void diag_session_join(struct diag_session *s, uint32_t groups)
+{
+	s->groups |= groups;
+}
+
+bool diag_session_hears(const struct diag_session *s, uint32_t group)
+{
+	return group && (s->groups & 1u << (group - 1));
 }
 
 size_t diag_event_build(void *buf, const struct sock_entry *e, uint8_t protocol, const struct diag_tcp_info *info)

@@ -36,7 +36,9 @@ struct diag_session {
 	bool dumping;
 	int dump_error; /* what DONE will carry */
 	uint16_t dump_type;
-	uint32_t dump_seq;
+	uint32_t dump_seq, dump_portid;
+	uint32_t groups; /* of destroy events */
+	bool past;       /* the dump is of ended connections */
 	struct diag_inet_query query;
 	void *code; /* the query's program, allocated */
 	struct sock_cursor at;
@@ -47,7 +49,8 @@ struct diag_session {
  * @s:         the session
  * @ops:       the table, as long as the session lives
  * @source:    for @ops
- * @portid:    the client's netlink port, which answers carry
+ * @portid:    the client's netlink port, which answers carry; 0: that which its requests carry, for a client
+ *             that passes answers on to a program with a port
  * @net_admin: whether the client has CAP_NET_ADMIN: only then may it see marks and destroy
  */
 void diag_session_init(struct diag_session *s, const struct sock_source_ops *ops, void *source, uint32_t portid,
@@ -77,6 +80,12 @@ bool diag_session_dumping(const struct diag_session *s);
  * NLMSG_DONE alone, after which no dump is going on.
  */
 size_t diag_session_continue(struct diag_session *s, void *buf, size_t size);
+
+/** diag_session_join - destroy events of these groups (bits 1 << (SKNLGRP_* - 1)) are to go there */
+void diag_session_join(struct diag_session *s, uint32_t groups);
+
+/** diag_session_hears - whether events of a group (diag_event_group()) go there */
+bool diag_session_hears(const struct diag_session *s, uint32_t group);
 
 /**
  * diag_event_build - the message that tells listeners of a destroyed socket

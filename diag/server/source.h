@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire/stack.h"
 #include "wire/tcpinfo.h"
 
 /**
@@ -34,6 +35,8 @@ enum sock_kind {
  * @bound_port: the port was chosen with bind()
  * @sockopt: struct inet_diag_sockopt's two bytes
  * @cong:   the congestion control's name, or NULL; borrowed until the next call
+ * @process: who made it; pid 0: not known
+ * @cgroup_id: 0: not known, and not told
  * @handle: the table's own, for the functions below
  */
 struct sock_entry {
@@ -50,7 +53,31 @@ struct sock_entry {
 	uint32_t class_id;
 	uint64_t cgroup_id;
 	const char *cong;
+	struct diag_stack_process process;
 	void *handle;
+};
+
+/**
+ * struct sock_key - what a look-up is for; addresses of AF_INET are in the first word
+ * @family:  AF_INET or AF_INET6
+ * @local_be, @lport_be: the socket's own end
+ * @ifindex: the device it comes from, 0 for none
+ * @raw_protocol: of a raw socket
+ * @cookie:  of the socket that is meant, if that was said; all bits set: any
+ */
+struct sock_key {
+	uint8_t family;
+	uint8_t raw_protocol;
+	uint16_t lport_be, pport_be;
+	uint32_t local_be[4], peer_be[4];
+	uint32_t ifindex;
+	uint64_t cookie;
+};
+
+/** struct sock_past - what is left of a connection that has ended */
+struct sock_past {
+	struct diag_tcp_info info;
+	struct diag_stack_ended ended;
 };
 
 /** struct sock_cursor - a place in a table, zeroed for its beginning; the words are the table's own */
@@ -74,6 +101,22 @@ struct sock_source_ops {
 	 * Return: 1 with a socket, 0 at the end.
 	 */
 	int (*next)(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e);
+
+	/** @end: no more will be asked with a cursor that was given to @next; may be NULL */
+	void (*end)(void *source, struct sock_cursor *c);
+
+	/**
+	 * @find: like @next, but only sockets that may fit @k: all that do, and others if need be. @c is
+	 * zeroed for the first, and given up whenever. NULL: a look-up goes through the whole table
+	 */
+	int (*find)(void *source, uint32_t protocol, const struct sock_key *k, struct sock_cursor *c,
+		    struct sock_entry *e);
+
+	/**
+	 * @past: the ended connection at a cursor, the oldest first; the cursor moves on. NULL: none are kept
+	 * Return: as @next.
+	 */
+	int (*past)(void *source, struct sock_cursor *c, struct sock_entry *e, struct sock_past *p);
 
 	/** @info: writes the tcp_info of a TCP socket, every byte of it: it is not zeroed beforehand */
 	void (*info)(void *source, const struct sock_entry *e, struct diag_tcp_info *ti);

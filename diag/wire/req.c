@@ -84,6 +84,17 @@ struct diag_err diag_req_bytecode(struct diag_req *r, const void *code, size_t l
 	return DIAG_OK;
 }
 
+void diag_req_want(struct diag_req *r, uint32_t want)
+{
+	mnl_attr_put_u32(r->nlh, DIAG_STACK_REQ_WANT, want);
+}
+
+void diag_req_history(struct diag_req *r)
+{
+	r->nlh->nlmsg_type = DIAG_STACK_HISTORY;
+	diag_req_inet_body(r)->sdiag_family = AF_UNSPEC;
+}
+
 static void query_from_v1(const struct nlmsghdr *nlh, struct diag_inet_query *q)
 {
 	struct inet_diag_req v1;
@@ -122,6 +133,8 @@ int diag_inet_query_parse(const struct nlmsghdr *nlh, struct diag_inet_query *q)
 			q->protocol = diag_attr_u32(&a, 0);
 		} else if (a.type == INET_DIAG_REQ_BYTECODE) {
 			q->code = a;
+		} else if (a.type == DIAG_STACK_REQ_WANT) {
+			q->want = diag_attr_u32(&a, 0);
 		}
 	}
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "wire/attr.h"
 #include "wire/err.h"
+#include "wire/stack.h"
 
 /* Bytes that hold any request built here but for its bytecode. */
 #define DIAG_REQ_ROOM 160
@@ -75,16 +76,24 @@ void diag_req_destroy(struct diag_req *r);
  */
 struct diag_err diag_req_bytecode(struct diag_req *r, const void *code, size_t len);
 
+/** diag_req_want - asks for more (DIAG_STACK_WANT_*) where a stack answers */
+void diag_req_want(struct diag_req *r, uint32_t want);
+
+/** diag_req_history - makes a dump of inet sockets one of a stack's ended connections, of either family */
+void diag_req_history(struct diag_req *r);
+
 /**
  * struct diag_inet_query - what an inet request asks, whichever body it came in
  * @req:      the v2 body; of a v1 dump the family is AF_UNSPEC, which matches both
  * @protocol: from the body, or from INET_DIAG_REQ_PROTOCOL
  * @code:     the bytecode attribute, absent (data NULL) without one; of two the last. Borrowed
+ * @want:     from DIAG_STACK_REQ_WANT, which no kernel knows
  */
 struct diag_inet_query {
 	struct inet_diag_req_v2 req;
 	uint32_t protocol;
 	struct diag_attr code;
+	uint32_t want;
 };
 
 /**

@@ -9,6 +9,7 @@
 #include "interpose/facts.h"
 #include "interpose/impair.h"
 #include "interpose/outcome.h"
+#include "interpose/redirect.h"
 #include "interpose/rules.h"
 #include "interpose/site.h"
 #include "interpose/trace.h"
@@ -148,8 +149,11 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 		return;
 	}
 	/* Out of the table first: once closed, the number may be another thread's. */
-	if (c->id == CALL_close)
+	if (c->id == CALL_close) {
+		if (redirect_is(c->s))
+			redirect_closing(c->fd, c->s, c->s->refs == 1);
 		socktab_remove(&hook.tab, c->fd, &c->closing);
+	}
 	impair_call(c, v);
 	if (replaced_after(c, v, rules, &after))
 		count_injected(c);
@@ -175,6 +179,16 @@ static bool decide(struct call *c, struct rules *rules, struct fault_verdict *v)
 	return false;
 }
 
+/* A call on a redirected socket that nothing wants to see. */
+static long run_quietly(struct call *c, int saved)
+{
+	c->cookie = c->s->cookie;
+	facts_make(c);
+	facts_outcome(c);
+	errno = c->ret == -1 && c->err ? c->err : saved;
+	return c->ret;
+}
+
 long call_run(struct call *c)
 {
 	struct fault_verdict v = { 0 };
@@ -185,6 +199,9 @@ long call_run(struct call *c)
 
 	hook_alive();
 	hook_refresh();
+	if (redirect_is(c->s) && c->id != CALL_close && !(c->s->flags & (RUN_SOCK_RESET | RUN_SOCK_LATE)) &&
+	    hook_quiet(type_of(c)))
+		return run_quietly(c, saved);
 	c->cookie = c->s ? c->s->cookie : facts_cookie(c);
 	facts_addr(c);
 	rules = rules_hold();

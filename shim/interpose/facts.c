@@ -8,6 +8,8 @@
 
 #include "interpose/memory.h"
 #include "interpose/outcome.h"
+#include "interpose/netlink.h"
+#include "interpose/redirect.h"
 #include "interpose/site.h"
 #include "run/sys.h"
 
@@ -59,13 +61,26 @@ void facts_addr(struct call *c)
 	}
 }
 
+static void known_by_stack(bool peer, const struct call *c, struct sockaddr_storage *ss, socklen_t *len)
+{
+	const struct stack_board_entry *e = board_entry(c->s->stack_board, c->s->stack_cookie);
+	struct stack_board_entry copy;
+	const struct stack_addr *a = peer ? &copy.peer : &copy.local;
+
+	*len = 0;
+	if (e && board_read(e, &copy))
+		memcpy(ss, a->bytes, *len = a->len);
+}
+
 /* An address that the socket itself knows; in a sandbox what the table remembers of it. */
 static void ask_kernel(long nr, const struct call *c, struct sockaddr_storage *ss, socklen_t *len)
 {
 	const struct run_addr *known = nr == SYS_getpeername ? &c->s->peer : &c->s->local;
 
 	*len = sizeof(*ss);
-	if (hook_sandboxed)
+	if (redirect_is(c->s))
+		known_by_stack(nr == SYS_getpeername, c, ss, len);
+	else if (hook_sandboxed)
 		memcpy(ss, known->data, *len = known->len);
 	else if (sys(nr, c->fd, ss, len) != 0)
 		*len = 0;
@@ -200,7 +215,12 @@ bool facts_failed(const struct call *c)
 
 void facts_make(struct call *c)
 {
-	c->ret = libc_call(c->id, c->a);
+	if (UNLIKELY(redirect_takes(c->id, c->s, c->a)))
+		c->ret = redirect_call(c->id, c->fd, c->s, c->a);
+	else if (UNLIKELY(c->s && netlink_watched(c->s->cookie)))
+		c->ret = netlink_call(c->id, c->fd, c->a);
+	else
+		c->ret = libc_call(c->id, c->a);
 	c->err = !facts_failed(c) ? 0 : c->id == CALL_getaddrinfo ? (int)c->ret : errno;
 }
 

@@ -5,12 +5,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "interpose/redirect.h"
 #include "interpose/rules.h"
 #include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
 
 #define SCAN_FDS 256
+#define CHANNELS_AHEAD 4
 #define SCAN_AT_ONCE 64	/* the stack may be a signal handler's */
 
 static const uint32_t no_generation;
@@ -143,7 +145,9 @@ static void start_locked(void)
 		forks = 0;
 		socktab_each(&hook.tab, forget_if_gone, NULL);
 		socktab_after_fork(&hook.tab);
+		redirect_after_fork();
 	}
+	client_init(&hook.run.control->flags);
 	rules_start(forked);
 	started = true;
 	guard->seen = *hook.generation ^ 1u;	/* the rules are loaded at the first look */
@@ -254,10 +258,13 @@ uint64_t hook_adopt(int fd)
 		return 0;
 	}
 	hook_alive();
+	if (UNLIKELY(client.on) && sockshim_cookie_family(cookie) == AF_UNIX)
+		redirect_recognize(fd, &cookie);
 	s = socktab_add(&hook.tab, fd, cookie, &stale);
 	if (!s)
 		return 0;
 	__atomic_fetch_or(&s->flags, RUN_SOCK_INHERITED, __ATOMIC_RELAXED);
+	redirect_enter(fd, s);
 	return socktab_ref(&hook.tab, fd);
 }
 
@@ -271,6 +278,7 @@ void hook_prepare_sandbox(void)
 	for (int fd = 0; fd < SCAN_FDS; fd++)
 		if (socktab_ref(&hook.tab, fd) == SOCKTAB_UNKNOWN)
 			hook_adopt(fd);
+	client_prepare(CHANNELS_AHEAD);
 }
 
 void hook_enter_sandbox(void)
@@ -278,5 +286,6 @@ void hook_enter_sandbox(void)
 	if (hook_vforked)
 		return;
 	hook.run.mapped = false;	/* no more files: what follows is kept in memory */
+	channel_no_checks = true;
 	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
 }

@@ -114,7 +114,7 @@ static inline struct run_socket *hook_object(uint64_t ref)
 /* The short way is open: nobody wants to see calls of type t, and nothing is special about the socket. */
 static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
 {
-	return LIKELY(!(ref & SOCKTAB_SPECIAL)) && hook_quiet(t);
+	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK))) && hook_quiet(t);
 }
 
 /* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */

@@ -13,6 +13,7 @@
 #include "interpose/facts.h"
 #include "interpose/memory.h"
 #include "interpose/outcome.h"
+#include "interpose/redirect.h"
 #include "run/sys.h"
 
 #define VECTOR_MAX	64
@@ -292,7 +293,9 @@ int impair_reset(struct call *c)
 	socktab_set_special(&hook.tab, c->fd, true);
 	/* tcp_disconnect() of a connected socket sends RST, and leaves ECONNRESET for SO_ERROR, which this
 	 * call reports in its stead. */
-	if (family != AF_INET && family != AF_INET6)
+	if (redirect_is(c->s))
+		redirect_abort(c->fd, c->s);
+	else if (family != AF_INET && family != AF_INET6)
 		sys(SYS_shutdown, c->fd, SHUT_RDWR);
 	else if (sys(SYS_connect, c->fd, &none, sizeof(none)) == 0)
 		sys(SYS_getsockopt, c->fd, SOL_SOCKET, SO_ERROR, &v, &len);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "interpose/redirect.h"
 #include "interpose/site.h"
 
 static void set_flags(struct run_socket *s, uint32_t set, uint32_t clear)
@@ -54,6 +55,7 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
 	s->opened_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	site_note(s, pc);
+	redirect_enter(fd, s);
 	return s;
 }
 

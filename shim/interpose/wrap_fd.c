@@ -1,6 +1,7 @@
 /* wrap_fd.c - the calls that close and duplicate descriptors, of whatever kind. */
 #include "interpose/call.h"
 #include "interpose/outcome.h"
+#include "interpose/redirect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,11 @@
 #define CLOSE_RANGE_CLOEXEC 4
 #endif
 
+static bool redirected(int fd)
+{
+	return UNLIKELY(client.on) && (hook_ref(fd) & SOCKTAB_STACK);
+}
+
 static bool traced(int fd)
 {
 	return UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && hook_ref(fd);
@@ -23,10 +29,15 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 {
 	sockshim_cookie cookie;
 	struct call c = { .id = CALL_close, .fd = fd, .pc = pc, .a = { (uint64_t)fd } };
+	struct run_socket *s = ref > SOCKTAB_OTHER ? hook_object(ref) : NULL;
 	int r;
 
 	if (hook_vforked)
 		return LIBC(close)(fd);
+	if (UNLIKELY(client.on) && !hook_detached() && channel_owns(fd)) {
+		errno = EBADF;
+		return -1;
+	}
 	if (hook_detached() && hook_quiet(SOCKSHIM_CLOSE)) {
 		socktab_detached_remove(&hook.tab, fd);
 		return LIBC(close)(fd);
@@ -42,6 +53,8 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 		c.s = hook_socket(fd);
 		return c.s ? (int)call_run(&c) : LIBC(close)(fd);
 	}
+	if (UNLIKELY(ref & SOCKTAB_STACK))
+		redirect_closing(fd, s, s->refs == 1);
 	if (!outcome_closing(fd, &cookie))
 		return LIBC(close)(fd);
 	r = LIBC(close)(fd);
@@ -107,17 +120,45 @@ static void close_sockets(unsigned first, unsigned last)
 		socktab_each(&hook.tab, close_one, &r);
 }
 
+/* All but the connections to the stack host. */
+static int close_around(unsigned first, unsigned last, int flags)
+{
+	unsigned next;
+	int r = 0;
+
+	for (; r == 0 && channel_next(first, last, &next); first = next + 1) {
+		if (first < next)
+			r = LIBC(close_range)(first, next - 1, flags);
+		if (next == last)
+			return r;
+	}
+	return r == 0 ? LIBC(close_range)(first, last, flags) : r;
+}
+
 WRAPPER(int, close_range, unsigned first, unsigned last, int flags)
 {
-	if (first <= last && !(flags & ~CLOSE_RANGE_UNSHARE))
+	if (first <= last && !(flags & ~CLOSE_RANGE_UNSHARE)) {
 		close_sockets(first, last);
+		if (UNLIKELY(client.on) && !hook_vforked && !hook_detached())
+			return close_around(first, last, flags);
+	}
 	return LIBC(close_range)(first, last, flags);
 }
 
 WRAPPER(void, closefrom, int first)
 {
-	close_sockets(first < 0 ? 0 : (unsigned)first, ~0u);
-	LIBC(closefrom)(first);
+	unsigned from = first < 0 ? 0 : (unsigned)first;
+
+	close_sockets(from, ~0u);
+	if (LIKELY(!client.on) || hook_vforked || hook_detached() || close_around(from, ~0u, 0) != 0)
+		LIBC(closefrom)(first);
+}
+
+/* A number that the program wants, and that a connection to the stack host has. */
+static void give_way(int to)
+{
+	if (UNLIKELY(client.on) && !hook_vforked && !hook_detached())
+		channel_give_way(to);
 }
 
 WRAPPER(int, dup, int fd)
@@ -131,7 +172,10 @@ WRAPPER(int, dup, int fd)
 
 WRAPPER(int, dup2, int fd, int to)
 {
-	int r = traced(fd) ? (int)RUN(dup2, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)to) : LIBC(dup2)(fd, to);
+	int r;
+
+	give_way(to);
+	r = traced(fd) ? (int)RUN(dup2, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)to) : LIBC(dup2)(fd, to);
 
 	if (r >= 0)
 		outcome_dup(fd, r);
@@ -141,7 +185,10 @@ WRAPPER_ALIAS(int, __dup2, dup2, int, int)
 
 WRAPPER(int, dup3, int fd, int to, int flags)
 {
-	int r = traced(fd) ? (int)RUN(dup3, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)to, (uint64_t)flags)
+	int r;
+
+	give_way(to);
+	r = traced(fd) ? (int)RUN(dup3, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)to, (uint64_t)flags)
 			   : LIBC(dup3)(fd, to, flags);
 
 	if (r >= 0)
@@ -164,6 +211,6 @@ WRAPPER_ALIAS(int, fcntl64, fcntl, int, int, long)
 
 WRAPPER(int, ioctl, int fd, unsigned long request, long arg)
 {
-	return traced(fd) ? (int)RUN(ioctl, fd, hook_socket(fd), (uint64_t)fd, request, (uint64_t)arg)
+	return traced(fd) || redirected(fd) ? (int)RUN(ioctl, fd, hook_socket(fd), (uint64_t)fd, request, (uint64_t)arg)
 			  : LIBC(ioctl)(fd, request, arg);
 }

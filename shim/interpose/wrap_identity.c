@@ -1,6 +1,7 @@
 /* wrap_identity.c - calls after which a process can no longer make files where it could: those that change
  * its user or its root, or filter its system calls. A server's worker typically makes them before its first
  * call on a socket, so its run file is made just before. */
+#include "backend/client.h"
 #include "interpose/call.h"
 
 #include <grp.h>
@@ -16,6 +17,7 @@ static void prepare(void)
 	hook_alive();
 	for (unsigned i = 0; i < HOOK_CHUNKS_AHEAD; i++)
 		socktab_reserve(&hook.tab, i);
+	client_prepare(2);
 }
 
 #define WRAP(ret, name, params, args) \

@@ -5,6 +5,10 @@
  */
 #include "interpose/call.h"
 #include "interpose/memory.h"
+#include "interpose/outcome.h"
+#include "interpose/redirect.h"
+#include "interpose/resolve.h"
+#include "run/sys.h"
 
 #define LOOK_AT 64	/* descriptors looked through for a socket */
 
@@ -57,13 +61,18 @@ static bool quiet(void)
 	return LIKELY(hook_quiet(SOCKSHIM_POLL)) || hook_vforked;
 }
 
+/* Waits without anybody's looking on: for the pairs of redirected sockets if there may be any. */
+#define WAIT(name, args, ...) \
+	(LIKELY(!client.on) || hook_vforked ? LIBC(name) args \
+		: (int)redirect_call(CALL_##name, -1, NULL, (const uint64_t[]){ __VA_ARGS__ }))
+
 WRAPPER(int, poll, struct pollfd *fds, nfds_t n, int timeout)
 {
 	struct run_socket *s;
 	int fd = -1;
 
 	if (quiet())
-		return LIBC(poll)(fds, n, timeout);
+		return WAIT(poll, (fds, n, timeout), (uint64_t)fds, n, (uint64_t)timeout);
 	s = first_polled(fds, n, &fd);
 	return (int)RUN(poll, fd, s, (uint64_t)fds, n, (uint64_t)timeout);
 }
@@ -75,7 +84,7 @@ WRAPPER(int, ppoll, struct pollfd *fds, nfds_t n, const struct timespec *timeout
 	int fd = -1;
 
 	if (quiet())
-		return LIBC(ppoll)(fds, n, timeout, mask);
+		return WAIT(ppoll, (fds, n, timeout, mask), (uint64_t)fds, n, (uint64_t)timeout, (uint64_t)mask);
 	s = first_polled(fds, n, &fd);
 	return (int)RUN(ppoll, fd, s, (uint64_t)fds, n, (uint64_t)timeout, (uint64_t)mask);
 }
@@ -112,7 +121,7 @@ WRAPPER(int, select, int n, fd_set *rd, fd_set *wr, fd_set *ex, struct timeval *
 	int fd = -1;
 
 	if (quiet())
-		return LIBC(select)(n, rd, wr, ex, timeout);
+		return WAIT(select, (n, rd, wr, ex, timeout), (uint64_t)n, (uint64_t)rd, (uint64_t)wr, (uint64_t)ex, (uint64_t)timeout);
 	s = first_selected(n, rd, wr, ex, &fd);
 	return (int)RUN(select, fd, s, (uint64_t)n, (uint64_t)rd, (uint64_t)wr, (uint64_t)ex, (uint64_t)timeout);
 }
@@ -125,7 +134,7 @@ WRAPPER(int, pselect, int n, fd_set *rd, fd_set *wr, fd_set *ex, const struct ti
 	int fd = -1;
 
 	if (quiet())
-		return LIBC(pselect)(n, rd, wr, ex, timeout, mask);
+		return WAIT(pselect, (n, rd, wr, ex, timeout, mask), (uint64_t)n, (uint64_t)rd, (uint64_t)wr, (uint64_t)ex, (uint64_t)timeout, (uint64_t)mask);
 	s = first_selected(n, rd, wr, ex, &fd);
 	return (int)RUN(pselect, fd, s, (uint64_t)n, (uint64_t)rd, (uint64_t)wr, (uint64_t)ex, (uint64_t)timeout,
 			(uint64_t)mask);
@@ -134,16 +143,27 @@ WRAPPER(int, pselect, int n, fd_set *rd, fd_set *wr, fd_set *ex, const struct ti
 WRAPPER(int, epoll_wait, int fd, struct epoll_event *events, int n, int timeout)
 {
 	if (quiet())
-		return LIBC(epoll_wait)(fd, events, n, timeout);
+		return WAIT(epoll_wait, (fd, events, n, timeout), (uint64_t)fd, (uint64_t)events, (uint64_t)n, (uint64_t)timeout);
 	return (int)RUN(epoll_wait, fd, NULL, (uint64_t)fd, (uint64_t)events, (uint64_t)n, (uint64_t)timeout);
 }
 
 WRAPPER(int, epoll_pwait, int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
 {
 	if (quiet())
-		return LIBC(epoll_pwait)(fd, events, n, timeout, mask);
+		return WAIT(epoll_pwait, (fd, events, n, timeout, mask), (uint64_t)fd, (uint64_t)events, (uint64_t)n, (uint64_t)timeout, (uint64_t)mask);
 	return (int)RUN(epoll_pwait, fd, NULL, (uint64_t)fd, (uint64_t)events, (uint64_t)n, (uint64_t)timeout,
 			(uint64_t)mask);
+}
+
+WRAPPER(int, epoll_ctl, int epfd, int op, int fd, struct epoll_event *event)
+{
+	int r = UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && hook_ref(fd)
+			? (int)RUN(epoll_ctl, fd, hook_socket(fd), (uint64_t)epfd, (uint64_t)op, (uint64_t)fd, (uint64_t)event)
+			: LIBC(epoll_ctl)(epfd, op, fd, event);
+
+	if (UNLIKELY(client.on) && r == 0 && (hook_ref(fd) & SOCKTAB_STACK))
+		redirect_note_epoll(epfd, op, fd, event);
+	return r;
 }
 
 WRAPPER(int, getaddrinfo, const char *host, const char *service, const struct addrinfo *hints,
@@ -152,6 +172,7 @@ WRAPPER(int, getaddrinfo, const char *host, const char *service, const struct ad
 	if (LIKELY(!hook_vforked))
 		hook_alive();
 	if (LIKELY(hook_quiet(SOCKSHIM_RESOLVE)) || hook_vforked)
-		return LIBC(getaddrinfo)(host, service, hints, res);
+		return client.on && !hook_vforked ? resolve_getaddrinfo(host, service, hints, res)
+						  : LIBC(getaddrinfo)(host, service, hints, res);
 	return (int)RUN(getaddrinfo, -1, NULL, (uint64_t)host, (uint64_t)service, (uint64_t)hints, (uint64_t)res);
 }

@@ -1,8 +1,11 @@
 /* wrap_socket.c - the calls that make, name and ask sockets. */
 #include "interpose/call.h"
 #include "interpose/outcome.h"
+#include "interpose/redirect.h"
 
 #include <errno.h>
+
+#include "run/sys.h"
 
 #define HERE __builtin_return_address(0)
 #define ERR(r) ((r) < 0 ? errno : 0)
@@ -11,12 +14,13 @@ WRAPPER(int, socket, int family, int type, int protocol)
 {
 	int fd;
 
-	if (UNLIKELY(hook_vforked))
+	if (UNLIKELY(hook_vforked && !redirect_family(family)))
 		return LIBC(socket)(family, type, protocol);
 	hook_alive();
 	if (UNLIKELY(!hook_quiet(SOCKSHIM_SOCKET)))
 		return (int)RUN(socket, -1, NULL, (uint64_t)family, (uint64_t)type, (uint64_t)protocol);
-	fd = LIBC(socket)(family, type, protocol);
+	fd = redirect_family(family) ? (int)sys_errno(redirect_socket(family, type, protocol))
+				     : LIBC(socket)(family, type, protocol);
 	if (LIKELY(fd >= 0))
 		outcome_opened(fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED, 0);
 	else

@@ -54,6 +54,11 @@ static void set_env(const struct child_env *env)
 	for (size_t i = 0; i < sizeof(runs_own) / sizeof(runs_own[0]); i++)
 		unsetenv(runs_own[i]);
 	setenv("SOCKSHIM_RUN", env->run, 1);
+	if (env->stack) {
+		setenv("SOCKSHIM_STACK", env->stack, 1);
+		setenv("SOCKSHIM_ONLY", env->only, 1);
+		setenv("SOCKSHIM_EXCEPT", env->except, 1);
+	}
 	if (!before || !before[0])
 		setenv("LD_PRELOAD", env->library, 1);
 	else if (strncmp(before, env->library, n) != 0 || (before[n] && before[n] != ':' && before[n] != ' '))

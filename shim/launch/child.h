@@ -20,6 +20,8 @@ struct child {
 struct child_env {
 	const char *library;	/* put in front of LD_PRELOAD */
 	const char *run;	/* SOCKSHIM_RUN */
+	const char *stack;	/* SOCKSHIM_STACK; NULL: as it is */
+	const char *only, *except;
 };
 
 /* Takes over signals, becomes the reaper of orphaned descendants, and runs argv. 0, or the errno with

@@ -8,8 +8,10 @@ int command_stats(int argc, char **argv);
 int command_sockets(int argc, char **argv);
 int command_trace(int argc, char **argv);
 int command_fault(int argc, char **argv);
+int command_capture(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_clean(int argc, char **argv);
+int command_stack(int argc, char **argv);
 
 /* The help of a subcommand on standard output (`help`) or, after an error, where to find it. */
 struct command {

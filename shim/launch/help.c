@@ -12,6 +12,9 @@ const char help_run[] =
 "      --fail-on-leak[=N]  exit with N (99) if sockets are open at exit\n"
 "  -t, --trace[=FILE]      show every call\n"
 "      --backtrace[=N]     record N (12) frames of who opens a socket\n"
+"      --stack SPEC|NAME   put its sockets on a network stack of its own\n"
+"      --only ADDR[/LEN][:PORT], --except ADDR[/LEN][:PORT]\n"
+"                          what goes to the stack, and what to the kernel\n"
 "  -w, --wait              wait for all descendants, not for PROGRAM alone\n"
 "  -l, --library FILE      the library to preload\n"
 "      --dir DIR           where runs are kept (else $SOCKSHIM_DIR,\n"
@@ -72,10 +75,39 @@ const char help_fault[] =
 "of its own and counts from zero. A wrong rule changes nothing.\n"
 "Rules are described in sockshim-rules(5).\n";
 
+const char help_capture[] =
+"Usage: sockshim capture -i INTERFACE -w FILE [OPTIONS] [EXPRESSION]\n"
+"Write packets of an interface to a pcapng file, until ^C.\n\n"
+"  -i, --interface NAME    the interface\n"
+"  -w, --write FILE        the file (-: stdout)\n"
+"  -c, --count N           end after N packets\n"
+"  -s, --snaplen BYTES     keep so much of a packet (default: all)\n"
+"  -B, --buffer KIB        size of the kernel's buffer (default: 8192)\n"
+"  -Q, --direction DIR     only in or out (default: inout)\n"
+"  -p, --no-promiscuous    only what the interface receives anyway\n"
+"  -q, --quiet             do not say at the end how many there were\n\n"
+"EXPRESSION chooses packets, as in pcap-filter(7): 'tcp port 80 and host ::1'.\n"
+"This needs the right CAP_NET_RAW. tcpdump -r FILE shows the packets.\n";
+
 const char help_list[] =
 "Usage: sockshim list [-j]\n"
 "List the runs that are kept, the newest first, and their processes.\n\n"
 "  -j, --json              as JSON\n";
+
+const char help_stack[] =
+"Usage: sockshim stack up NAME SPECIFICATION\n"
+"       sockshim stack down NAME...\n"
+"       sockshim stack list [-j]\n"
+"       sockshim stack rules [-6] NAME <RULES\n"
+"       sockshim stack rules -l [-6] NAME\n"
+"       sockshim stack stats NAME\n"
+"Start and end network stacks that programs run on (run --stack NAME).\n\n"
+"  -j, --json              list as JSON\n"
+"  -l, --list              print the packet filter's rules\n"
+"  -6, --ipv6              those of IPv6\n\n"
+"SPECIFICATION: lo; or tap=DEVICE,addr=ADDR/LEN,... as in sockshim-stackd(8).\n"
+"RULES are what iptables-save prints; they replace those in force.\n"
+"stats prints all counters as JSON.\n";
 
 const char help_clean[] =
 "Usage: sockshim clean [-k N] [RUN...]\n"

@@ -3,6 +3,6 @@
 #define SHIM_LAUNCH_HELP_H
 
 extern const char help_run[], help_stats[], help_sockets[], help_trace[], help_fault[], help_list[],
-	help_clean[];
+	help_stack[], help_clean[], help_capture[];
 
 #endif

@@ -14,6 +14,7 @@
 #include "launch/control.h"
 #include "launch/library.h"
 #include "launch/message.h"
+#include "launch/stack.h"
 #include "launch/symbol.h"
 #include "launch/target.h"
 
@@ -185,9 +186,21 @@ static int conclude(const struct run_request *q, const struct rundir *run, FILE 
 static int run_in(struct run_request *q, struct rundir *run, const char *library, char *const argv[],
 		  FILE *summary)
 {
-	struct child_env env = { .library = library, .run = run->path };
+	struct child_env env = { .library = library, .run = run->path, .only = q->only, .except = q->except };
+	char path[PATH_MAX], stack[PATH_MAX + 8];
+	struct stack_link link;
 	struct child child;
-	int rc = child_start(&child, argv, &env), leak;
+	int rc, leak;
+
+	if (q->stack) {
+		if (stack_for_run(&link, path, q->stack, run->id) < 0) {
+			rundir_remove(run);
+			return EXIT_OURS;
+		}
+		snprintf(stack, sizeof(stack), "host:%s", path);
+		env.stack = stack;
+	}
+	rc = child_start(&child, argv, &env);
 
 	if (rc) {
 		rundir_remove(run);

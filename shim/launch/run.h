@@ -9,6 +9,8 @@
 #include "launch/rules.h"
 #include "launch/trace.h"
 
+#define RUN_TRAFFIC 2048
+
 struct run_request {
 	struct rules rules;
 	uint64_t seed;
@@ -22,6 +24,8 @@ struct run_request {
 	unsigned backtrace;		/* frames */
 	bool wait, no_keep;
 	const char *library;		/* NULL: to be found */
+	const char *stack;		/* specification or name; NULL: the kernel's */
+	char only[RUN_TRAFFIC], except[RUN_TRAFFIC];	/* what goes to it, divided by commas */
 };
 
 void run_request_init(struct run_request *q);

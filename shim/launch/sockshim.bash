@@ -6,7 +6,7 @@ _sockshim_runs() {
 
 _sockshim() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-}
-	local commands='run stats sockets trace fault list clean help' options='' i
+	local commands='run stats sockets trace fault capture list clean help' options='' i
 	COMPREPLY=()
 
 	if [[ $COMP_CWORD == 1 ]]; then
@@ -56,6 +56,13 @@ _sockshim() {
 			return
 		fi
 		options='--run --faults --number --json --help' ;;
+	capture)
+		case $prev in
+		-i|--interface) COMPREPLY=($(compgen -W "$(ls /sys/class/net 2>/dev/null)" -- "$cur")); return ;;
+		-w|--write) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+		-Q|--direction) COMPREPLY=($(compgen -W 'in out inout' -- "$cur")); return ;;
+		esac
+		options='--interface --write --count --snaplen --buffer --direction --no-promiscuous --quiet --help' ;;
 	list) options='--json --help' ;;
 	clean) options='--keep --help' ;;
 	help) COMPREPLY=($(compgen -W "$commands" -- "$cur")); return ;;

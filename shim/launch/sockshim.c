@@ -12,7 +12,9 @@ const struct command commands[] = {
 	{ "sockets", "show a run's open sockets", command_sockets, help_sockets },
 	{ "trace", "show calls as they are made", command_trace, help_trace },
 	{ "fault", "list and change a run's fault rules", command_fault, help_fault },
+	{ "capture", "write packets of an interface to a file", command_capture, help_capture },
 	{ "list", "list runs and their processes", command_list, help_list },
+	{ "stack", "network stacks for programs to run on", command_stack, help_stack },
 	{ "clean", "remove runs that have ended", command_clean, help_clean },
 	{ NULL, NULL, NULL, NULL },
 };
@@ -28,13 +30,14 @@ static const struct command *find(const char *name)
 static void usage(FILE *f)
 {
 	fprintf(f, "Usage: sockshim COMMAND [ARGUMENTS]\n"
-		   "See what sockets programs use, and make their calls fail.\n\nCommands:\n");
+		   "See what sockets programs use, make their calls fail, give them a network stack.\n\nCommands:\n");
 	for (const struct command *c = commands; c->name; c++)
 		fprintf(f, "  %-10s%s\n", c->name, c->summary);
 	fprintf(f, "  %-10s%s\n", "help", "show the help of a command");
 	fprintf(f, "\nExamples:\n"
 		   "  sockshim run --summary curl -s http://localhost/\n"
 		   "  sockshim run -f 'fail connect with ECONNREFUSED on 1st' -- make check\n"
+		   "  sockshim run --stack lo -- sh -c 'redis-server & redis-benchmark'\n"
 		   "  sockshim stats\n"
 		   "  sockshim trace -- wget -q http://localhost/\n"
 		   "\nThe manual is sockshim(1); fault rules are in sockshim-rules(5).\n");

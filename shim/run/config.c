@@ -23,6 +23,8 @@ static const struct {
 #define V(name, field) { name "=", offsetof(struct run_config, field), false }
 #define P(name, field) { name "=", offsetof(struct run_config, field), true }
 	P("SOCKSHIM_RUN", run), P("SOCKSHIM_DIR", dir), V("SOCKSHIM_RULES", rules),
+	V("SOCKSHIM_STACK", stack), V("SOCKSHIM_ONLY", only), V("SOCKSHIM_EXCEPT", except),
+	P("SOCKSHIM_STACKD", stackd),
 	P("SOCKSHIM_FAULTS", faults), V("SOCKSHIM_SEED", seed), P("SOCKSHIM_DUMP", dump),
 	V("SOCKSHIM_TRACE", trace), V("SOCKSHIM_BACKTRACE", backtrace),
 	V("XDG_RUNTIME_DIR", runtime_dir), V("LD_PRELOAD", preload),

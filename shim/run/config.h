@@ -8,6 +8,10 @@
  *	SOCKSHIM_DUMP		file that the statistics are appended to at exit ("-": standard error)
  *	SOCKSHIM_TRACE		1: record every call
  *	SOCKSHIM_BACKTRACE	frames to record for each socket
+ *	SOCKSHIM_STACK		redirect sockets into a stack: its specification, its name, or host:PATH
+ *	SOCKSHIM_ONLY		addresses that go to the stack, divided by commas (default: all)
+ *	SOCKSHIM_EXCEPT		addresses that do not
+ *	SOCKSHIM_STACKD		the stack host's program
  *
  * All are ignored in a program with more rights than its user (AT_SECURE).
  */
@@ -19,9 +23,10 @@
 
 struct run_config {
 	const char *run, *dir, *rules, *faults, *seed, *dump, *trace, *backtrace;
+	const char *stack, *only, *except, *stackd;
 	const char *runtime_dir;	/* XDG_RUNTIME_DIR */
 	const char *preload;		/* LD_PRELOAD */
-	const char *entries[12];	/* the SOCKSHIM_ variables and LD_PRELOAD as NAME=value; NULL ends */
+	const char *entries[16];	/* the SOCKSHIM_ variables and LD_PRELOAD as NAME=value; NULL ends */
 	bool secure;			/* AT_SECURE: the environment is not to be trusted */
 	bool too_long;			/* a variable did not fit and was left out */
 };

@@ -57,6 +57,7 @@ struct run_control {
 
 #define RUN_TRACE	1u	/* every call is recorded */
 #define RUN_SAID	2u	/* a process has said that something is wrong; once is enough */
+#define RUN_SAID_STACK	4u	/* the same of the stack */
 
 struct run_stat {
 	uint64_t cookie_plus_one;	/* 0: free; claimed with one compare-and-swap */
@@ -115,7 +116,10 @@ struct run_socket {
 	uint64_t opened_ns;	/* CLOCK_MONOTONIC_COARSE */
 	uint64_t backtrace[RUN_BACKTRACE];
 	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
-	uint64_t reserved[3];
+	uint64_t stack_cookie;	/* its name with the stack host, 0: a socket of the kernel's */
+	uint32_t stack_board;	/* index of its entry on the host's board */
+	uint32_t stack_flags;	/* the writer's own: what it remembers of a redirected socket */
+	uint64_t stack_checked;	/* the same */
 };
 
 /* One call. It is complete when `seq` is its number + 1. */

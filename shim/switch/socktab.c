@@ -61,6 +61,9 @@ static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd)
 		memset(s->backtrace, 0, sizeof(s->backtrace));
 	s->cookie = cookie;
 	s->fd = fd;
+	s->stack_cookie = 0;
+	s->stack_board = s->stack_flags = 0;
+	s->stack_checked = 0;
 	if (refs == 0)
 		__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
 }
@@ -208,32 +211,33 @@ void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, 
 	}
 }
 
-struct special {
+struct mark {
 	const struct run_socket *s;
+	uint64_t bit;
 	bool on;
 };
 
-static void mark_special(int fd, uint64_t *w, void *ctx)
+static void mark_word(int fd, uint64_t *w, void *ctx)
 {
-	const struct special *p = ctx;
+	const struct mark *p = ctx;
 
 	if (socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE)) != p->s)
 		return;
 	if (p->on)
-		__atomic_fetch_or(w, SOCKTAB_SPECIAL, __ATOMIC_ACQ_REL);
+		__atomic_fetch_or(w, p->bit, __ATOMIC_ACQ_REL);
 	else
-		__atomic_fetch_and(w, ~SOCKTAB_SPECIAL, __ATOMIC_ACQ_REL);
+		__atomic_fetch_and(w, ~p->bit, __ATOMIC_ACQ_REL);
 }
 
-void socktab_set_special(struct socktab *tab, int fd, bool on)
+void socktab_mark(struct socktab *tab, int fd, uint64_t bit, bool on)
 {
 	uint64_t ref = socktab_ref(tab, fd);
-	struct special p = { socktab_object(ref), on };
+	struct mark p = { socktab_object(ref), bit, on };
 
 	if (ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED))
-		socktab_each(tab, mark_special, &p);
+		socktab_each(tab, mark_word, &p);
 	else if (ref > SOCKTAB_OTHER)
-		mark_special(fd, socktab_word(tab, fd), &p);
+		mark_word(fd, socktab_word(tab, fd), &p);
 }
 
 /* The descriptor below `fd` that had the same object in the parent and has been given a new one. */
@@ -279,6 +283,9 @@ static void copy_socket(int fd, uint64_t *w, void *ctx)
 		s->peer = old->peer;
 		s->late_err = old->late_err;
 		memcpy(s->backtrace, old->backtrace, sizeof(s->backtrace));
+		s->stack_cookie = old->stack_cookie;
+		s->stack_board = old->stack_board;
+		s->stack_flags = old->stack_flags;
 	}
 	s->flags |= RUN_SOCK_INHERITED;
 	s->copied_from = *w & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;

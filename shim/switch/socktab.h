@@ -38,7 +38,8 @@
 #define SOCKTAB_OTHER	1ull
 #define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object */
 #define SOCKTAB_SPECIAL	4ull	/* in `ref`: calls on it must not take the short way */
-#define SOCKTAB_BITS	7ull
+#define SOCKTAB_STACK	8ull	/* in `ref`: the socket is redirected into a stack */
+#define SOCKTAB_BITS	15ull
 
 struct socktab_leaf {
 	uint64_t ref[SOCKTAB_LEAF_FDS];
@@ -111,8 +112,15 @@ void socktab_settle_other(struct socktab *tab, int fd);
 /* Says that nothing is known of a descriptor: it has come from outside. */
 void socktab_set_unknown(struct socktab *tab, int fd);
 
+/* Sets or clears a bit of `ref` (SOCKTAB_SPECIAL, SOCKTAB_STACK) under all the descriptors that name fd's
+ * socket. */
+void socktab_mark(struct socktab *tab, int fd, uint64_t bit, bool on);
+
 /* Marks the socket of fd, under all the descriptors that name it, as special or not. */
-void socktab_set_special(struct socktab *tab, int fd, bool special);
+static inline void socktab_set_special(struct socktab *tab, int fd, bool special)
+{
+	socktab_mark(tab, fd, SOCKTAB_SPECIAL, special);
+}
 
 /* Has chunk i of objects made, if it is not there. */
 void socktab_reserve(struct socktab *tab, unsigned i);

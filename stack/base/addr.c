@@ -29,19 +29,6 @@ struct addr addr_map(const struct addr *a)
 	return m;
 }
 
-struct addr addr_prefix_bits(const struct addr *a, unsigned bits)
-{
-	struct addr out = { .len = a->len };
-	unsigned bytes = bits / 8, rest = bits % 8;
-
-	if (bits >= a->len * 8u)
-		return *a;
-	memcpy(out.b, a->b, bytes);
-	if (rest)
-		out.b[bytes] = a->b[bytes] & (uint8_t)(0xff00u >> rest);
-	return out;
-}
-
 bool addr_parse(const char *s, struct addr *out)
 {
 	struct addr a = { .len = ADDR_LEN_V4 };

@@ -9,6 +9,8 @@
 
 enum { ADDR_LEN_V4 = 4, ADDR_LEN_V6 = 16, ADDR_STR_MAX = 64, LINK_ADDR_LEN = 6 };
 
+typedef uint64_t addr_pair __attribute__((vector_size(16), aligned(8)));
+
 /**
  * struct addr - a network address in network byte order, or none
  * @b:   the bytes; those beyond @len are zero, so that two addresses compare as two words
@@ -19,6 +21,7 @@ struct addr {
 		uint8_t b[16];
 		uint32_t w[4];
 		uint64_t q[2];
+		addr_pair pair;
 	};
 	uint8_t len;
 };
@@ -58,10 +61,26 @@ static inline bool addr_equal(const struct addr *a, const struct addr *b)
 	return a->q[0] == b->q[0] && a->q[1] == b->q[1] && a->len == b->len;
 }
 
+/*
+ * addr_of_word() - an IPv4 address from its four bytes in memory order
+ *
+ * It is written in one piece, as it is read next: a load that spans several smaller stores waits until these
+ * have left the processor, and all work before them is done.
+ */
+static inline struct addr addr_of_word(uint32_t w)
+{
+	return (struct addr){ .pair = { w, 0 }, .len = ADDR_LEN_V4 };
+}
+
 static inline struct addr addr_from_bytes(const uint8_t *p, uint8_t len)
 {
 	struct addr a = { .len = len };
+	uint32_t w;
 
+	if (len == ADDR_LEN_V4) {
+		memcpy(&w, p, sizeof(w));
+		return addr_of_word(w);
+	}
 	memcpy(a.b, p, len);
 	return a;
 }
@@ -74,7 +93,7 @@ static inline bool addr_is_any(const struct addr *a)
 
 static inline struct addr addr_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
-	return (struct addr){ .b = { a, b, c, d }, .len = ADDR_LEN_V4 };
+	return addr_of_word(a | (uint32_t)b << 8 | (uint32_t)c << 16 | (uint32_t)d << 24);
 }
 
 static inline bool addr_is_v4_broadcast(const struct addr *a)
@@ -116,8 +135,19 @@ struct addr addr_unmap(const struct addr *a);
 /** addr_map() - the v4-mapped IPv6 address of an IPv4 address; others unchanged */
 struct addr addr_map(const struct addr *a);
 
+/** addr_mask_word() - the mask of the first @bits of 64 bits, in memory order */
+static inline uint64_t addr_mask_word(unsigned bits)
+{
+	return bits >= 64 ? ~0ull : bits ? __builtin_bswap64(~0ull << (64 - bits)) : 0;
+}
+
 /** addr_prefix_bits() - @a with all but its first @bits bits cleared */
-struct addr addr_prefix_bits(const struct addr *a, unsigned bits);
+static inline struct addr addr_prefix_bits(const struct addr *a, unsigned bits)
+{
+	addr_pair mask = { addr_mask_word(bits), addr_mask_word(bits > 64 ? bits - 64 : 0) };
+
+	return (struct addr){ .pair = a->pair & mask, .len = a->len };
+}
 
 /** addr_parse() - from dotted quad or RFC 4291 text; false if it is neither */
 bool addr_parse(const char *s, struct addr *out);

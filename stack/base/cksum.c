@@ -18,44 +18,81 @@ static inline uint16_t fold(uint64_t s)
 	return (uint16_t)s;
 }
 
-/* Two 64-bit lanes; each sums 32-bit halves, so that no carry is lost below 2^32 steps. */
-typedef uint64_t lanes __attribute__((vector_size(16)));
+/*
+ * Lanes of 64 bits. Each adds up whole words, of which carries get lost, and their upper halves, of which
+ * none do below 2^32 steps; what the lower halves add up to is then what is left of the former.
+ */
+enum { BLOCK = 128 };
 
-static inline uint64_t sum_blocks(const uint8_t *p, size_t blocks)
+#define SUM_BLOCKS(lanes) \
+	lanes all = { 0 }, all2 = { 0 }, high = { 0 }, high2 = { 0 }; \
+	uint64_t s = 0; \
+	for (; blocks; blocks--) { \
+		for (const uint8_t *end = p + BLOCK; p < end; p += 2 * sizeof(lanes)) { \
+			const lanes w = *(const lanes *)p, w2 = *(const lanes *)(p + sizeof(lanes)); \
+			all += w; \
+			all2 += w2; \
+			high += w >> 32; \
+			high2 += w2 >> 32; \
+		} \
+	} \
+	all -= high << 32; \
+	all2 -= high2 << 32; \
+	for (size_t i = 0; i < sizeof(lanes) / 8; i++) \
+		s = add_carry(add_carry(s, all[i] + all2[i]), high[i] + high2[i]); \
+	return s
+
+typedef uint64_t lanes2 __attribute__((vector_size(16), aligned(1), may_alias));
+
+static uint64_t sum_blocks(const uint8_t *p, size_t blocks)
 {
-	const lanes low = { 0xffffffff, 0xffffffff };
-	lanes a = { 0, 0 }, b = { 0, 0 }, w[4];
-
-	for (; blocks; blocks--, p += 64) {
-		memcpy(w, p, 64);
-		a += (w[0] & low) + (w[1] & low);
-		b += (w[0] >> 32) + (w[1] >> 32);
-		a += (w[2] & low) + (w[3] & low);
-		b += (w[2] >> 32) + (w[3] >> 32);
-	}
-	a += b;
-	return add_carry(a[0], a[1]);
+	SUM_BLOCKS(lanes2);
 }
+
+#ifdef __x86_64__
+typedef uint64_t lanes4 __attribute__((vector_size(32), aligned(1), may_alias));
+
+__attribute__((target("avx2"))) static uint64_t sum_blocks_avx2(const uint8_t *p, size_t blocks)
+{
+	SUM_BLOCKS(lanes4);
+}
+
+static uint64_t sum_long(const uint8_t *p, size_t blocks)
+{
+	return __builtin_cpu_supports("avx2") ? sum_blocks_avx2(p, blocks) : sum_blocks(p, blocks);
+}
+#else
+#define sum_long sum_blocks
+#endif
 
 uint16_t cksum_add(uint16_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint64_t s = sum, w;
+	uint32_t w4;
+	uint16_t w2;
 
-	if (len >= 64) {
-		s = add_carry(s, sum_blocks(p, len / 64));
-		p += len & ~63ul;
-		len &= 63;
+	if (len >= BLOCK) {
+		s = add_carry(s, sum_long(p, len / BLOCK));
+		p += len & ~(BLOCK - 1ul);
+		len &= BLOCK - 1;
 	}
 	for (; len >= 8; len -= 8, p += 8) {
 		memcpy(&w, p, 8);
 		s = add_carry(s, w);
 	}
-	if (len) {
-		w = 0;
-		memcpy(&w, p, len);	/* the odd byte's missing neighbour counts as zero */
-		s = add_carry(s, w);
+	if (len & 4) {
+		memcpy(&w4, p, 4);
+		s = add_carry(s, w4);
+		p += 4;
 	}
+	if (len & 2) {
+		memcpy(&w2, p, 2);
+		s = add_carry(s, w2);
+		p += 2;
+	}
+	if (len & 1)			/* the odd byte's missing neighbour counts as zero */
+		s = add_carry(s, *p);
 	return fold(s);
 }
 

@@ -5,6 +5,19 @@
 
 #include "base/cksum.h"
 
+/* All but frags[], which is only read below nfrags. In parts, as one memset() becomes "rep stos", which
+ * takes longer to start than this takes. */
+static inline void pkt_clear(struct pkt *k)
+{
+	enum { PART = 64, ALL = offsetof(struct pkt, frags) };
+	char *p = (char *)k;
+
+	_Static_assert(ALL > 2 * PART && ALL <= 3 * PART + PART / 2, "three parts");
+	memset(p, 0, PART);
+	memset(p + PART, 0, PART);
+	memset(p + 2 * PART, 0, ALL - 2 * PART);
+}
+
 struct pkt *pkt_alloc(struct pkt_pool *p, size_t headroom, size_t tailroom)
 {
 	struct chunk *c = chunk_alloc(p, headroom + tailroom);
@@ -17,7 +30,7 @@ struct pkt *pkt_alloc(struct pkt_pool *p, size_t headroom, size_t tailroom)
 		chunk_unref(c);
 		return NULL;
 	}
-	memset(k, 0, offsetof(struct pkt, frags));	/* frags[] is only read below nfrags */
+	pkt_clear(k);
 	list_init(&k->node);
 	k->pool = p;
 	k->head = c;

@@ -26,8 +26,9 @@ enum {
 	PKT_NO_HDR = 0xffff,
 };
 
-/** enum pkt_type - to whom the link layer says a received packet went */
-enum pkt_type { PKT_HOST, PKT_BROADCAST, PKT_MULTICAST, PKT_OTHER_HOST };
+/** enum pkt_type - to whom the link layer says a received packet went, or that a copy for a packet
+ * endpoint was sent; values of sll_pkttype (packet(7)) */
+enum pkt_type { PKT_HOST, PKT_BROADCAST, PKT_MULTICAST, PKT_OTHER_HOST, PKT_OUTGOING };
 
 /**
  * enum pkt_csum - what is known of the transport checksum
@@ -67,6 +68,7 @@ struct pkt_frag {
  * @hop_limit, @tos: received TTL or hop limit, and TOS or traffic class
  * @is_frag_assembled: was put together from fragments
  * @looped:     never left the stack: checksums need no look
+ * @framed:     sent: its link header is in place already
  * @frag_off:   while it waits for reassembly: where it belongs in its datagram
  * @mark, @flow, @flow_info: what filters noted: a mark, and the connection the packet is part of
  * @nic_id:     NIC it was received on; 0 while one of our own has not been. No pointer: packets
@@ -90,7 +92,7 @@ struct pkt {
 	uint16_t csum_start, csum_off;
 	uint16_t gso_size;
 	uint8_t hop_limit, tos;
-	bool ecn, is_frag_assembled, looped;
+	bool ecn, is_frag_assembled, looped, framed;
 	uint16_t sport, dport;
 	uint32_t frag_off;
 	uint32_t mark, flow;
@@ -148,6 +150,15 @@ uint8_t *pkt_put(struct pkt *pkt, size_t n);
 
 /** pkt_pull() - borrows: drop @n <= @len bytes from the front */
 void pkt_pull(struct pkt *pkt, size_t n);
+
+/** pkt_unpull() - borrows: the last @n bytes pulled from the head, never pushed over since, are live
+ * again; written to only after pkt_writable() */
+static inline void pkt_unpull(struct pkt *pkt, size_t n)
+{
+	pkt->off -= (uint32_t)n;
+	pkt->head_len += (uint32_t)n;
+	pkt->len += (uint32_t)n;
+}
 
 /** pkt_trim() - borrows: cut to @len bytes, at most what there are */
 void pkt_trim(struct pkt *pkt, size_t len);

@@ -17,7 +17,39 @@ void endpoint_init(struct endpoint *ep, const struct endpoint_ops *ops, struct s
 
 void endpoint_fini(struct endpoint *ep)
 {
+	struct stack *s = ep->stack;
+
+	if (s->endpoint_gone)
+		s->endpoint_gone(s->endpoint_gone_ctx, ep);
+	list_for_each(n, &s->endpoint_cursors) {
+		struct endpoint_cursor *c = container_of(n, struct endpoint_cursor, list);
+
+		if (c->next == &ep->all)
+			c->next = ep->all.next;
+	}
 	list_remove(&ep->all);
+}
+
+void endpoint_cursor_init(struct endpoint_cursor *c, struct stack *s)
+{
+	c->stack = s;
+	c->next = s->endpoints.next;
+	list_push_back(&s->endpoint_cursors, &c->list);
+}
+
+void endpoint_cursor_fini(struct endpoint_cursor *c)
+{
+	list_remove(&c->list);
+}
+
+struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c)
+{
+	struct list *n = c->next;
+
+	if (n == &c->stack->endpoints)
+		return NULL;
+	c->next = n->next;
+	return container_of(n, struct endpoint, all);
 }
 
 void endpoint_set_error(struct endpoint *ep, enum ns_err err)
@@ -75,6 +107,18 @@ enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m)
 {
 	m->peek = true;
 	return endpoint_read(ep, m);
+}
+
+int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end)
+{
+	*end = !ep->ops->peek_iov;
+	return ep->ops->peek_iov ? ep->ops->peek_iov(ep, iov, max, end) : 0;
+}
+
+void endpoint_consume(struct endpoint *ep, size_t n)
+{
+	if (ep->ops->consume)
+		ep->ops->consume(ep, n);
 }
 
 static enum ns_err endpoint_write_payload(struct endpoint *ep, struct payload *p,

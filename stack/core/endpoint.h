@@ -36,20 +36,39 @@ struct endpoint_stats {
 };
 
 /**
+ * struct packet_addr - of packet endpoints, as sockaddr_ll (packet(7))
+ * @nic:    the NIC
+ * @proto:  Ethernet type, host order
+ * @hatype: ARP hardware type: 1 Ethernet, 772 loopback, 65534 without link header
+ * @type:   enum pkt_type
+ * @addr:   received: the sender; to write: the receiver
+ */
+struct packet_addr {
+	uint32_t nic;
+	uint16_t proto;
+	uint16_t hatype;
+	uint8_t type;
+	struct link_addr addr;
+};
+
+/**
  * struct read_msg - a read
  * @iov, @iovcnt:    where the bytes go
  * @peek:            leave them in the queue
+ * @oob:             TCP: the urgent byte alone (MSG_OOB); INVALID_OPTION_VALUE if there is none to read
  * @n:               out: bytes copied
  * @msg_len:         out: length of the whole datagram, more than @n if it was cut
  * @from:            out: the sender; @to: out: the address it was sent to, and the NIC it came by
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @link:            out, packet endpoints: where the packet came from or went
+ * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
 	const struct iovec *iov;
 	int iovcnt;
-	bool peek;
+	bool peek, oob;
 	size_t n;
 	size_t msg_len;
 	struct full_addr from, to;
@@ -58,6 +77,8 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	struct packet_addr link;
+	bool at_mark;
 };
 
 /**
@@ -93,12 +114,15 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @more:          MSG_MORE
  * @end_of_record: MSG_EOR
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
+ * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @src:           send from this address; NULL: the endpoint's
+ * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
-	bool more, end_of_record, atomic;
+	const struct packet_addr *link;
+	bool more, end_of_record, oob, atomic;
 };
 
 /** struct endpoint_info - for diagnosis */
@@ -122,6 +146,7 @@ struct endpoint_info {
  * @err:     pending error for SOCKOPT_ERROR
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
+ * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
  * @has_cred, @uid, @gid: whose it is, if its user said so: what filters match by
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
  */
@@ -132,6 +157,7 @@ struct endpoint {
 	struct list all;
 	struct waiter_queue wq;
 	void *owner;
+	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
 	bool dangling, has_cred;
 	uint32_t uid, gid;
@@ -143,21 +169,28 @@ struct endpoint {
 /**
  * struct endpoint_ops - what a protocol does; NULL where it does not: NOT_SUPPORTED
  * @close:    the user lets go. The structure may live on (TIME-WAIT), but calls nobody back.
+ * @abort:    end the connection with a reset, now; the user still has to close
  * @destroy:  the stack goes away: release everything now. Comes also after @close.
  * @rx:       takes @pkt: a packet that the demultiplexer matched, transport header first
  * @rx_error: an ICMP error about a packet of this endpoint
  * @connect:  NS_OK, CONNECT_STARTED, ALREADY_CONNECTING, ALREADY_CONNECTED or an error, as POSIX
  *            has it for a non-blocking socket
+ * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
+ * @peek_iov, @consume: streams: reading in place, see endpoint_peek_iov()
  * The others: see the functions below.
  */
 struct endpoint_ops {
 	const char *name;
 	void (*close)(struct endpoint *ep);
+	void (*abort)(struct endpoint *ep);
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
+	int (*peek_iov)(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+	void (*consume)(struct endpoint *ep, size_t n);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
+	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
 	enum ns_err (*bind)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*connect)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*disconnect)(struct endpoint *ep);
@@ -181,7 +214,8 @@ struct endpoint_ops {
 void endpoint_init(struct endpoint *ep, const struct endpoint_ops *ops, struct stack *s,
 		   const struct trans_proto_ops *proto, enum net_index net);
 
-/** endpoint_fini() - for protocols: take it out of the list, before the memory goes away */
+/** endpoint_fini() - for protocols: take it out of the list, before the memory goes away. The stack's
+ * @endpoint_gone is told: names and counters are still those of its last moment */
 void endpoint_fini(struct endpoint *ep);
 
 /** endpoint_set_error() - for protocols: note a pending error, and wake who waits */
@@ -201,11 +235,37 @@ void endpoint_close(struct endpoint *ep);
 /** endpoint_walk() - call @fn for each endpoint of the stack, dangling ones too; it may close none */
 void endpoint_walk(struct stack *s, void (*fn)(void *ctx, struct endpoint *ep), void *ctx);
 
+/** struct endpoint_cursor - a place in the stack's list of endpoints that stays good whatever comes and goes */
+struct endpoint_cursor {
+	struct list list;
+	struct stack *stack;
+	struct list *next;
+};
+
+/** endpoint_cursor_init() - before the first, the oldest; fini: the caller releases the memory */
+void endpoint_cursor_init(struct endpoint_cursor *c, struct stack *s);
+void endpoint_cursor_fini(struct endpoint_cursor *c);
+
+/** endpoint_cursor_next() - the endpoint there, NULL at the end; the cursor moves on */
+struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c);
+
 /** endpoint_read() - data or an error, never both; WOULD_BLOCK if there is none */
 enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);
 
 /** endpoint_peek() - endpoint_read() that leaves the data */
 enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m);
+
+/**
+ * endpoint_peek_iov() - the first unread bytes of a stream as they lie in its queue
+ * @iov: @max pieces at most; borrowed until anything else is done to the endpoint
+ * @end: out: there are none, and none will come
+ *
+ * Stops before the urgent mark, unless it is next. Return: how many pieces.
+ */
+int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+
+/** endpoint_consume() - take the first @n of the bytes that endpoint_peek_iov() showed */
+void endpoint_consume(struct endpoint *ep, size_t n);
 
 /** endpoint_write() - copies from @iov; a datagram is written whole, a stream as far as there is
  * room; @n: bytes written, more than 0 only with NS_OK */

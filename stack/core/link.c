@@ -22,7 +22,8 @@ void link_wrap(struct link *l, const struct link_ops *ops, struct link *lower,
 {
 	*l = (struct link){
 		.ops = ops, .lower = lower, .mtu = lower->mtu, .gso_max = lower->gso_max,
-		.caps = lower->caps, .hdr_len = lower->hdr_len, .addr = lower->addr,
+		.caps = lower->caps, .hdr_len = lower->hdr_len,
+		.rx_queue_pkts = lower->rx_queue_pkts, .addr = lower->addr,
 	};
 	link_attach(lower, sink);
 }

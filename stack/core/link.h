@@ -31,6 +31,8 @@ struct link_sink {
  * @hdr_len:  bytes of link headers that this link and those below push
  * @gso_max:  largest super-segment, network header included; 0 without TSO
  * @caps:     enum link_caps
+ * @rx_queue_pkts: packets that the queue in front of this link holds before it drops some, 0 if
+ *            that is not known: receive windows keep below
  */
 struct link {
 	const struct link_ops *ops;
@@ -39,6 +41,7 @@ struct link {
 	uint32_t mtu;
 	uint32_t gso_max;
 	uint32_t caps;
+	uint32_t rx_queue_pkts;
 	uint16_t hdr_len;
 	struct link_addr addr;
 };

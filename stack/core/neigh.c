@@ -146,6 +146,7 @@ static void neigh_fail(struct neigh *n)
 	struct pkt_queue failed;
 	struct pkt *pkt;
 
+	redirect_forget(&s->redirects, nic->id, &n->addr);
 	/* Reporting may send, even to this neighbour: work on a list of our own. */
 	pkt_queue_init(&failed);
 	while ((pkt = pkt_queue_pop(&n->pending)))

@@ -8,6 +8,7 @@
 
 struct nic;
 struct nic_addr;
+struct nic_group;
 struct route;
 struct stack;
 
@@ -37,6 +38,8 @@ enum net_pmtud {
  * @pmtud: enum net_pmtud
  * @router_alert: with the router alert option (RFC 2113, 2711)
  * @loop_back: multicast: members on this host get it too
+ * @hdr_included: the packet starts with its network header; of the rest only @pmtud and @loop_back count
+ * @opts, @nopts: IPv4 options, their length a multiple of 4; not with @router_alert
  */
 struct net_tx {
 	uint8_t proto;
@@ -45,6 +48,9 @@ struct net_tx {
 	uint8_t pmtud;
 	bool router_alert;
 	bool loop_back;
+	bool hdr_included;
+	uint8_t nopts;
+	const uint8_t *opts;
 };
 
 /** enum net_reject - why a received packet is answered with an ICMP error */
@@ -68,6 +74,7 @@ enum net_error_kind {
  * @type, @code: as in the ICMP header
  * @local, @remote: source and destination of the packet quoted
  * @lport, @rport: its ports, as far as the protocol has such
+ * @offender: who sent the error, length 0 for ourselves
  * @hdr:  at least 8 bytes of its transport header, @hdr_len of them; valid until return
  * @nic:  where the error came in
  */
@@ -77,7 +84,7 @@ struct net_error {
 	bool hard;
 	uint32_t mtu;
 	uint8_t type, code;
-	struct addr local, remote;
+	struct addr local, remote, offender;
 	uint16_t lport, rport;
 	const uint8_t *hdr;
 	size_t hdr_len;
@@ -94,9 +101,11 @@ struct net_error {
  * @nic_enabled:  the NIC came up or went down
  * @rx:           takes @pkt: a packet of this protocol, its header first
  * @tx:           takes @pkt, a transport header first: put a header on it and send it along @r
+ *               (INVALID_OPTION_VALUE: a header included that is none)
  * @reject:       borrows @pkt, received: answer with an ICMP error, if rules and rates allow it
  * @addr_added:   an address was put on a NIC (tentative where DAD is due), or @addr_removed
- * @group_joined: the first member of a multicast group on a NIC, or the last one left
+ * @group_changed: what the members of a multicast group on a NIC want is another thing now; @g has
+ *                no members left when the last one went
  * @solicit:      ask for the link address of @target; @to NULL: all, else only that neighbour.
  *                @resolves says for which family.
  */
@@ -116,8 +125,7 @@ struct net_proto_ops {
 	void (*reject)(struct nic *nic, struct pkt *pkt, enum net_reject why);
 	void (*addr_added)(struct nic *nic, struct nic_addr *a);
 	void (*addr_removed)(struct nic *nic, struct nic_addr *a);
-	void (*group_joined)(struct nic *nic, const struct addr *group);
-	void (*group_left)(struct nic *nic, const struct addr *group);
+	void (*group_changed)(struct nic *nic, const struct nic_group *g);
 	void (*solicit)(struct nic *nic, const struct addr *target, const struct link_addr *to);
 };
 

@@ -39,15 +39,18 @@ static void nic_receive(struct nic *nic, struct pkt *pkt)
 	}
 	NIC_STAT(nic, rx_packets);
 	NIC_STAT_ADD(nic, rx_bytes, pkt->len);
+	pkt->nic_id = nic->id;
+	pkt->rx_wall_ns = s->clock->wall_ns;
+	if (pkt->net_proto == 0)
+		pkt->net_proto = proto_of_version(pkt);
+	/* What never was on the wire is shown where it would be elsewhere: on the loopback. */
+	if (!pkt->looped || nic_is_loopback(nic))
+		frame_taps(&s->taps, nic, pkt, false);
 	if (pkt->type == PKT_OTHER_HOST && !nic->promiscuous) {
 		NIC_STAT(nic, rx_other_host);
 		pkt_free(pkt);
 		return;
 	}
-	pkt->nic_id = nic->id;
-	pkt->rx_wall_ns = s->clock->wall_ns;
-	if (pkt->net_proto == 0)
-		pkt->net_proto = proto_of_version(pkt);
 	for (int i = 0; i < NET_COUNT; i++) {
 		if (s->net[i] && s->net[i]->number == pkt->net_proto) {
 			s->net[i]->rx(nic, pkt);
@@ -108,6 +111,9 @@ enum ns_err nic_write(struct nic *nic, struct pkt *pkt)
 		pkt_free(pkt);
 		return NS_ERR_NO_MEMORY;
 	}
+	/* On the loopback it is seen when it comes back. */
+	if (!nic_is_loopback(nic))
+		frame_taps(&nic->stack->taps, nic, pkt, true);
 	err = link_write(nic->link, pkt);
 	if (err) {
 		NIC_STAT(nic, tx_dropped);

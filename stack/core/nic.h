@@ -3,6 +3,7 @@
 #define STACK_CORE_NIC_H
 
 #include "base/subnet.h"
+#include "core/group.h"
 #include "core/link.h"
 #include "core/neigh.h"
 #include "core/stats.h"
@@ -41,20 +42,13 @@ struct nic_broadcast {
 	uint32_t refs;
 };
 
-/** struct nic_group - a multicast group a NIC is in, with the number of its members */
-struct nic_group {
-	struct htab_node node;
-	struct addr addr;
-	uint32_t refs;
-	void *proto;			/* the network protocol's (IGMP, MLD timers) */
-};
-
 enum { NIC_NAME_MAX = 16 };
 
 /**
  * struct nic - a network interface
  * @max_mtu:    the MTU its link came with
  * @net_mtu:    MTU a family was told to keep to (router advertisements), 0 for the link's
+ * @listeners:  packet endpoints that want frames for other hosts too
  * @loop:       packets on their way back to this stack
  * @groups:     struct nic_group
  * @net_state:  the network protocols' own
@@ -69,6 +63,7 @@ struct nic {
 	char name[NIC_NAME_MAX];
 	bool enabled, promiscuous;
 	bool forwarding[NET_FAMILIES];
+	uint32_t listeners;
 	uint32_t max_mtu;
 	uint32_t net_mtu[NET_FAMILIES];
 	struct list addrs;
@@ -125,13 +120,6 @@ struct nic_addr *nic_primary_addr(const struct nic *nic, enum net_index net,
 
 /** nic_is_broadcast() - whether @a is the limited or a subnet broadcast on this NIC */
 bool nic_is_broadcast(const struct nic *nic, const struct addr *a);
-
-/** nic_join_group(), nic_leave_group() - counted memberships; BAD_LOCAL_ADDRESS if not in it */
-enum ns_err nic_join_group(struct nic *nic, const struct addr *group);
-enum ns_err nic_leave_group(struct nic *nic, const struct addr *group);
-/** nic_drop_groups() - forget all memberships, as the NIC goes away */
-void nic_drop_groups(struct nic *nic);
-struct nic_group *nic_find_group(const struct nic *nic, const struct addr *group);
 
 /** nic_write() - takes @pkt: count it and give it to the link, which has what it needs */
 enum ns_err nic_write(struct nic *nic, struct pkt *pkt);

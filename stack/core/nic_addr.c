@@ -1,4 +1,4 @@
-/* Network interfaces: their addresses and multicast groups. */
+/* Network interfaces: their addresses. */
 #include <stdlib.h>
 
 #include "core/nic.h"
@@ -194,69 +194,4 @@ bool nic_is_broadcast(const struct nic *nic, const struct addr *addr)
 		if (addr_equal(&container_of(n, struct nic_broadcast, list)->addr, addr))
 			return true;
 	return false;
-}
-
-struct nic_group *nic_find_group(const struct nic *nic, const struct addr *group)
-{
-	htab_for_each_match(n, &nic->groups, addr_hash(nic->stack, group)) {
-		struct nic_group *g = container_of(n, struct nic_group, node);
-
-		if (addr_equal(&g->addr, group))
-			return g;
-	}
-	return NULL;
-}
-
-enum ns_err nic_join_group(struct nic *nic, const struct addr *group)
-{
-	struct nic_group *g = nic_find_group(nic, group);
-	const struct net_proto_ops *net = nic->stack->net[net_index_of(group)];
-
-	if (!addr_is_multicast(group))
-		return NS_ERR_BAD_ADDRESS;
-	if (!net)
-		return NS_ERR_UNKNOWN_PROTOCOL;
-	if (g) {
-		g->refs++;
-		return NS_OK;
-	}
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return NS_ERR_NO_MEMORY;
-	g->addr = *group;
-	g->refs = 1;
-	if (!htab_insert(&nic->groups, &g->node, addr_hash(nic->stack, group))) {
-		free(g);
-		return NS_ERR_NO_MEMORY;
-	}
-	if (net->group_joined)
-		net->group_joined(nic, group);
-	return NS_OK;
-}
-
-enum ns_err nic_leave_group(struct nic *nic, const struct addr *group)
-{
-	struct nic_group *g = nic_find_group(nic, group);
-	const struct net_proto_ops *net = nic->stack->net[net_index_of(group)];
-
-	if (!g)
-		return NS_ERR_BAD_LOCAL_ADDRESS;
-	if (--g->refs)
-		return NS_OK;
-	if (net->group_left)
-		net->group_left(nic, group);
-	htab_remove(&nic->groups, &g->node);
-	free(g);
-	return NS_OK;
-}
-
-void nic_drop_groups(struct nic *nic)
-{
-	struct htab_node *n;
-
-	while ((n = htab_next(&nic->groups, NULL))) {
-		htab_remove(&nic->groups, n);
-		free(container_of(n, struct nic_group, node));
-	}
-	htab_fini(&nic->groups);
 }

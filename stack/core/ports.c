@@ -162,6 +162,25 @@ enum ns_err ports_set_exclusive(struct stack *s, struct port_claim *c)
 	return NS_OK;
 }
 
+void ports_share(const struct port_claim *parent, struct port_claim *c)
+{
+	list_init(&c->list);
+	c->entry = parent->entry;
+	if (c->entry)
+		list_push_back(&c->entry->claims, &c->list);
+}
+
+void ports_move(struct port_claim *from, struct port_claim *to)
+{
+	*to = *from;
+	list_init(&to->list);
+	if (!from->entry)
+		return;
+	list_insert_before(&from->list, &to->list);
+	list_remove(&from->list);
+	from->entry = NULL;
+}
+
 void ports_release(struct stack *s, struct port_claim *c)
 {
 	struct port_entry *e = c->entry;

@@ -56,6 +56,13 @@ bool ports_can_claim(struct stack *s, const struct port_claim *c);
  * that it would have to share with */
 enum ns_err ports_set_exclusive(struct stack *s, struct port_claim *c);
 
+/** ports_share() - @c, all but the manager's part filled in, holds the port of @parent as well: what a
+ * listener accepted. Asks nobody, so it costs the same however many there are. */
+void ports_share(const struct port_claim *parent, struct port_claim *c);
+
+/** ports_move() - @to takes the place of @from, which has none afterwards */
+void ports_move(struct port_claim *from, struct port_claim *to);
+
 /** ports_release() - give it back; harmless on a claim that has none */
 void ports_release(struct stack *s, struct port_claim *c);
 

@@ -104,7 +104,7 @@ bool route_remove(struct stack *s, const struct route_row *row)
 	for (; n; n = next) {
 		struct route_entry *e = container_of(n, struct route_entry, node);
 
-		next = htab_match(n->next, hash);
+		next = n->next;
 		if (!subnet_equal(&e->row.destination, &row->destination) ||
 		    !addr_equal(&e->row.gateway, &row->gateway) ||
 		    (row->nic && e->row.nic != row->nic))
@@ -145,6 +145,14 @@ void route_walk(const struct stack *s, void (*fn)(void *ctx, const struct route_
 		fn(ctx, &container_of(n, struct route_entry, node)->row);
 }
 
+/* A router answers from the address it was asked at, whichever way the answer leaves. */
+static bool local_forwards(const struct stack *s, const struct route_key *key)
+{
+	const struct nic_addr *a = stack_find_addr(s, &key->local, 0);
+
+	return a && a->nic->forwarding[net_index_of(&key->local)];
+}
+
 static bool row_viable(struct stack *s, const struct route_entry *e, const struct route_key *key,
 		       struct nic **nic)
 {
@@ -153,7 +161,7 @@ static bool row_viable(struct stack *s, const struct route_entry *e, const struc
 	*nic = nic_find(s, e->row.nic);
 	if (!*nic || !(*nic)->enabled)
 		return false;
-	return addr_is_any(&key->local) || nic_find_addr(*nic, &key->local);
+	return addr_is_any(&key->local) || nic_find_addr(*nic, &key->local) || local_forwards(s, key);
 }
 
 static const struct route_entry *table_find(struct stack *s, const struct route_key *key,
@@ -222,6 +230,8 @@ static enum ns_err find_nic(struct stack *s, const struct route_key *key, struct
 	if (e) {
 		if (e->row.gateway.len && !addr_is_any(&e->row.gateway) && !on_link)
 			*next_hop = e->row.gateway;
+		if (!on_link && !key->forwarded)
+			redirect_apply(&s->redirects, &key->remote, (*nic)->id, next_hop);
 		return NS_OK;
 	}
 	*nic = on_link ? on_link_nic(s, key) : NULL;
@@ -283,13 +293,14 @@ enum ns_err route_find(struct stack *s, const struct route_key *key, struct rout
 	err = find_nic(s, key, &nic, &out->next_hop);
 	if (err)
 		return err;
-	out->local = key->local;
 	if (addr_is_any(&key->local) && !key->forwarded) {
 		struct nic_addr *a = nic_primary_addr(nic, net, &key->remote);
 
 		if (!a)
 			return NS_ERR_BAD_LOCAL_ADDRESS;
 		out->local = a->addr;
+	} else {
+		out->local = key->local;
 	}
 	route_fill(out, nic);
 	return NS_OK;

@@ -21,9 +21,9 @@ struct route_row {
 /** struct route_entry - a row in the table; rows count in the order in which they were added */
 struct route_entry {
 	struct htab_node node;
+	uint8_t prefix_len;		/* in a cache line with what a look-up compares */
 	struct route_row row;
 	uint64_t order;
-	uint8_t prefix_len;
 };
 
 /**

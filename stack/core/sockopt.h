@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "core/group.h"
 #include "core/stats.h"
 
 struct endpoint;
@@ -32,10 +33,25 @@ enum sockopt {
 	SOCKOPT_ERROR,			/* get only: the pending error (enum ns_err), then cleared */
 	SOCKOPT_RECEIVE_QUEUE_SIZE,	/* get only: unread bytes */
 	SOCKOPT_SEND_QUEUE_SIZE,	/* get only: unsent or unacknowledged bytes */
+	SOCKOPT_SEND_QUEUE_UNSENT,	/* get only: those not sent yet */
 	SOCKOPT_MULTICAST_INTERFACE,	/* struct sockopt_mcast_if */
 	SOCKOPT_ADD_MEMBERSHIP,		/* struct sockopt_membership */
 	SOCKOPT_REMOVE_MEMBERSHIP,	/* struct sockopt_membership */
+	/* source filters (RFC 3678); struct sockopt_source_membership */
+	SOCKOPT_ADD_SOURCE_MEMBERSHIP,
+	SOCKOPT_REMOVE_SOURCE_MEMBERSHIP,
+	SOCKOPT_BLOCK_SOURCE,
+	SOCKOPT_UNBLOCK_SOURCE,
+	SOCKOPT_MULTICAST_FILTER,	/* struct sockopt_mcast_filter: the whole filter of a membership */
 	SOCKOPT_CHECKSUM,		/* UDP over IPv4: whether to send checksums */
+	/* raw and packet endpoints */
+	SOCKOPT_HDR_INCLUDED,		/* what is written starts with the IP header */
+	SOCKOPT_ICMP_FILTER,		/* struct sockopt_icmp_filter */
+	SOCKOPT_IPV6_CHECKSUM,		/* where a checksum goes, even; -1: none */
+	SOCKOPT_IGNORE_OUTGOING,	/* packet: only what is received */
+	SOCKOPT_LISTEN_PROMISCUOUS,	/* packet: frames for other hosts too, on the NIC given; counted */
+	SOCKOPT_UNLISTEN_PROMISCUOUS,
+	SOCKOPT_PACKET_STATISTICS,	/* packet, get only: struct sockopt_packet_stats, then cleared */
 	/* TCP */
 	SOCKOPT_NO_DELAY,
 	SOCKOPT_CORK,
@@ -54,6 +70,41 @@ enum sockopt {
 	SOCKOPT_TCP_INFO,		/* struct of the protocol's */
 	SOCKOPT_MODERATE_RECEIVE_BUFFER,
 	SOCKOPT_OOB_INLINE,
+	SOCKOPT_AT_MARK,		/* get only: the next byte to read is at the urgent mark */
+	SOCKOPT_SYN_RETRIES,
+	SOCKOPT_NOT_SENT_LOW_WATER,	/* unsent bytes below which the endpoint is writable */
+	SOCKOPT_RECEIVE_LOW_WATER,	/* unread bytes from which the endpoint is readable */
+	SOCKOPT_WINDOW_CLAMP,
+	SOCKOPT_DEFER_ACCEPT,		/* SYN-ACKs after which a connection without data is accepted */
+	SOCKOPT_CONGESTION_CONTROL_INFO,	/* struct of the algorithm's, as Linux's tcp_cc_info */
+	/* TCP as a whole: stack_set_trans_option() */
+	SOCKOPT_SACK_ENABLED,
+	SOCKOPT_TIMESTAMPS_ENABLED,
+	SOCKOPT_WINDOW_SCALING_ENABLED,
+	SOCKOPT_ECN,			/* as Linux's tcp_ecn: 0 off, 1 on, 2 if the peer asks */
+	SOCKOPT_SEND_BUFFER_RANGE,	/* struct sockopt_range */
+	SOCKOPT_RECEIVE_BUFFER_RANGE,	/* struct sockopt_range */
+	SOCKOPT_RECOVERY,		/* 1: RACK-TLP, 0: RFC 6675 */
+	SOCKOPT_DELAY_ENABLED,		/* Nagle's algorithm, for new endpoints */
+	SOCKOPT_INITIAL_RTO,
+	SOCKOPT_MIN_RTO,
+	SOCKOPT_MAX_RTO,
+	SOCKOPT_MAX_RETRIES,
+	SOCKOPT_SYNACK_RETRIES,
+	SOCKOPT_ORPHAN_RETRIES,
+	SOCKOPT_SYN_COOKIES,		/* 0 never, 1 when the queue is full, 2 always */
+	SOCKOPT_SYN_RCVD_THRESHOLD,	/* half-open connections per listener at most */
+	SOCKOPT_MAX_BACKLOG,
+	SOCKOPT_TIME_WAIT_REUSE,	/* 0 no, 1 yes, 2 loopback only */
+	SOCKOPT_MAX_TIME_WAIT,
+	SOCKOPT_MAX_ORPHANS,
+	SOCKOPT_ABORT_ON_OVERFLOW,
+	SOCKOPT_RFC1337,
+	SOCKOPT_CHALLENGE_ACK_LIMIT,	/* a second, 0: no limit */
+	SOCKOPT_REORDERING,
+	SOCKOPT_INITIAL_WINDOW,		/* segments */
+	SOCKOPT_SLOW_START_AFTER_IDLE,
+	SOCKOPT_MTU_PROBING,		/* 0 never, 1 when a black hole is suspected, 2 always */
 	SOCKOPT_COUNT
 };
 
@@ -70,9 +121,45 @@ struct sockopt_membership {
 	struct addr group;
 };
 
+/** struct sockopt_source_membership - @group from @source; the NIC as for struct sockopt_membership */
+struct sockopt_source_membership {
+	uint32_t nic;
+	struct addr iface;
+	struct addr group, source;
+};
+
+/**
+ * struct sockopt_mcast_filter - the filter of one membership (RFC 3678, 4.1.2 and 5.1.2)
+ * @exclude: all but the @n sources, else only those; setting INCLUDE with none leaves the group
+ */
+struct sockopt_mcast_filter {
+	uint32_t nic;
+	struct addr iface;
+	struct addr group;
+	bool exclude;
+	uint16_t n;
+	struct addr sources[GROUP_MAX_SOURCES];
+};
+
+/** struct sockopt_icmp_filter - bit t of word t / 32 set: messages of type t are not wanted. The
+ * first word alone counts for ICMPv4. */
+struct sockopt_icmp_filter {
+	uint32_t blocked[8];
+};
+
+/** struct sockopt_packet_stats - since last asked; @packets includes those dropped (packet(7)) */
+struct sockopt_packet_stats {
+	uint32_t packets, drops;
+};
+
 struct sockopt_linger {
 	bool enabled;
 	int64_t timeout_ns;
+};
+
+/** struct sockopt_range - sizes in bytes: the least, what a new endpoint has, what tuning reaches */
+struct sockopt_range {
+	uint32_t min, def, max;
 };
 
 /** struct sock_opts - the values of the common options */

@@ -61,13 +61,16 @@ enum ns_err stack_new(const struct stack_config *c, struct stack **out)
 	stack_init_keys(s, c->seed);
 	list_init(&s->nics);
 	list_init(&s->endpoints);
+	list_init(&s->endpoint_cursors);
 	htab_init(&s->nics_by_id);
 	htab_init(&s->addrs);
 	htab_init(&s->demux);
 	route_table_init(&s->routes);
 	pmtu_init(&s->pmtu, s);
+	redirect_init(&s->redirects, s);
 	ports_init(&s->ports);
 	hook_table_init(&s->hooks);
+	tap_table_init(&s->taps);
 	ratelimit_init(&s->icmp_limit, ICMP_ERRORS_PER_SEC, ICMP_ERRORS_BURST);
 	s->pool = c->pool ? pkt_pool_ref(c->pool) : pkt_pool_new();
 	if (!s->pool)
@@ -103,6 +106,7 @@ void stack_free(struct stack *s)
 			s->net[i]->stack_detach(s, s->net_state[i]);
 	route_table_fini(&s->routes);
 	pmtu_fini(&s->pmtu);
+	redirect_fini(&s->redirects);
 	ports_fini(&s->ports);
 	htab_fini(&s->demux);
 	htab_fini(&s->addrs);
@@ -147,6 +151,7 @@ void stack_deliver_error(struct stack *s, uint8_t proto, struct net_error *e)
 {
 	struct stack_trans *t = stack_trans(s, proto);
 
+	raw_taps_error(&s->taps, proto, e);
 	if (t && t->ops->rx_error && e->hdr_len >= 8)
 		t->ops->rx_error(s, e);
 }

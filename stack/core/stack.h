@@ -18,6 +18,8 @@
 #include "core/pmtu.h"
 #include "core/ports.h"
 #include "core/ratelimit.h"
+#include "core/rawtap.h"
+#include "core/redirect.h"
 #include "core/route.h"
 #include "core/stats.h"
 #include "core/transproto.h"
@@ -54,6 +56,7 @@ struct stack_trans {
  * @key:       for hashes whose results stay inside
  * @secret:    for what peers see
  * @default_ttl: per family
+ * @endpoint_gone: whoever keeps books may set it: told of each endpoint that is about to be released
  */
 struct stack {
 	struct clock *clock;
@@ -73,10 +76,14 @@ struct stack {
 	struct route_table routes;
 	uint32_t route_gen;
 	struct pmtu_cache pmtu;
+	struct redirect_cache redirects;
 	struct htab demux;
 	struct port_manager ports;
-	struct list endpoints;
+	struct list endpoints, endpoint_cursors;
+	void (*endpoint_gone)(void *ctx, struct endpoint *ep);
+	void *endpoint_gone_ctx;
 	struct hook_table hooks;
+	struct tap_table taps;
 	struct ratelimit icmp_limit;
 	struct stats stats;
 };

@@ -20,6 +20,8 @@ struct stat_row {
 #define ROW_IP(f) ROW("ip", ip, f)
 #define ROW_TCP(f) ROW("tcp", tcp, f)
 #define ROW_UDP(f) ROW("udp", udp, f)
+#define ROW_RAW(f) ROW("raw", raw, f)
+#define ROW_PKT(f) ROW("packet", packet, f)
 #define ROW_ARP(f) ROW("arp", arp, f)
 #define ROW_NIC(f) ROW("nics", nics, f)
 #define ROW_ONE(name, field) { name, offsetof(struct stats, field) },
@@ -45,6 +47,8 @@ static const struct stat_row stat_rows[] = {
 	IP_COUNTERS(ROW_IP)
 	TCP_COUNTERS(ROW_TCP)
 	UDP_COUNTERS(ROW_UDP)
+	RAW_COUNTERS(ROW_RAW)
+	PACKET_COUNTERS(ROW_PKT)
 	ARP_COUNTERS(ROW_ARP)
 	NIC_COUNTERS(ROW_NIC)
 };

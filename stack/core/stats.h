@@ -26,7 +26,8 @@
 	X(outgoing_packet_errors) X(malformed_packets_received) X(malformed_fragments_received) \
 	X(invalid_source_addresses_received) X(packets_forwarded) X(forwarding_errors) \
 	 X(hook_dropped) X(fragments_created) X(fragments_received) \
-	X(reassembled) X(reassembly_timeouts) X(reassembly_dropped) X(options_unknown_received)
+	X(reassembled) X(reassembly_timeouts) X(reassembly_dropped) X(options_unknown_received) \
+	X(redirects_followed)
 
 #define TCP_COUNTERS(X) \
 	X(active_connection_openings) X(passive_connection_openings) X(current_established) \
@@ -41,6 +42,13 @@
 #define UDP_COUNTERS(X) \
 	X(packets_received) X(unknown_port_errors) X(receive_buffer_errors) \
 	X(malformed_packets_received) X(packets_sent) X(packet_send_errors) X(checksum_errors)
+
+#define RAW_COUNTERS(X) \
+	X(packets_received) X(receive_buffer_errors) X(checksum_errors) X(filtered) \
+	X(packets_sent) X(packet_send_errors)
+
+#define PACKET_COUNTERS(X) \
+	X(packets_received) X(receive_buffer_errors) X(packets_sent) X(packet_send_errors)
 
 #define ARP_COUNTERS(X) \
 	X(packets_received) X(conflicts_received) X(malformed_packets_received) \
@@ -79,6 +87,8 @@ struct igmp_stats {
 
 struct ip_stats { IP_COUNTERS(STAT_FIELD) };
 struct tcp_stats { TCP_COUNTERS(STAT_FIELD) };
+struct raw_stats { RAW_COUNTERS(STAT_FIELD) };
+struct packet_stats { PACKET_COUNTERS(STAT_FIELD) };
 struct udp_stats { UDP_COUNTERS(STAT_FIELD) };
 struct arp_stats { ARP_COUNTERS(STAT_FIELD) };
 struct nic_stats { NIC_COUNTERS(STAT_FIELD) };
@@ -99,6 +109,8 @@ struct stats {
 	struct ip_stats ip;
 	struct tcp_stats tcp;
 	struct udp_stats udp;
+	struct raw_stats raw;
+	struct packet_stats packet;
 	struct arp_stats arp;
 	struct nic_stats nics;
 };

@@ -131,11 +131,10 @@ static uint64_t source_hash(const struct tracker *t, const struct tuple *x)
 
 struct conn *conn_find_source(struct tracker *t, const struct tuple *x, struct conn *after)
 {
-	uint64_t hash = source_hash(t, x);
-	struct htab_node *n = after ? htab_match(after->by_source.next, hash)
-				    : htab_find(&t->sources, hash);
+	struct htab_node *n = after ? after->by_source.next
+				    : htab_find(&t->sources, source_hash(t, x));
 
-	for (; n; n = htab_match(n->next, hash)) {
+	for (; n; n = n->next) {
 		struct conn *c = container_of(n, struct conn, by_source);
 		const struct tuple *y = &c->way[0].tuple;
 

@@ -16,15 +16,26 @@ static uint32_t float16(uint16_t code)
 	return code < 32768 ? code : ((code & 0xfffu) | 0x1000) << (((code >> 12) & 7) + 3);
 }
 
+/* The number at @p + @at and the sources behind it; false if there are fewer. */
+static bool query_sources(struct group_query *q, const uint8_t *p, size_t len, size_t at)
+{
+	q->nsources = be16_load(p + at);
+	q->sources = p + at + 2;
+	return (len - at - 2) / q->group.len >= q->nsources;
+}
+
 bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len)
 {
 	if (len < IGMP_LEN || p[0] != IGMP_QUERY)
 		return false;
+	q->sources = NULL;
+	q->nsources = 0;
 	q->group = addr_from_bytes(p + 4, ADDR_LEN_V4);
 	/* RFC 3376, 7.1: the version is told by length and code. */
 	if (len >= IGMPV3_QUERY_LEN) {
 		q->version = 3;
 		q->max_resp_ms = float8(p[1]) * 100;
+		return query_sources(q, p, len, 10);
 	} else if (p[1] == 0) {
 		q->version = 1;
 		q->max_resp_ms = 10000;		/* RFC 2236, 4 */
@@ -32,7 +43,7 @@ bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len)
 		q->version = 2;
 		q->max_resp_ms = p[1] * 100u;
 	}
-	return len == IGMP_LEN || len >= IGMPV3_QUERY_LEN;
+	return len == IGMP_LEN;
 }
 
 static void igmp_set_cksum(uint8_t *p, size_t len)
@@ -51,14 +62,27 @@ void igmp_emit(uint8_t type, uint8_t max_resp_code, const struct addr *group, ui
 	igmp_set_cksum(p, IGMP_LEN);
 }
 
-void igmpv3_report_emit(enum group_record type, const struct addr *group, uint8_t *p)
+/* One record: its type, number of sources, group and sources. */
+static void record_emit(enum group_record type, const struct addr *group, const struct addr *sources,
+			uint16_t n, uint8_t *p)
 {
-	memset(p, 0, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN);
+	p[0] = (uint8_t)type;
+	p[1] = 0;
+	be16_store(p + 2, n);
+	p += 4;
+	memcpy(p, group->b, group->len);
+	for (uint16_t i = 0; i < n; i++)
+		memcpy(p + (i + 1u) * group->len, sources[i].b, group->len);
+}
+
+void igmpv3_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
+			uint16_t n, uint8_t *p)
+{
+	memset(p, 0, IGMPV3_REPORT_LEN);
 	p[0] = IGMP_V3_REPORT;
 	be16_store(p + 6, 1);
-	p[8] = (uint8_t)type;
-	memcpy(p + 12, group->b, 4);
-	igmp_set_cksum(p, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN);
+	record_emit(type, group, sources, n, p + IGMPV3_REPORT_LEN);
+	igmp_set_cksum(p, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN + 4u * n);
 }
 
 bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len)
@@ -68,7 +92,9 @@ bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len)
 	q->version = len >= MLDV2_QUERY_LEN ? 2 : 1;
 	q->max_resp_ms = q->version == 2 ? float16(be16_load(p + 4)) : be16_load(p + 4);
 	q->group = addr_from_bytes(p + 8, ADDR_LEN_V6);
-	return len == MLD_LEN || len >= MLDV2_QUERY_LEN;
+	q->sources = NULL;
+	q->nsources = 0;
+	return len == MLD_LEN || (len >= MLDV2_QUERY_LEN && query_sources(q, p, len, 26));
 }
 
 void mld_emit(uint8_t type, uint16_t max_resp_ms, const struct addr *group, uint8_t *p)
@@ -79,11 +105,11 @@ void mld_emit(uint8_t type, uint16_t max_resp_ms, const struct addr *group, uint
 	memcpy(p + 8, group->b, 16);
 }
 
-void mldv2_report_emit(enum group_record type, const struct addr *group, uint8_t *p)
+void mldv2_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
+		       uint16_t n, uint8_t *p)
 {
-	memset(p, 0, MLDV2_REPORT_LEN + 4);
+	memset(p, 0, MLDV2_REPORT_LEN);
 	p[0] = ICMPV6_MLDV2_REPORT;
 	be16_store(p + 6, 1);
-	p[8] = (uint8_t)type;
-	memcpy(p + 12, group->b, 16);
+	record_emit(type, group, sources, n, p + MLDV2_REPORT_LEN);
 }

@@ -19,7 +19,7 @@ enum {
 /** enum group_record - types of the records in version 3 (MLD: 2) reports */
 enum group_record {
 	GROUP_MODE_IS_INCLUDE = 1, GROUP_MODE_IS_EXCLUDE = 2, GROUP_TO_INCLUDE = 3,
-	GROUP_TO_EXCLUDE = 4,
+	GROUP_TO_EXCLUDE = 4, GROUP_ALLOW = 5, GROUP_BLOCK = 6,
 };
 
 /**
@@ -27,12 +27,21 @@ enum group_record {
  * @version:      of the protocol: 1 to 3 for IGMP, 1 or 2 for MLD
  * @max_resp_ms:  within which to answer
  * @group:        unspecified in a general query
+ * @sources, @nsources: IGMPv3 and MLDv2: the sources asked for, as they lie in the message; borrowed
  */
 struct group_query {
 	uint8_t version;
 	uint32_t max_resp_ms;
 	struct addr group;
+	const uint8_t *sources;
+	uint16_t nsources;
 };
+
+/** group_query_source() - the @i-th source of a query */
+static inline struct addr group_query_source(const struct group_query *q, uint16_t i)
+{
+	return addr_from_bytes(q->sources + (size_t)i * q->group.len, q->group.len);
+}
 
 /** igmp_query_parse() - a query of any version; false if it is none or cut short */
 bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len);
@@ -40,9 +49,10 @@ bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len);
 /** igmp_emit() - a message of version 1 or 2, IGMP_LEN bytes with checksum */
 void igmp_emit(uint8_t type, uint8_t max_resp_code, const struct addr *group, uint8_t *p);
 
-/** igmpv3_report_emit() - a report with one record without sources; IGMPV3_REPORT_LEN +
- * IGMPV3_RECORD_LEN bytes with checksum */
-void igmpv3_report_emit(enum group_record type, const struct addr *group, uint8_t *p);
+/** igmpv3_report_emit() - a report with one record of @n sources; IGMPV3_REPORT_LEN +
+ * IGMPV3_RECORD_LEN + 4 * @n bytes with checksum */
+void igmpv3_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
+			uint16_t n, uint8_t *p);
 
 /** mld_query_parse() - a query of any version, ICMPv6 header first */
 bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len);
@@ -50,8 +60,9 @@ bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len);
 /** mld_emit() - a version 1 message, MLD_LEN bytes, the checksum zero */
 void mld_emit(uint8_t type, uint16_t max_resp_ms, const struct addr *group, uint8_t *p);
 
-/** mldv2_report_emit() - a report with one record without sources; MLDV2_REPORT_LEN +
- * MLDV2_RECORD_LEN bytes, the checksum zero */
-void mldv2_report_emit(enum group_record type, const struct addr *group, uint8_t *p);
+/** mldv2_report_emit() - a report with one record of @n sources; MLDV2_REPORT_LEN +
+ * MLDV2_RECORD_LEN + 16 * @n bytes, the checksum zero */
+void mldv2_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
+		       uint16_t n, uint8_t *p);
 
 #endif

@@ -124,6 +124,23 @@ void ndp_na_emit(const struct ndp_neighbor_advert *a, uint8_t *p)
 	memcpy(p + 8, a->target.b, 16);
 }
 
+bool ndp_redirect_parse(struct ndp_redirect *r, const uint8_t *p, size_t len)
+{
+	if (len < NDP_REDIRECT_LEN)
+		return false;
+	r->target = addr_from_bytes(p + 8, ADDR_LEN_V6);
+	r->dst = addr_from_bytes(p + 24, ADDR_LEN_V6);
+	return true;
+}
+
+void ndp_redirect_emit(const struct ndp_redirect *r, uint8_t *p)
+{
+	memset(p, 0, 8);
+	p[0] = ICMPV6_REDIRECT;
+	memcpy(p + 8, r->target.b, 16);
+	memcpy(p + 24, r->dst.b, 16);
+}
+
 bool ndp_ns_parse(struct addr *target, const uint8_t *p, size_t len)
 {
 	if (len < NDP_NS_LEN)

@@ -74,6 +74,15 @@ bool ndp_na_parse(struct ndp_neighbor_advert *a, const uint8_t *p, size_t len);
 
 /** ndp_na_emit() - write NDP_NA_LEN bytes, the checksum zero */
 void ndp_na_emit(const struct ndp_neighbor_advert *a, uint8_t *p);
+/** struct ndp_redirect - the fixed part; @target equals @dst if that is on the link itself */
+struct ndp_redirect {
+	struct addr target, dst;
+};
+
+bool ndp_redirect_parse(struct ndp_redirect *r, const uint8_t *p, size_t len);
+
+/** ndp_redirect_emit() - write NDP_REDIRECT_LEN bytes, the checksum zero */
+void ndp_redirect_emit(const struct ndp_redirect *r, uint8_t *p);
 bool ndp_ns_parse(struct addr *target, const uint8_t *p, size_t len);
 void ndp_ns_emit(const struct addr *target, uint8_t *p);
 

@@ -13,8 +13,11 @@ struct ether {
 static enum ns_err ether_write(struct link *l, struct pkt *pkt)
 {
 	struct eth_hdr h = { pkt->link_dst, l->addr, pkt->net_proto };
-	uint8_t *p = pkt_push(pkt, ETH_HDR_LEN);
+	uint8_t *p;
 
+	if (pkt->framed)
+		return link_write(l->lower, pkt);
+	p = pkt_push(pkt, ETH_HDR_LEN);
 	if (!p) {
 		pkt_free(pkt);
 		return NS_ERR_NO_MEMORY;

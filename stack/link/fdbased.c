@@ -18,6 +18,7 @@
 #include "header/eth.h"
 #include "header/ipv4.h"
 #include "header/vnet.h"
+#include "link/vnet_pkt.h"
 
 enum { BULK_CHUNKS = 5 };	/* with the frame chunk more than 64 KiB and its headers */
 
@@ -66,43 +67,6 @@ static struct pkt *rx_take(struct fdbased *f, size_t n)
 	return pkt;
 }
 
-static bool rx_vnet(struct fdbased *f, struct pkt *pkt)
-{
-	size_t len = f->config.vnet_hdr_len;
-	struct vnet_hdr h;
-
-	if (len == 0)
-		return true;
-	if (pkt->len < len || !vnet_parse(&h, pkt_data(pkt), pkt->head_len, pkt->len - len))
-		return false;
-	pkt_pull(pkt, len);
-	if (h.flags & VNET_NEEDS_CSUM) {
-		/* Where the sum goes must be in the head, like the headers. */
-		if ((size_t)h.csum_start + h.csum_off + 2 > pkt->head_len)
-			return false;
-		pkt->csum = PKT_CSUM_PARTIAL;
-		pkt->csum_start = (uint16_t)(pkt->off + h.csum_start);
-		pkt->csum_off = h.csum_off;
-	} else if (h.flags & VNET_DATA_VALID) {
-		pkt->csum = PKT_CSUM_VALID;
-	}
-	switch (h.gso_type & ~VNET_GSO_ECN) {
-	case VNET_GSO_NONE:
-		break;
-	case VNET_GSO_TCP4:
-		pkt->gso = PKT_GSO_TCP4;
-		break;
-	case VNET_GSO_TCP6:
-		pkt->gso = PKT_GSO_TCP6;
-		break;
-	default:
-		return false;
-	}
-	pkt->gso_size = h.gso_size;
-	pkt->ecn = h.gso_type & VNET_GSO_ECN;
-	return true;
-}
-
 static ssize_t rx_read(struct fdbased *f, int fd)
 {
 	struct iovec iov[1 + BULK_CHUNKS] = {
@@ -129,7 +93,7 @@ static int rx_one(struct fdbased *f, int fd)
 	if (n < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 	pkt = rx_take(f, (size_t)n);
-	if (rx_vnet(f, pkt))
+	if (vnet_pkt_take(pkt, f->config.vnet_hdr_len))
 		link_deliver(&f->link, pkt);
 	else
 		pkt_free(pkt);
@@ -161,30 +125,6 @@ int fdbased_fd(const struct link *l, int queue)
 	return queue >= 0 && queue < f->config.nfds ? f->config.fds[queue] : -1;
 }
 
-static bool tx_vnet(struct pkt *pkt, size_t len)
-{
-	struct vnet_hdr h = { 0 };
-	uint8_t *p;
-
-	if (pkt->csum == PKT_CSUM_PARTIAL) {
-		h.flags = VNET_NEEDS_CSUM;
-		h.csum_start = (uint16_t)(pkt->csum_start - pkt->off);
-		h.csum_off = pkt->csum_off;
-	}
-	if (pkt->gso) {
-		h.gso_type = pkt->gso == PKT_GSO_TCP4 ? VNET_GSO_TCP4 : VNET_GSO_TCP6;
-		if (pkt->ecn)
-			h.gso_type |= VNET_GSO_ECN;
-		h.gso_size = pkt->gso_size;
-		/* Up to and with the TCP header, whose length is in its 13th byte. */
-		h.hdr_len = (uint16_t)(h.csum_start + (pkt_trans_hdr(pkt)[12] >> 4) * 4);
-	}
-	p = pkt_push(pkt, len);
-	if (p)
-		vnet_emit(&h, p, len);
-	return p != NULL;
-}
-
 /* Packets of a flow keep to one queue, and so to their order. */
 static int tx_fd(const struct fdbased *f, const struct pkt *pkt)
 {
@@ -212,7 +152,7 @@ static enum ns_err fdbased_write(struct link *l, struct pkt *pkt)
 	enum ns_err err = NS_OK;
 	ssize_t r;
 
-	if (f->config.vnet_hdr_len && !tx_vnet(pkt, f->config.vnet_hdr_len)) {
+	if (!vnet_pkt_push(pkt, f->config.vnet_hdr_len)) {
 		pkt_free(pkt);
 		return NS_ERR_NO_MEMORY;
 	}

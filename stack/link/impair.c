@@ -47,10 +47,12 @@ static bool chance(struct direction *d, uint32_t ppm)
 
 static void pass(struct direction *d, struct pkt *pkt)
 {
+	if (d->outbound && link_write(d->owner->link.lower, pkt)) {
+		d->stats.overflowed++;
+		return;
+	}
 	d->stats.passed++;
-	if (d->outbound)
-		link_write(d->owner->link.lower, pkt);
-	else
+	if (!d->outbound)
 		link_deliver(&d->owner->link, pkt);
 }
 

@@ -22,7 +22,7 @@ struct impair_dir {
 	uint32_t queue_pkts;
 };
 
-/** struct impair_stats - what was done */
+/** struct impair_stats - what was done; @overflowed: dropped for a queue that was full, here or below */
 struct impair_stats {
 	uint64_t passed, lost, duplicated, corrupted, reordered, overflowed;
 };

@@ -1,16 +1,14 @@
 /* Writing pcapng: native byte order, nanosecond timestamps. */
 #include "link/pcapng.h"
 
-enum {
-	BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6,
-	OPT_END = 0, OPT_COMMENT = 1, OPT_IF_NAME = 2, OPT_TSRESOL = 9, OPT_PKT_FLAGS = 2,
-	TEXT_MAX = 1024,
-};
+#include "link/pcapng_block.h"
+
+enum { BLOCK_PACKET = 6, OPT_END = 0, OPT_COMMENT = 1, OPT_PKT_FLAGS = 2 };
 
 /** struct opts - options under construction: after the packet, so each block is fixed part, data,
  * options, length */
 struct opts {
-	uint8_t buf[2 * TEXT_MAX + 64];
+	uint8_t buf[PCAPNG_TEXT_MAX + 64];
 	uint32_t len;
 };
 
@@ -29,7 +27,7 @@ static void opt_add(struct opts *o, uint16_t code, const void *val, uint16_t len
 static void opt_text(struct opts *o, uint16_t code, const char *s)
 {
 	if (s)
-		opt_add(o, code, s, (uint16_t)strnlen(s, TEXT_MAX));
+		opt_add(o, code, s, (uint16_t)strnlen(s, PCAPNG_TEXT_MAX));
 }
 
 static void emit(struct pcapng *p, const struct iovec *iov, int n)
@@ -38,45 +36,12 @@ static void emit(struct pcapng *p, const struct iovec *iov, int n)
 		p->failed = true;
 }
 
-static void emit_block(struct pcapng *p, uint32_t type, const void *fixed, uint32_t fixed_len,
-		       struct opts *o)
-{
-	uint32_t total, head[2];
-
-	if (o->len)
-		opt_add(o, OPT_END, NULL, 0);
-	total = 12 + fixed_len + o->len;
-	head[0] = type;
-	head[1] = total;
-	{
-		struct iovec iov[] = {
-			{ head, 8 }, { (void *)fixed, fixed_len }, { o->buf, o->len }, { &total, 4 },
-		};
-
-		emit(p, iov, 4);
-	}
-}
-
 void pcapng_begin(struct pcapng *p, uint16_t link_type, const char *name, const char *comment)
 {
-	static const struct {
-		uint32_t magic;
-		uint16_t major, minor;
-		uint64_t section_len;
-	} section = { 0x1a2b3c4d, 1, 0, UINT64_MAX };
-	struct {
-		uint16_t link_type, reserved;
-		uint32_t snaplen;
-	} interface = { link_type, 0, 0 };
-	const uint8_t nanoseconds = 9;
-	struct opts o = { .len = 0 };
+	uint8_t blocks[PCAPNG_BEGIN_MAX];
+	struct iovec iov = { blocks, pcapng_block_begin(blocks, link_type, 0, name, comment) };
 
-	opt_text(&o, OPT_COMMENT, comment);
-	emit_block(p, BLOCK_SECTION, &section, sizeof(section), &o);
-	o.len = 0;
-	opt_text(&o, OPT_IF_NAME, name);
-	opt_add(&o, OPT_TSRESOL, &nanoseconds, 1);
-	emit_block(p, BLOCK_INTERFACE, &interface, sizeof(interface), &o);
+	emit(p, &iov, 1);
 }
 
 void pcapng_packet(struct pcapng *p, const struct pkt *pkt, int64_t ns, bool outbound,

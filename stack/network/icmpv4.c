@@ -1,10 +1,11 @@
-/* ICMP (RFC 792): echo, and errors in both directions. */
+/* ICMP (RFC 792): echo, timestamps, redirects, and errors in both directions. */
 #include "base/byteorder.h"
 #include "base/cksum.h"
 #include "header/icmp.h"
 #include "network/ipv4_impl.h"
 
 enum { ERROR_MAX = 576 };	/* RFC 1812, 4.3.2.3: quote as much as fits in this */
+enum { TIMESTAMP_LEN = 20 };
 
 struct stat_counter *icmpv4_counter(struct icmpv4_packet_stats *st, uint8_t type)
 {
@@ -95,15 +96,18 @@ void icmpv4_send_error(struct nic *nic, struct pkt *pkt, uint8_t type, uint8_t c
 	route_release(&r);
 }
 
-/* Turns the request itself into the reply: its bytes need not be copied. */
-static void echo_reply(struct nic *nic, struct pkt *pkt)
+/*
+ * Takes @pkt, a request, and sends it back as a message of @type: its bytes need not be copied. @turn
+ * makes it that, and adjusts the checksum.
+ */
+static void reply(struct nic *nic, struct pkt *pkt, uint8_t type, void (*turn)(struct stack *, uint8_t *))
 {
 	struct stack *s = nic->stack;
 	struct route_key key = { .nic = 0, .local = pkt->dst, .remote = pkt->src };
 	struct net_tx tx = { .proto = IP_PROTO_ICMP, .tos = pkt->tos };
+	size_t hdr_len = pkt->off - pkt->net_off;
+	uint8_t opts[IPV4_HDR_MAX];
 	struct route r;
-	uint16_t sum;
-	uint8_t *p;
 
 	/* RFC 1122, 3.2.2.6 lets us ignore those to groups and broadcasts; amplifiers do not. */
 	if (pkt->type != PKT_HOST || addr_is_multicast(&pkt->dst) ||
@@ -117,15 +121,62 @@ static void echo_reply(struct nic *nic, struct pkt *pkt)
 		pkt_free(pkt);
 		return;
 	}
-	p = pkt_data(pkt);
+	if (hdr_len > IPV4_HDR_LEN) {
+		tx.opts = opts;
+		tx.nopts = ipv4_opts_echo(pkt_net_hdr(pkt), hdr_len, opts);
+		ipv4_opts_record(s, opts, tx.nopts, &r.local);
+	}
+	turn(s, pkt_data(pkt));
+	pkt->csum = PKT_CSUM_NONE;
+	pkt->gso = PKT_GSO_NONE;
+	count_sent(s, type, ipv4_tx(&r, pkt, &tx));
+	route_release(&r);
+}
+
+static void turn_echo(struct stack *s, uint8_t *p)
+{
+	uint16_t sum;
+
+	(void)s;
 	p[0] = ICMPV4_ECHO_REPLY;
 	memcpy(&sum, p + ICMP_CKSUM_OFF, 2);
 	sum = cksum_update(sum, ICMPV4_ECHO, ICMPV4_ECHO_REPLY);
+	/* RFC 1624, 3: of a message of zeros it gives the other zero; this one is right for all. */
+	if (sum == 0)
+		sum = 0xffff;
 	memcpy(p + ICMP_CKSUM_OFF, &sum, 2);
-	pkt->csum = PKT_CSUM_NONE;
-	pkt->gso = PKT_GSO_NONE;
-	count_sent(s, ICMPV4_ECHO_REPLY, ipv4_tx(&r, pkt, &tx));
-	route_release(&r);
+}
+
+/* RFC 792: when it came, and when it goes: with us the same. */
+static void turn_timestamp(struct stack *s, uint8_t *p)
+{
+	uint32_t now = ipv4_timestamp(s);
+	uint16_t sum;
+
+	p[0] = ICMPV4_TIMESTAMP_REPLY;
+	p[ICMP_CKSUM_OFF] = p[ICMP_CKSUM_OFF + 1] = 0;
+	be32_store(p + 12, now);
+	be32_store(p + 16, now);
+	sum = (uint16_t)~cksum_add(0, p, TIMESTAMP_LEN);
+	memcpy(p + ICMP_CKSUM_OFF, &sum, 2);
+}
+
+static void timestamp_rx(struct nic *nic, struct pkt *pkt)
+{
+	struct stack *s = nic->stack;
+
+	if (!pkt_pullup(pkt, TIMESTAMP_LEN)) {
+		stat_inc(&s->stats.icmp.v4_invalid);
+		pkt_free(pkt);
+		return;
+	}
+	if (!ratelimit_take(&s->icmp_limit, s->clock->now_ns)) {
+		stat_inc(&s->stats.icmp.v4_rate_limited);
+		pkt_free(pkt);
+		return;
+	}
+	pkt_trim(pkt, TIMESTAMP_LEN);
+	reply(nic, pkt, ICMPV4_TIMESTAMP_REPLY, turn_timestamp);
 }
 
 /* RFC 1191, 7.1: what to try when an old router does not say its MTU. */
@@ -165,10 +216,42 @@ static void classify_unreachable(struct net_error *e, const struct ipv4_hdr *inn
 		e->mtu = plateau_below(inner->total_len);
 }
 
+static bool on_link(const struct nic *nic, const struct addr *a)
+{
+	list_for_each(n, &nic->addrs) {
+		const struct nic_addr *own = container_of(n, struct nic_addr, list);
+
+		if (subnet_contains(&own->subnet, a))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 1122, 3.2.2.2: only from the present first hop, and only to a gateway on the same network. */
+static void redirect_rx(struct nic *nic, const struct pkt *pkt, const struct addr *dst, uint32_t rest)
+{
+	struct stack *s = nic->stack;
+	struct route_key key = { .remote = *dst };
+	struct addr gateway = { .w = { __builtin_bswap32(rest) }, .len = ADDR_LEN_V4 };
+	struct route r;
+
+	if (!ipv4_of(s)->config.accept_redirects || nic->forwarding[NET_IPV4] ||
+	    !on_link(nic, &gateway) || nic_is_broadcast(nic, &gateway) ||
+	    stack_find_addr(s, &gateway, 0) || addr_is_multicast(dst) || route_find(s, &key, &r))
+		return;
+	if (r.nic == nic && !r.loop && r.kind == ROUTE_UNICAST &&
+	    addr_equal(&r.next_hop, &pkt->src) && !addr_equal(&r.next_hop, &gateway)) {
+		redirect_learn(&s->redirects, dst, nic->id, &pkt->src, &gateway);
+		stat_inc(&s->stats.ip.redirects_followed);
+	}
+	route_release(&r);
+}
+
 /* An error about a packet of ours: hand it to the protocol that sent it. */
 static void error_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 {
-	struct net_error e = { .type = h->type, .code = h->code, .nic = nic };
+	struct net_error e = { .type = h->type, .code = h->code, .nic = nic,
+			       .offender = pkt->src };
 	struct ipv4_hdr inner;
 	const uint8_t *p;
 	size_t n, need = ICMP_HDR_LEN + IPV4_HDR_MAX + 64;
@@ -187,6 +270,11 @@ static void error_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 	e.remote = inner.dst;
 	e.hdr = p + inner.hdr_len;
 	e.hdr_len = n - inner.hdr_len;
+	if (h->type == ICMPV4_REDIRECT) {
+		if (stack_find_addr(nic->stack, &e.local, 0))
+			redirect_rx(nic, pkt, &e.remote, h->rest);
+		return;
+	}
 	switch (h->type) {
 	case ICMPV4_DST_UNREACHABLE:
 		classify_unreachable(&e, &inner, h->rest);
@@ -200,7 +288,7 @@ static void error_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 		e.err = NS_ERR_PROTOCOL_ERROR;
 		e.hard = true;
 		break;
-	default:	/* source quench is obsolete (RFC 6633), redirects are not followed */
+	default:	/* source quench is obsolete (RFC 6633) */
 		return;
 	}
 	if (stack_find_addr(nic->stack, &e.local, 0))
@@ -228,7 +316,11 @@ void icmpv4_rx(struct nic *nic, struct pkt *pkt)
 	}
 	stat_inc(c);
 	if (h.type == ICMPV4_ECHO) {
-		echo_reply(nic, pkt);
+		reply(nic, pkt, ICMPV4_ECHO_REPLY, turn_echo);
+		return;
+	}
+	if (h.type == ICMPV4_TIMESTAMP) {
+		timestamp_rx(nic, pkt);
 		return;
 	}
 	if (icmpv4_is_error(h.type))

@@ -20,51 +20,58 @@ static void igmp_count_sent(struct stack *s, uint8_t type)
 		 : type == IGMP_LEAVE ? &st->leave : &st->v3_report);
 }
 
-static bool igmp_send(struct nic *nic, const struct addr *group, enum member_msg msg,
-		      uint8_t version)
+/* Takes @pkt, an IGMP message of @type, and sends it. */
+static void igmp_send(struct nic *nic, struct pkt *pkt, uint8_t type, const struct addr *to)
 {
 	/* RFC 2236, 2 and RFC 3376, 4: TTL 1, with the router alert option. */
 	struct net_tx tx = { .proto = IP_PROTO_IGMP, .ttl = 1, .tos = 0xc0, .router_alert = true };
+	struct nic_addr *a = nic_primary_addr(nic, NET_IPV4, to);
 	struct stack *s = nic->stack;
-	struct nic_addr *a = nic_primary_addr(nic, NET_IPV4, group);
-	struct addr to = *group, from = a ? a->addr : addr_v4_any;
-	uint8_t type = IGMP_V3_REPORT;
-	struct pkt *pkt;
 	struct route r;
 
-	if (nic_is_loopback(nic))
-		return true;
-	pkt = pkt_alloc(s->pool, PKT_HEADROOM, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN);
-	if (!pkt)
-		return false;
-	if (version == 3) {
-		igmpv3_report_emit(msg == MEMBER_LEAVE ? GROUP_TO_INCLUDE
-				   : msg == MEMBER_JOIN ? GROUP_TO_EXCLUDE : GROUP_MODE_IS_EXCLUDE,
-				   group, pkt_put(pkt, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN));
-		to = igmpv3_routers;
-	} else if (msg == MEMBER_LEAVE && version == 1) {
-		pkt_free(pkt);		/* version 1 has no such message */
-		return true;
-	} else {
-		type = msg == MEMBER_LEAVE ? IGMP_LEAVE
-		       : version == 1 ? IGMP_V1_REPORT : IGMP_V2_REPORT;
-		igmp_emit(type, 0, group, pkt_put(pkt, IGMP_LEN));
-		if (msg == MEMBER_LEAVE)
-			to = all_routers;
-	}
-	route_direct(nic, &from, &to, &r);
+	route_direct(nic, a ? &a->addr : &addr_v4_any, to, &r);
 	if (ipv4_tx(&r, pkt, &tx) == NS_OK)
 		igmp_count_sent(s, type);
 	else
 		stat_inc(&s->stats.igmp.dropped);
 	route_release(&r);
-	return true;
+}
+
+static void igmp_report(struct nic *nic, enum group_record type, const struct addr *group,
+			const struct addr *sources, uint16_t n)
+{
+	size_t len = IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN + (size_t)n * ADDR_LEN_V4;
+	struct pkt *pkt;
+
+	if (nic_is_loopback(nic))
+		return;
+	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, len);
+	if (!pkt)
+		return;
+	igmpv3_report_emit(type, group, sources, n, pkt_put(pkt, len));
+	igmp_send(nic, pkt, IGMP_V3_REPORT, &igmpv3_routers);
+}
+
+static void igmp_old_report(struct nic *nic, const struct addr *group, bool leave, uint8_t version)
+{
+	uint8_t type = leave ? IGMP_LEAVE : version == 1 ? IGMP_V1_REPORT : IGMP_V2_REPORT;
+	struct pkt *pkt;
+
+	/* Version 1 has no word for leaving. */
+	if (nic_is_loopback(nic) || (leave && version == 1))
+		return;
+	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, IGMP_LEN);
+	if (!pkt)
+		return;
+	igmp_emit(type, 0, group, pkt_put(pkt, IGMP_LEN));
+	igmp_send(nic, pkt, type, leave ? &all_routers : group);
 }
 
 const struct member_ops igmp_member_ops = {
 	.newest = 3,
 	.reportable = igmp_reportable,
-	.send = igmp_send,
+	.report = igmp_report,
+	.old_report = igmp_old_report,
 };
 
 void igmp_rx(struct nic *nic, struct pkt *pkt)
@@ -87,7 +94,7 @@ void igmp_rx(struct nic *nic, struct pkt *pkt)
 	switch (p[0]) {
 	case IGMP_QUERY:
 		stat_inc(&st->received.query);
-		if (igmp_query_parse(&q, p, pkt->len))
+		if (pkt_pullup(pkt, pkt->len) && igmp_query_parse(&q, pkt_data(pkt), pkt->len))
 			member_query(m, &q);
 		else
 			stat_inc(&st->invalid);

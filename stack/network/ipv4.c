@@ -19,13 +19,20 @@
 
 #define REASM_TIMEOUT_NS (30 * NS_PER_SEC)	/* as Linux; RFC 1122 3.3.2 says 60 to 120 */
 
-/* Options are checked for their lengths; source routes are refused (RFC 7126, 4.3 and 4.4). */
+/* Options are checked for what lies; source routes are refused (RFC 7126, 4.3 and 4.4). */
 static bool options_ok(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
 	const uint8_t *p = pkt_net_hdr(pkt);
 	struct ipv4_opt_iter it = ipv4_opts(p, h->hdr_len);
 
 	while (ipv4_opt_next(&it)) {
+		uint8_t fault = ipv4_opt_fault(it.opt, it.len);
+
+		if (fault) {
+			it.p = it.opt + fault - 1;
+			it.bad = true;
+			break;
+		}
 		if (it.type != IPV4_OPT_LSRR && it.type != IPV4_OPT_SSRR)
 			continue;
 		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_SRC_ROUTE_FAILED, 0);
@@ -57,7 +64,7 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	if (stack_find_addr(s, &pkt->dst, nic->id))
 		return true;
 	if (addr_is_multicast(&pkt->dst))
-		return nic_find_group(nic, &pkt->dst) != NULL;
+		return nic_wants_group(nic, &pkt->dst, &pkt->src);
 	if (nic_is_broadcast(nic, &pkt->dst))
 		return true;
 	/* Looped packets were routed here; with forwarding, any of our addresses will do. */
@@ -107,6 +114,18 @@ static void decrement_ttl(uint8_t *p)
 	memcpy(p + 10, &sum, 2);
 }
 
+/* Who forwards writes the address it sends from (RFC 1812, 5.3.13.5 and 5.3.13.6). */
+static void record_options(struct route *r, struct pkt *pkt, uint8_t hdr_len)
+{
+	struct nic_addr *a = nic_primary_addr(r->nic, NET_IPV4, &pkt->dst);
+	uint8_t *p = pkt_net_hdr(pkt);
+
+	if (!a)
+		return;
+	ipv4_opts_record(r->stack, p + IPV4_HDR_LEN, hdr_len - (size_t)IPV4_HDR_LEN, &a->addr);
+	ipv4_set_cksum(p, hdr_len);
+}
+
 static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
 	struct stack *s = nic->stack;
@@ -125,6 +144,8 @@ static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr
 		stat_inc(&s->stats.ip.forwarding_errors);
 	} else if (may_forward(nic, pkt, h, &r)) {
 		decrement_ttl(pkt_net_hdr(pkt));
+		if (h->hdr_len > IPV4_HDR_LEN)
+			record_options(&r, pkt, h->hdr_len);
 		stat_inc(&s->stats.ip.packets_forwarded);
 		if (ipv4_send_parts(&r, pkt, route_mtu(&r)))
 			stat_inc(&s->stats.ip.forwarding_errors);
@@ -137,7 +158,7 @@ static void ipv4_forward(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr
 void ipv4_deliver(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
-	bool unknown;
+	bool unknown, raw;
 
 	if (hook_any(&s->hooks, HOOK_INPUT) &&
 	    hook_ask(&s->hooks, HOOK_INPUT, pkt, nic, NULL) != HOOK_ACCEPT) {
@@ -146,6 +167,7 @@ void ipv4_deliver(struct nic *nic, struct pkt *pkt)
 		return;
 	}
 	pkt->trans_off = (uint16_t)pkt->off;
+	raw = raw_taps(&s->taps, NET_IPV4, nic, pkt);
 	if (pkt->trans_proto == IP_PROTO_ICMP) {
 		icmpv4_rx(nic, pkt);
 		return;
@@ -156,8 +178,10 @@ void ipv4_deliver(struct nic *nic, struct pkt *pkt)
 	}
 	if (stack_deliver(nic, pkt, &unknown) == TRANS_RX_TAKEN)
 		return;
-	icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE,
-			  unknown ? ICMPV4_PROTO_UNREACHABLE : ICMPV4_PORT_UNREACHABLE, 0);
+	if (!unknown)
+		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_PORT_UNREACHABLE, 0);
+	else if (!raw)
+		icmpv4_send_error(nic, pkt, ICMPV4_DST_UNREACHABLE, ICMPV4_PROTO_UNREACHABLE, 0);
 	pkt_free(pkt);
 }
 
@@ -300,6 +324,7 @@ static void *ipv4_stack_attach(struct stack *s)
 	if (!v4)
 		return NULL;
 	v4->stack = s;
+	v4->config.accept_redirects = true;
 	for (int i = 0; i < IPV4_ID_BUCKETS; i++)
 		v4->ids[i] = (uint16_t)rand_u32(&s->rand);
 	reasm_init(&v4->reasm, s, REASM_TIMEOUT_NS, ipv4_expired);
@@ -313,6 +338,16 @@ static void ipv4_stack_detach(struct stack *s, void *state)
 	(void)s;
 	reasm_fini(&v4->reasm);
 	free(v4);
+}
+
+struct ipv4_config ipv4_config_get(const struct stack *s)
+{
+	return ipv4_of(s)->config;
+}
+
+void ipv4_config_set(struct stack *s, const struct ipv4_config *c)
+{
+	ipv4_of(s)->config = *c;
 }
 
 static void *ipv4_nic_attach(struct nic *nic)
@@ -347,14 +382,9 @@ static void ipv4_nic_enabled(struct nic *nic, bool enabled)
 	member_enabled(&n->members, enabled);
 }
 
-static void ipv4_group_joined(struct nic *nic, const struct addr *group)
+static void ipv4_group_changed(struct nic *nic, const struct nic_group *g)
 {
-	member_joined(&((struct ipv4_nic *)nic->net_state[NET_IPV4])->members, group);
-}
-
-static void ipv4_group_left(struct nic *nic, const struct addr *group)
-{
-	member_left(&((struct ipv4_nic *)nic->net_state[NET_IPV4])->members, group);
+	member_changed(&((struct ipv4_nic *)nic->net_state[NET_IPV4])->members, g);
 }
 
 const struct net_proto_ops ipv4_proto = {
@@ -371,6 +401,5 @@ const struct net_proto_ops ipv4_proto = {
 	.rx = ipv4_rx,
 	.tx = ipv4_tx,
 	.reject = ipv4_reject,
-	.group_joined = ipv4_group_joined,
-	.group_left = ipv4_group_left,
+	.group_changed = ipv4_group_changed,
 };

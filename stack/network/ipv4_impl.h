@@ -4,6 +4,7 @@
 
 #include "core/stack.h"
 #include "header/ipv4.h"
+#include "network/ipv4.h"
 #include "network/member.h"
 #include "network/reasm.h"
 
@@ -12,6 +13,7 @@ enum { IPV4_ID_BUCKETS = 1024 };
 /** struct ipv4_stack - of a stack; @ids: the next identification per hash of addresses and protocol */
 struct ipv4_stack {
 	struct stack *stack;
+	struct ipv4_config config;
 	struct reasm reasm;
 	uint16_t ids[IPV4_ID_BUCKETS];
 };
@@ -35,6 +37,20 @@ enum ns_err ipv4_send_parts(struct route *r, struct pkt *pkt, uint32_t mtu);
 
 /** ipv4_deliver() - takes @pkt, whole and for this stack, header pulled */
 void ipv4_deliver(struct nic *nic, struct pkt *pkt);
+
+/** ipv4_timestamp() - milliseconds since midnight UT (RFC 791, 792) */
+uint32_t ipv4_timestamp(const struct stack *s);
+
+/** ipv4_opt_fault() - what is wrong with an option: the offset of the octet, 0 if nothing is */
+uint8_t ipv4_opt_fault(const uint8_t *opt, uint8_t len);
+
+/** ipv4_opts_record() - write ourselves, as @own, into the record route and timestamp options among
+ * @len bytes of options without faults */
+void ipv4_opts_record(const struct stack *s, uint8_t *opts, size_t len, const struct addr *own);
+
+/** ipv4_opts_echo() - the options of a header that a reply carries too (RFC 1122, 3.2.2.6), padded;
+ * writes at most IPV4_HDR_MAX - IPV4_HDR_LEN bytes and returns how many */
+uint8_t ipv4_opts_echo(const uint8_t *hdr, size_t hdr_len, uint8_t *out);
 
 /** icmpv4_rx() - takes @pkt: an ICMP message for this stack */
 void icmpv4_rx(struct nic *nic, struct pkt *pkt);

@@ -124,11 +124,73 @@ static void loop_copy(struct route *r, const struct pkt *pkt)
 	nic_loop(r->nic, copy);
 }
 
+/* Takes @pkt, header in place: ask the hooks, and send it. */
+static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_tx *tx, uint32_t mtu)
+{
+	struct stack *s = r->stack;
+
+	pkt->nic_id = 0;
+	stat_inc(&s->stats.ip.packets_sent);
+	if (hook_any(&s->hooks, HOOK_OUTPUT)) {
+		struct addr dst = pkt->dst;
+
+		if (hook_ask(&s->hooks, HOOK_OUTPUT, pkt, NULL, r->nic) != HOOK_ACCEPT) {
+			stat_inc(&s->stats.ip.hook_dropped);
+			pkt_free(pkt);
+			return NS_ERR_NOT_PERMITTED;
+		}
+		if (!addr_equal(&pkt->dst, &dst))
+			return send_rerouted(s, pkt);
+	}
+	if (!nic_is_loopback(r->nic) && (r->kind == ROUTE_BROADCAST ||
+	    (r->kind == ROUTE_MULTICAST && tx->loop_back && nic_find_group(r->nic, &r->remote))))
+		loop_copy(r, pkt);
+	return ipv4_send_parts(r, pkt, mtu);
+}
+
+/*
+ * A header that the user wrote: what raw(7) says is filled in is, the rest goes as it is. It is
+ * never fragmented here.
+ */
+static enum ns_err tx_included(struct route *r, struct pkt *pkt, const struct net_tx *tx)
+{
+	uint32_t mtu = route_mtu(r);
+	size_t hdr_len;
+	uint8_t *p;
+
+	if (pkt->len > IPV4_MAX || (pkt->len > mtu && !r->loop)) {
+		pkt_free(pkt);
+		return NS_ERR_MESSAGE_TOO_LONG;
+	}
+	hdr_len = pkt_pullup(pkt, IPV4_HDR_LEN) ? (pkt_data(pkt)[0] & 0xfu) * 4 : 0;
+	if (hdr_len < IPV4_HDR_LEN || pkt_data(pkt)[0] >> 4 != 4 || !pkt_pullup(pkt, hdr_len)) {
+		pkt_free(pkt);
+		return NS_ERR_INVALID_OPTION_VALUE;
+	}
+	if (!pkt_writable(pkt)) {
+		pkt_free(pkt);
+		return NS_ERR_NO_MEMORY;
+	}
+	p = pkt_data(pkt);
+	be16_store(p + 2, (uint16_t)pkt->len);
+	if (be16_load(p + 4) == 0)
+		be16_store(p + 4, next_id(ipv4_of(r->stack), r, p[9]));
+	if (be32_load(p + 12) == 0)
+		memcpy(p + 12, r->local.b, ADDR_LEN_V4);
+	ipv4_set_cksum(p, hdr_len);
+	pkt->net_off = (uint16_t)pkt->off;
+	pkt->trans_off = (uint16_t)(pkt->off + hdr_len);
+	pkt->src = addr_from_bytes(p + 12, ADDR_LEN_V4);
+	pkt->dst = addr_from_bytes(p + 16, ADDR_LEN_V4);
+	pkt->trans_proto = p[9];
+	return send_own(r, pkt, tx, UINT32_MAX);
+}
+
 enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 {
 	struct stack *s = r->stack;
 	struct ipv4_hdr h = {
-		.hdr_len = (uint8_t)(IPV4_HDR_LEN + (tx->router_alert ? ROUTER_ALERT_LEN : 0)),
+		.hdr_len = (uint8_t)(IPV4_HDR_LEN + (tx->router_alert ? ROUTER_ALERT_LEN : tx->nopts)),
 		.tos = tx->tos, .proto = tx->proto, .src = r->local, .dst = r->remote,
 		.ttl = tx->ttl ? tx->ttl : s->default_ttl[NET_IPV4],
 	};
@@ -136,6 +198,8 @@ enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	uint32_t mtu = tx->pmtud == NET_PMTUD_PROBE ? r->nic->link->mtu : route_mtu(r);
 	uint8_t *p;
 
+	if (tx->hdr_included)
+		return tx_included(r, pkt, tx);
 	if (total > IPV4_MAX || (total > mtu && !pkt->gso && !r->loop &&
 				 tx->pmtud >= NET_PMTUD_DO)) {
 		pkt_free(pkt);
@@ -150,6 +214,8 @@ enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	if (tx->router_alert) {
 		be16_store(p + IPV4_HDR_LEN, IPV4_OPT_ROUTER_ALERT << 8 | ROUTER_ALERT_LEN);
 		be16_store(p + IPV4_HDR_LEN + 2, 0);
+	} else if (tx->nopts) {
+		memcpy(p + IPV4_HDR_LEN, tx->opts, tx->nopts);
 	}
 	h.total_len = (uint16_t)total;
 	h.id = next_id(ipv4_of(s), r, tx->proto);
@@ -159,19 +225,5 @@ enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	pkt->src = r->local;
 	pkt->dst = r->remote;
 	pkt->trans_proto = tx->proto;
-	pkt->nic_id = 0;
-	stat_inc(&s->stats.ip.packets_sent);
-	if (hook_any(&s->hooks, HOOK_OUTPUT)) {
-		if (hook_ask(&s->hooks, HOOK_OUTPUT, pkt, NULL, r->nic) != HOOK_ACCEPT) {
-			stat_inc(&s->stats.ip.hook_dropped);
-			pkt_free(pkt);
-			return NS_ERR_NOT_PERMITTED;
-		}
-		if (!addr_equal(&pkt->dst, &r->remote))
-			return send_rerouted(s, pkt);
-	}
-	if (!nic_is_loopback(r->nic) && (r->kind == ROUTE_BROADCAST ||
-	    (r->kind == ROUTE_MULTICAST && tx->loop_back && nic_find_group(r->nic, &r->remote))))
-		loop_copy(r, pkt);
-	return ipv4_send_parts(r, pkt, mtu);
+	return send_own(r, pkt, tx, mtu);
 }

@@ -125,7 +125,7 @@ static struct pkt *fragment_rx(struct nic *nic, struct pkt *pkt, uint8_t *next, 
 static void deliver(struct nic *nic, struct pkt *pkt, uint8_t proto, uint32_t nh_off)
 {
 	struct stack *s = nic->stack;
-	bool unknown;
+	bool unknown, raw;
 
 	pkt->trans_proto = proto;
 	pkt->trans_off = (uint16_t)pkt->off;
@@ -135,6 +135,7 @@ static void deliver(struct nic *nic, struct pkt *pkt, uint8_t proto, uint32_t nh
 		pkt_free(pkt);
 		return;
 	}
+	raw = raw_taps(&s->taps, NET_IPV6, nic, pkt);
 	if (proto == IP_PROTO_ICMPV6) {
 		icmpv6_rx(nic, pkt);
 		return;
@@ -148,9 +149,9 @@ static void deliver(struct nic *nic, struct pkt *pkt, uint8_t proto, uint32_t nh
 	if (proto != IP_PROTO_HOPOPT && proto != IP_PROTO_ICMP && proto != IP_PROTO_IGMP &&
 	    stack_deliver(nic, pkt, &unknown) == TRANS_RX_TAKEN)
 		return;
-	if (unknown)
+	if (unknown && !raw)
 		icmpv6_send_error(nic, pkt, ICMPV6_PARAM_PROBLEM, ICMPV6_PARAM_NEXT_HEADER, nh_off);
-	else
+	else if (!unknown)
 		icmpv6_send_error(nic, pkt, ICMPV6_DST_UNREACHABLE, ICMPV6_PORT_UNREACHABLE, 0);
 	pkt_free(pkt);
 }
@@ -198,7 +199,7 @@ static bool for_us(struct nic *nic, const struct pkt *pkt)
 	struct stack *s = nic->stack;
 
 	if (addr_is_multicast(&pkt->dst))
-		return nic_find_group(nic, &pkt->dst) != NULL;
+		return nic_wants_group(nic, &pkt->dst, &pkt->src);
 	/* Not the tentative ones: what NDP has to say about those comes to groups (RFC 4862, 5.4). */
 	if (stack_find_addr(s, &pkt->dst, nic->id))
 		return true;
@@ -404,6 +405,7 @@ static void *ipv6_stack_attach(struct stack *s)
 	v6->stack = s;
 	v6->config = (struct ipv6_config){
 		.dad_transmits = 1, .rs_transmits = 3, .accept_ra = true, .auto_link_local = true,
+		.accept_redirects = true,
 	};
 	v6->frag_counter = rand_u32(&s->rand);
 	reasm_init(&v6->reasm, s, REASM_TIMEOUT_NS, ipv6_expired);
@@ -478,14 +480,9 @@ static void ipv6_addr_removed(struct nic *nic, struct nic_addr *a)
 	nic_leave_group(nic, &group);
 }
 
-static void ipv6_group_joined(struct nic *nic, const struct addr *group)
+static void ipv6_group_changed(struct nic *nic, const struct nic_group *g)
 {
-	member_joined(&ipv6_nic_of(nic)->members, group);
-}
-
-static void ipv6_group_left(struct nic *nic, const struct addr *group)
-{
-	member_left(&ipv6_nic_of(nic)->members, group);
+	member_changed(&ipv6_nic_of(nic)->members, g);
 }
 
 const struct net_proto_ops ipv6_proto = {
@@ -504,7 +501,6 @@ const struct net_proto_ops ipv6_proto = {
 	.reject = ipv6_reject,
 	.addr_added = ipv6_addr_added,
 	.addr_removed = ipv6_addr_removed,
-	.group_joined = ipv6_group_joined,
-	.group_left = ipv6_group_left,
+	.group_changed = ipv6_group_changed,
 	.solicit = ndp_solicit,
 };

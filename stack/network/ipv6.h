@@ -10,12 +10,14 @@
  * @rs_transmits:    MAX_RTR_SOLICITATIONS; 0: routers are not asked
  * @accept_ra:       believe router advertisements while not forwarding
  * @auto_link_local: make a link-local address from the link address
+ * @accept_redirects: follow redirects (RFC 4861, 8.3) while not forwarding
  */
 struct ipv6_config {
 	uint8_t dad_transmits;
 	uint8_t rs_transmits;
 	bool accept_ra;
 	bool auto_link_local;
+	bool accept_redirects;
 };
 
 /** ipv6_config_get(), ipv6_config_set() - for NICs that come up from now on; the stack has IPv6 */

@@ -135,6 +135,24 @@ static void loop_copy(struct route *r, const struct pkt *pkt)
 	nic_loop(r->nic, copy);
 }
 
+/* Takes @pkt, header in place: ask the hooks, and send it. */
+static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_tx *tx, uint32_t mtu)
+{
+	pkt->net_off = (uint16_t)pkt->off;
+	if (hook_any(&r->stack->hooks, HOOK_OUTPUT)) {
+		struct addr dst = pkt->dst;
+
+		if (hook_drops(r, HOOK_OUTPUT, pkt))
+			return NS_ERR_NOT_PERMITTED;
+		if (!addr_equal(&pkt->dst, &dst))
+			return send_rerouted(r->stack, pkt);
+	}
+	if (r->kind == ROUTE_MULTICAST && tx->loop_back && !nic_is_loopback(r->nic) &&
+	    nic_find_group(r->nic, &r->remote))
+		loop_copy(r, pkt);
+	return send_parts(r, pkt, mtu);
+}
+
 static enum ns_err send_whole(struct route *r, struct pkt *pkt, struct ipv6_hdr *h,
 			      const struct net_tx *tx, uint32_t mtu)
 {
@@ -147,17 +165,39 @@ static enum ns_err send_whole(struct route *r, struct pkt *pkt, struct ipv6_hdr 
 		return NS_ERR_NO_MEMORY;
 	}
 	ipv6_emit(h, p);
-	pkt->net_off = (uint16_t)pkt->off;
-	if (hook_any(&r->stack->hooks, HOOK_OUTPUT)) {
-		if (hook_drops(r, HOOK_OUTPUT, pkt))
-			return NS_ERR_NOT_PERMITTED;
-		if (!addr_equal(&pkt->dst, &r->remote))
-			return send_rerouted(r->stack, pkt);
+	return send_own(r, pkt, tx, mtu);
+}
+
+/* A header that the user wrote goes as it is, whole or not at all, as Linux's rawv6_send_hdrinc(). */
+static enum ns_err tx_included(struct route *r, struct pkt *pkt, const struct net_tx *tx)
+{
+	struct stack *s = r->stack;
+	struct ipv6_skim skim;
+	enum ns_err err;
+	uint8_t *p;
+
+	if (pkt->len > IPV6_MAX_PAYLOAD || (pkt->len > route_mtu(r) && !r->loop)) {
+		pkt_free(pkt);
+		return NS_ERR_MESSAGE_TOO_LONG;
 	}
-	if (r->kind == ROUTE_MULTICAST && tx->loop_back && !nic_is_loopback(r->nic) &&
-	    nic_find_group(r->nic, &r->remote))
-		loop_copy(r, pkt);
-	return send_parts(r, pkt, mtu);
+	if (!pkt_pullup(pkt, IPV6_HDR_LEN) || pkt_data(pkt)[0] >> 4 != 6) {
+		pkt_free(pkt);
+		return NS_ERR_INVALID_OPTION_VALUE;
+	}
+	p = pkt_data(pkt);
+	pkt->src = addr_from_bytes(p + 8, ADDR_LEN_V6);
+	pkt->dst = addr_from_bytes(p + 24, ADDR_LEN_V6);
+	pkt->nic_id = 0;
+	/* Without a transport header nobody is told of errors. */
+	if (ipv6_skim(&skim, p, pkt->head_len) && !skim.later_fragment && skim.off <= pkt->head_len) {
+		pkt->trans_off = (uint16_t)(pkt->off + skim.off);
+		pkt->trans_proto = skim.proto;
+	}
+	stat_inc(&s->stats.ip.packets_sent);
+	err = send_own(r, pkt, tx, UINT32_MAX);
+	if (err)
+		stat_inc(&s->stats.ip.outgoing_packet_errors);
+	return err;
 }
 
 enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
@@ -173,6 +213,8 @@ enum ns_err ipv6_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	bool fits = pkt->len + IPV6_HDR_LEN <= mtu || pkt->gso || r->loop;
 	enum ns_err err;
 
+	if (tx->hdr_included)
+		return tx_included(r, pkt, tx);
 	if (pkt->len > IPV6_MAX_PAYLOAD || (!fits && tx->pmtud >= NET_PMTUD_DO)) {
 		pkt_free(pkt);
 		return NS_ERR_MESSAGE_TOO_LONG;

@@ -1,32 +1,58 @@
 /*
  * Reporting multicast memberships.
  *
- * Theory of operation. A group is reported when joined and ROBUSTNESS - 1 times more at random
- * moments, in case the first report was lost; it is reported at a random moment after a query. In
- * version 1 and 2 of IGMP (1 of MLD) hearing another host's report makes ours needless, and only
- * who reported last says that it leaves. In IGMPv3 and MLDv2 everybody speaks for itself. An older
- * querier makes us speak its version for a while. We have no source filters, so the only filter
- * mode is EXCLUDE {} while in a group.
+ * Theory of operation. A group's state is a filter: EXCLUDE or INCLUDE with a list of sources, and
+ * INCLUDE {} means not being in it. A change of state is reported at once and ROBUSTNESS - 1 times more
+ * at random moments, in case a report was lost (RFC 3376, 5.1): a change of mode by a record of the whole
+ * new filter, else the sources allowed and blocked. Changes meanwhile are merged: each source has
+ * its own count of reports still due. A query is answered at a random moment (5.2), one about
+ * sources with what is wanted of them.
+ *
+ * In version 1 and 2 of IGMP (1 of MLD) there are no sources: one is in a group or not. Hearing
+ * another host's report makes ours needless, and only who reported last says that it leaves. An older
+ * querier makes us speak its version for a while.
  */
 #include "network/member.h"
 
 #include <stdlib.h>
 
-enum { ROBUSTNESS = 2 };		/* RFC 3376, 8.1; RFC 3810, 9.1 */
+enum {
+	ROBUSTNESS = 2,				/* RFC 3376, 8.1; RFC 3810, 9.1 */
+	MAX_KNOWN = 2 * GROUP_MAX_SOURCES,	/* those in the filter, and others being spoken of */
+};
 
 #define UNSOLICITED_OLD_NS (10 * NS_PER_SEC)	/* RFC 2236, 8.10; RFC 2710, 7.10 */
 #define UNSOLICITED_NEW_NS (1 * NS_PER_SEC)	/* RFC 3376, 8.11; RFC 3810, 9.11 */
 #define OLDER_QUERIER_NS ((ROBUSTNESS * 125 + 10) * NS_PER_SEC)	/* RFC 3376, 8.12 */
 
-/** struct member - a group; @leaving: nobody is in it, but its leave is still to be repeated */
+/**
+ * struct member_source - a source that matters to a group
+ * @listed: in the filter's list
+ * @allow_left, @block_left: reports still due that it is allowed or blocked now
+ * @asked:  a query about it is to be answered
+ */
+struct member_source {
+	struct addr addr;
+	bool listed, asked;
+	uint8_t allow_left, block_left;
+};
+
+/**
+ * struct member - a group
+ * @timer:     the next report of a change
+ * @answer:    the answer to a query, about those @asked or, @asked_all, about the group
+ * @mode_left: reports still due of a change of mode or, in old versions, of having joined
+ * @exclude, @n, @sources: the filter, and what else is known of sources; memory for @room
+ */
 struct member {
 	struct list list;
 	struct member_nic *owner;
 	struct addr group;
-	struct timer timer;
-	uint8_t repeats;
-	bool leaving, last_reporter;
-	enum member_msg msg;
+	struct timer timer, answer;
+	uint8_t mode_left;
+	bool exclude, asked_all, last_reporter;
+	uint16_t n, room;
+	struct member_source *sources;
 };
 
 void member_init(struct member_nic *m, struct nic *nic, enum net_index net,
@@ -36,10 +62,17 @@ void member_init(struct member_nic *m, struct nic *nic, enum net_index net,
 	list_init(&m->members);
 }
 
+static struct clock *clock_of(const struct member_nic *m)
+{
+	return m->nic->stack->clock;
+}
+
 static void member_free(struct member *g)
 {
-	timer_fini(g->owner->nic->stack->clock, &g->timer);
+	timer_fini(clock_of(g->owner), &g->timer);
+	timer_fini(clock_of(g->owner), &g->answer);
 	list_remove(&g->list);
+	free(g->sources);
 	free(g);
 }
 
@@ -51,9 +84,14 @@ void member_fini(struct member_nic *m)
 
 uint8_t member_version(struct member_nic *m)
 {
-	if (m->older && m->nic->stack->clock->now_ns >= m->older_until_ns)
+	if (m->older && clock_of(m)->now_ns >= m->older_until_ns)
 		m->older = 0;
 	return m->older ? m->older : m->ops->newest;
+}
+
+static bool speaks_newest(struct member_nic *m)
+{
+	return member_version(m) == m->ops->newest;
 }
 
 static int64_t random_delay(struct member_nic *m, int64_t max_ns)
@@ -61,32 +99,168 @@ static int64_t random_delay(struct member_nic *m, int64_t max_ns)
 	return max_ns > 0 ? (int64_t)(rand_u64(&m->nic->stack->rand) % (uint64_t)max_ns) : 0;
 }
 
-static int64_t repeat_interval(struct member_nic *m)
+/* Whether the filter is anything but INCLUDE {}. */
+static bool member_in(const struct member *g)
 {
-	return member_version(m) == m->ops->newest ? UNSOLICITED_NEW_NS : UNSOLICITED_OLD_NS;
+	for (uint16_t i = 0; i < g->n; i++)
+		if (g->sources[i].listed)
+			return true;
+	return g->exclude;
 }
 
-static void member_say(struct member *g)
+static struct member_source *source_find(struct member *g, const struct addr *a)
+{
+	for (uint16_t i = 0; i < g->n; i++)
+		if (addr_equal(&g->sources[i].addr, a))
+			return &g->sources[i];
+	return NULL;
+}
+
+/* The source, entered if need be; NULL if there are too many, or no memory. */
+static struct member_source *source_get(struct member *g, const struct addr *a)
+{
+	struct member_source *x = source_find(g, a);
+
+	if (x || g->n == MAX_KNOWN)
+		return x;
+	if (g->n == g->room) {
+		uint16_t room = g->room ? (uint16_t)(2 * g->room) : 4;
+
+		x = realloc(g->sources, room * sizeof(*x));
+		if (!x)
+			return NULL;
+		g->sources = x;
+		g->room = room;
+	}
+	x = &g->sources[g->n++];
+	*x = (struct member_source){ .addr = *a };
+	return x;
+}
+
+/* Forgets sources of which nothing is left to say. */
+static void sources_prune(struct member *g)
+{
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < g->n; i++) {
+		const struct member_source *x = &g->sources[i];
+
+		if (x->listed || x->asked || x->allow_left || x->block_left)
+			g->sources[n++] = *x;
+	}
+	g->n = n;
+}
+
+/* Reports the sources that @pick takes, if there are any; with @always, also if there are none. */
+static void report_picked(struct member *g, enum group_record type, bool always,
+			  bool (*pick)(struct member *g, struct member_source *x))
 {
 	struct member_nic *m = g->owner;
+	struct addr list[GROUP_MAX_SOURCES];
+	uint16_t n = 0;
+
+	for (uint16_t i = 0; i < g->n; i++) {
+		if (!pick(g, &g->sources[i]))
+			continue;
+		if (n == GROUP_MAX_SOURCES) {
+			m->ops->report(m->nic, type, &g->group, list, n);
+			n = 0;
+		}
+		list[n++] = g->sources[i].addr;
+	}
+	if (n || always)
+		m->ops->report(m->nic, type, &g->group, list, n);
+}
+
+static bool pick_listed(struct member *g, struct member_source *x)
+{
+	(void)g;
+	return x->listed;
+}
+
+static bool pick_allow(struct member *g, struct member_source *x)
+{
+	(void)g;
+	return x->allow_left && x->allow_left--;
+}
+
+static bool pick_block(struct member *g, struct member_source *x)
+{
+	(void)g;
+	return x->block_left && x->block_left--;
+}
+
+/* RFC 3376, 5.2: of those asked for, the ones that are wanted. */
+static bool pick_asked(struct member *g, struct member_source *x)
+{
+	bool asked = x->asked;
+
+	x->asked = false;
+	return asked && x->listed != g->exclude;
+}
+
+static bool change_due(const struct member *g)
+{
+	for (uint16_t i = 0; i < g->n; i++)
+		if (g->sources[i].allow_left || g->sources[i].block_left)
+			return true;
+	return g->mode_left != 0;
+}
+
+/* Says what changed, once, and arms the timer for the next time. */
+static void say_change(struct member *g)
+{
+	struct member_nic *m = g->owner;
+	bool newest = speaks_newest(m);
 
 	g->last_reporter = true;
-	m->ops->send(m->nic, &g->group, g->msg, member_version(m));
-	if (g->repeats == 0) {
-		g->msg = MEMBER_CURRENT;
-		return;
+	if (!newest) {
+		m->ops->old_report(m->nic, &g->group, !member_in(g), member_version(m));
+		for (uint16_t i = 0; i < g->n; i++)
+			g->sources[i].allow_left = g->sources[i].block_left = 0;
+	} else if (g->mode_left) {
+		report_picked(g, g->exclude ? GROUP_TO_EXCLUDE : GROUP_TO_INCLUDE, true, pick_listed);
+	} else {
+		report_picked(g, GROUP_ALLOW, false, pick_allow);
+		report_picked(g, GROUP_BLOCK, false, pick_block);
 	}
-	g->repeats--;
-	timer_arm_in(m->nic->stack->clock, &g->timer, random_delay(m, repeat_interval(m)));
+	if (g->mode_left)
+		g->mode_left--;
+	sources_prune(g);
+	if (change_due(g))
+		timer_arm_in(clock_of(m), &g->timer,
+			     random_delay(m, newest ? UNSOLICITED_NEW_NS : UNSOLICITED_OLD_NS));
+	else
+		timer_disarm(&g->timer);
 }
 
 static void member_timeout(struct timer *t)
 {
 	struct member *g = container_of(t, struct member, timer);
 
-	member_say(g);
-	if (g->leaving && !timer_armed(&g->timer))
+	say_change(g);
+	if (!change_due(g) && !member_in(g))
 		member_free(g);
+}
+
+static void answer_timeout(struct timer *t)
+{
+	struct member *g = container_of(t, struct member, answer);
+	struct member_nic *m = g->owner;
+
+	g->last_reporter = true;
+	if (!speaks_newest(m)) {
+		m->ops->old_report(m->nic, &g->group, false, member_version(m));
+	} else if (g->asked_all) {
+		report_picked(g, g->exclude ? GROUP_MODE_IS_EXCLUDE : GROUP_MODE_IS_INCLUDE, true,
+			      pick_listed);
+	} else {
+		report_picked(g, GROUP_MODE_IS_INCLUDE, false, pick_asked);
+	}
+	for (uint16_t i = 0; i < g->n; i++)
+		g->sources[i].asked = false;
+	g->asked_all = false;
+	sources_prune(g);
 }
 
 static struct member *member_find(struct member_nic *m, const struct addr *group)
@@ -100,55 +274,113 @@ static struct member *member_find(struct member_nic *m, const struct addr *group
 	return NULL;
 }
 
-static void member_announce(struct member *g, enum member_msg msg)
+static struct member *member_new(struct member_nic *m, const struct addr *group)
 {
-	g->msg = msg;
-	g->repeats = ROBUSTNESS - 1;
-	timer_disarm(&g->timer);
-	member_say(g);
-}
-
-void member_joined(struct member_nic *m, const struct addr *group)
-{
-	struct member *g = member_find(m, group);
-
-	if (!m->ops->reportable(group))
-		return;
-	if (!g) {
-		g = calloc(1, sizeof(*g));
-		if (!g)
-			return;
-		g->owner = m;
-		g->group = *group;
-		timer_init(&g->timer, member_timeout);
-		list_init(&g->list);
-		list_push_back(&m->members, &g->list);
-	}
-	g->leaving = false;
-	if (m->nic->enabled)
-		member_announce(g, MEMBER_JOIN);
-}
-
-void member_left(struct member_nic *m, const struct addr *group)
-{
-	struct member *g = member_find(m, group);
+	struct member *g = calloc(1, sizeof(*g));
 
 	if (!g)
-		return;
-	g->leaving = true;
-	timer_disarm(&g->timer);
-	if (!m->nic->enabled) {
-		member_free(g);
-		return;
+		return NULL;
+	g->owner = m;
+	g->group = *group;
+	timer_init(&g->timer, member_timeout);
+	timer_init(&g->answer, answer_timeout);
+	list_init(&g->list);
+	list_push_back(&m->members, &g->list);
+	return g;
+}
+
+/* A change of mode is told by the whole new filter: nothing is due for single sources. */
+static void change_mode(struct member *g, const struct source_filter *f)
+{
+	g->exclude = f->exclude;
+	g->mode_left = ROBUSTNESS;
+	for (uint16_t i = 0; i < g->n; i++) {
+		g->sources[i].listed = false;
+		g->sources[i].allow_left = g->sources[i].block_left = 0;
 	}
-	if (member_version(m) == m->ops->newest) {
-		member_announce(g, MEMBER_LEAVE);
-		return;
+	sources_prune(g);
+	for (uint16_t i = 0; i < f->n; i++) {
+		struct member_source *x = source_get(g, &f->sources[i]);
+
+		if (x)
+			x->listed = true;
 	}
-	/* RFC 2236, 6: only the last to report need say that it goes. */
+}
+
+/* The new list of sources, the mode being the same; whether it differs (RFC 3376, 5.1). */
+static bool change_sources(struct member *g, const struct source_filter *f)
+{
+	bool any = false;
+
+	for (uint16_t i = 0; i < g->n; i++) {
+		struct member_source *x = &g->sources[i];
+
+		if (!x->listed || group_wants(f, &x->addr) != f->exclude)
+			continue;
+		x->listed = false;
+		x->allow_left = f->exclude ? ROBUSTNESS : 0;
+		x->block_left = f->exclude ? 0 : ROBUSTNESS;
+		any = true;
+	}
+	for (uint16_t i = 0; i < f->n; i++) {
+		struct member_source *x = source_get(g, &f->sources[i]);
+
+		if (!x || x->listed)
+			continue;
+		x->listed = true;
+		x->allow_left = f->exclude ? 0 : ROBUSTNESS;
+		x->block_left = f->exclude ? ROBUSTNESS : 0;
+		any = true;
+	}
+	return any;
+}
+
+/* RFC 2236, 6: only the last to report need say that it goes, and says it once. */
+static void left_old(struct member *g)
+{
+	struct member_nic *m = g->owner;
+
 	if (g->last_reporter)
-		m->ops->send(m->nic, group, MEMBER_LEAVE, member_version(m));
+		m->ops->old_report(m->nic, &g->group, true, member_version(m));
 	member_free(g);
+}
+
+void member_changed(struct member_nic *m, const struct nic_group *ng)
+{
+	struct addr sources[GROUP_MAX_SOURCES];
+	struct source_filter f = group_merged(ng, sources);
+	struct member *g = member_find(m, &ng->addr);
+	bool was_in = g && member_in(g), differs = true;
+
+	if (!m->ops->reportable(&ng->addr) || (!g && !f.exclude && !f.n))
+		return;
+	if (!g)
+		g = member_new(m, &ng->addr);
+	if (!g)
+		return;
+	if (g->exclude != f.exclude)
+		change_mode(g, &f);
+	else
+		differs = change_sources(g, &f);
+	if (!m->nic->enabled) {
+		if (!member_in(g))
+			member_free(g);
+		return;
+	}
+	if (!differs)
+		return;
+	if (!member_in(g))
+		timer_disarm(&g->answer);
+	if (speaks_newest(m)) {
+		say_change(g);
+	} else if (!member_in(g)) {
+		left_old(g);
+	} else if (!was_in) {
+		g->mode_left = ROBUSTNESS;
+		say_change(g);
+	} else {
+		g->mode_left = 0;		/* the old versions have no word for it */
+	}
 }
 
 void member_enabled(struct member_nic *m, bool enabled)
@@ -157,16 +389,45 @@ void member_enabled(struct member_nic *m, bool enabled)
 		struct member *g = container_of(n, struct member, list);
 
 		timer_disarm(&g->timer);
-		if (g->leaving)
+		timer_disarm(&g->answer);
+		if (!member_in(g)) {
 			member_free(g);
-		else if (enabled)
-			member_announce(g, MEMBER_JOIN);
+			continue;
+		}
+		if (!enabled)
+			continue;
+		g->mode_left = g->exclude ? ROBUSTNESS : 0;
+		for (uint16_t i = 0; i < g->n; i++) {
+			g->sources[i].allow_left = g->sources[i].listed && !g->exclude ? ROBUSTNESS : 0;
+			g->sources[i].block_left = 0;
+		}
+		say_change(g);
+	}
+}
+
+/* Notes what a query asks, to be answered with what is asked already (RFC 3376, 5.2). */
+static void note_asked(struct member *g, const struct group_query *q)
+{
+	bool pending = timer_armed(&g->answer);
+
+	if (q->nsources == 0 || (pending && g->asked_all)) {
+		g->asked_all = true;
+		return;
+	}
+	for (uint16_t i = 0; i < q->nsources; i++) {
+		struct addr a = group_query_source(q, i);
+		struct member_source *x = g->exclude ? source_get(g, &a) : source_find(g, &a);
+
+		if (x)
+			x->asked = true;
+		else if (g->exclude)
+			g->asked_all = true;	/* too many to remember: say everything */
 	}
 }
 
 void member_query(struct member_nic *m, const struct group_query *q)
 {
-	struct clock *clock = m->nic->stack->clock;
+	struct clock *clock = clock_of(m);
 
 	if (q->version < m->ops->newest) {
 		m->older = q->version;
@@ -176,12 +437,13 @@ void member_query(struct member_nic *m, const struct group_query *q)
 		struct member *g = container_of(n, struct member, list);
 		int64_t when = clock->now_ns + random_delay(m, (int64_t)q->max_resp_ms * NS_PER_MS);
 
-		if (g->leaving || (!addr_is_any(&q->group) && !addr_equal(&q->group, &g->group)))
+		if (!member_in(g) || (!addr_is_any(&q->group) && !addr_equal(&q->group, &g->group)))
 			continue;
-		/* A pending report that comes sooner answers the query too. */
-		if (timer_armed(&g->timer) && g->timer.when <= when)
+		note_asked(g, q);
+		/* A pending answer that comes sooner serves this query too. */
+		if (timer_armed(&g->answer) && g->answer.when <= when)
 			continue;
-		timer_arm(clock, &g->timer, when);
+		timer_arm(clock, &g->answer, when);
 	}
 }
 
@@ -189,9 +451,10 @@ void member_heard(struct member_nic *m, const struct addr *group)
 {
 	struct member *g = member_find(m, group);
 
-	if (!g || g->leaving || member_version(m) == m->ops->newest)
+	if (!g || !member_in(g) || speaks_newest(m))
 		return;
 	timer_disarm(&g->timer);
-	g->repeats = 0;
+	timer_disarm(&g->answer);
+	g->mode_left = 0;
 	g->last_reporter = false;
 }

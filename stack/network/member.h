@@ -5,21 +5,21 @@
 #include "core/stack.h"
 #include "header/group.h"
 
-/** enum member_msg - what is to be said about a group */
-enum member_msg { MEMBER_JOIN, MEMBER_CURRENT, MEMBER_LEAVE };
-
 struct member_nic;
 
 /**
  * struct member_ops - the family's part
- * @newest:     version spoken when no older querier was heard
+ * @newest:     version spoken when no older querier was heard: the one with sources
  * @reportable: whether routers care for @group
- * @send:       say @msg about @group in version @version; false if it could not be sent yet
+ * @report:     in the newest version, one record of at most GROUP_MAX_SOURCES sources
+ * @old_report: in an older @version, that we are in @group or that we leave it
  */
 struct member_ops {
 	uint8_t newest;
 	bool (*reportable)(const struct addr *group);
-	bool (*send)(struct nic *nic, const struct addr *group, enum member_msg msg, uint8_t version);
+	void (*report)(struct nic *nic, enum group_record type, const struct addr *group,
+		       const struct addr *sources, uint16_t n);
+	void (*old_report)(struct nic *nic, const struct addr *group, bool leave, uint8_t version);
 };
 
 /**
@@ -43,9 +43,8 @@ void member_fini(struct member_nic *m);
 /** member_enabled() - the NIC came up: report all groups; or went down: forget the timers */
 void member_enabled(struct member_nic *m, bool enabled);
 
-/** member_joined(), member_left() - the first member of a group came, or the last one went */
-void member_joined(struct member_nic *m, const struct addr *group);
-void member_left(struct member_nic *m, const struct addr *group);
+/** member_changed() - what the members of a group want may be another thing now */
+void member_changed(struct member_nic *m, const struct nic_group *g);
 
 /** member_query() - a router asks */
 void member_query(struct member_nic *m, const struct group_query *q);

@@ -9,43 +9,53 @@ static bool mld_reportable(const struct addr *group)
 	return !addr_equal(group, &addr_v6_all_nodes) && (group->b[1] & 0xf) > 1;
 }
 
-static bool mld_send(struct nic *nic, const struct addr *group, enum member_msg msg, uint8_t version)
+/* Takes @pkt, an MLD message with checksum zero, and sends it. */
+static void mld_send(struct nic *nic, struct pkt *pkt, const struct addr *to)
 {
 	struct net_tx tx = { .proto = IP_PROTO_ICMPV6, .ttl = 1, .router_alert = true };
 	struct nic_addr *a = nic_primary_addr(nic, NET_IPV6, &addr_v6_all_nodes);
-	struct addr from = addr_v6_any, to = *group;
-	struct pkt *pkt;
 	struct route r;
 
-	if (nic_is_loopback(nic))
-		return true;
 	/* RFC 3590: link-local or, before there is one, unspecified. */
-	if (a && addr_is_link_local(&a->addr))
-		from = a->addr;
-	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, MLDV2_REPORT_LEN + MLDV2_RECORD_LEN);
-	if (!pkt)
-		return false;
-	if (version == 2) {
-		mldv2_report_emit(msg == MEMBER_LEAVE ? GROUP_TO_INCLUDE
-				  : msg == MEMBER_JOIN ? GROUP_TO_EXCLUDE : GROUP_MODE_IS_EXCLUDE,
-				  group, pkt_put(pkt, MLDV2_REPORT_LEN + MLDV2_RECORD_LEN));
-		to = mldv2_routers;
-	} else {
-		mld_emit(msg == MEMBER_LEAVE ? ICMPV6_MLD_DONE : ICMPV6_MLD_REPORT, 0, group,
-			 pkt_put(pkt, MLD_LEN));
-		if (msg == MEMBER_LEAVE)
-			to = addr_v6_all_routers;
-	}
-	route_direct(nic, &from, &to, &r);
+	route_direct(nic, a && addr_is_link_local(&a->addr) ? &a->addr : &addr_v6_any, to, &r);
 	icmpv6_send(&r, pkt, &tx);
 	route_release(&r);
-	return true;
+}
+
+static void mld_report(struct nic *nic, enum group_record type, const struct addr *group,
+		       const struct addr *sources, uint16_t n)
+{
+	size_t len = MLDV2_REPORT_LEN + MLDV2_RECORD_LEN + (size_t)n * ADDR_LEN_V6;
+	struct pkt *pkt;
+
+	if (nic_is_loopback(nic))
+		return;
+	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, len);
+	if (!pkt)
+		return;
+	mldv2_report_emit(type, group, sources, n, pkt_put(pkt, len));
+	mld_send(nic, pkt, &mldv2_routers);
+}
+
+static void mld_old_report(struct nic *nic, const struct addr *group, bool leave, uint8_t version)
+{
+	struct pkt *pkt;
+
+	(void)version;
+	if (nic_is_loopback(nic))
+		return;
+	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, MLD_LEN);
+	if (!pkt)
+		return;
+	mld_emit(leave ? ICMPV6_MLD_DONE : ICMPV6_MLD_REPORT, 0, group, pkt_put(pkt, MLD_LEN));
+	mld_send(nic, pkt, leave ? &addr_v6_all_routers : group);
 }
 
 const struct member_ops mld_member_ops = {
 	.newest = 2,
 	.reportable = mld_reportable,
-	.send = mld_send,
+	.report = mld_report,
+	.old_report = mld_old_report,
 };
 
 void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
@@ -65,7 +75,7 @@ void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
 
 		member_heard(m, &group);
 	} else if (type == ICMPV6_MLD_QUERY) {
-		if (mld_query_parse(&q, pkt_data(pkt), pkt->len))
+		if (pkt_pullup(pkt, pkt->len) && mld_query_parse(&q, pkt_data(pkt), pkt->len))
 			member_query(m, &q);
 		else
 			stat_inc(&nic->stack->stats.icmp.v6_invalid);

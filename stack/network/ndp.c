@@ -287,6 +287,38 @@ static bool rs_rx(struct nic *nic, struct pkt *pkt)
 	return true;
 }
 
+/* RFC 4861, 8.1 and 8.3. */
+static bool redirect_rx(struct nic *nic, struct pkt *pkt)
+{
+	struct stack *s = nic->stack;
+	const uint8_t *opts = pkt_data(pkt) + NDP_REDIRECT_LEN;
+	size_t opts_len = pkt->len - NDP_REDIRECT_LEN;
+	struct ndp_redirect rd;
+	struct route_key key = { 0 };
+	struct link_addr link;
+	struct route r;
+
+	if (!ndp_redirect_parse(&rd, pkt_data(pkt), pkt->len) || !addr_is_link_local(&pkt->src) ||
+	    addr_is_multicast(&rd.dst) || addr_is_any(&rd.dst) || !ndp_opts_ok(opts, opts_len) ||
+	    (!addr_is_link_local(&rd.target) && !addr_equal(&rd.target, &rd.dst)))
+		return false;
+	if (!ipv6_of(s)->config.accept_redirects || nic->forwarding[NET_IPV6] ||
+	    addr_is_link_local(&rd.dst) || stack_find_addr(s, &rd.target, 0))
+		return true;
+	key.remote = rd.dst;
+	if (route_find(s, &key, &r))
+		return true;
+	if (r.nic == nic && !r.loop && addr_equal(&r.next_hop, &pkt->src) &&
+	    !addr_equal(&rd.target, &pkt->src)) {
+		if (ndp_find_link_addr(opts, opts_len, NDP_OPT_TARGET_LINK, &link))
+			neigh_probe(&nic->neigh[NET_IPV6], &rd.target, &link);
+		redirect_learn(&s->redirects, &rd.dst, nic->id, &pkt->src, &rd.target);
+		stat_inc(&s->stats.ip.redirects_followed);
+	}
+	route_release(&r);
+	return true;
+}
+
 bool ndp_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 {
 	static const uint8_t min_len[] = {
@@ -314,6 +346,6 @@ bool ndp_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 		ndp_ra_rx(&ipv6_nic_of(nic)->ndp, pkt);
 		return true;
 	default:
-		return true;	/* redirects are not followed */
+		return redirect_rx(nic, pkt);
 	}
 }

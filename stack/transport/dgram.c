@@ -57,6 +57,8 @@ void dgram_rx_error(struct dgram *d, const struct net_error *e)
 {
 	struct stack *s = d->ep.stack;
 
+	if (d->ep.error_fn)
+		d->ep.error_fn(&d->ep, e);
 	if (e->kind == NET_ERROR_LINK_FAILED) {
 		stat_inc(&d->ep.stats.send_errors.no_link_addr);
 		return;

@@ -15,24 +15,30 @@ struct dgram;
  * @max_len:  longest payload
  * @hdr_len:  bytes the protocol adds
  * @needs_port: a destination has a port, not 0
+ * @portless:   no ports, no entries in the demultiplexer: raw endpoints are found by their taps
  * @build:    borrows @pkt, the payload: put the header on it, with the checksum
+ * @fill_tx:  say more about how the network layer is to send; may be NULL
  * @sent:     count: it went out, or it did not
  */
 struct dgram_ops {
 	uint8_t (*proto)(enum net_index net);
 	uint32_t max_len;
 	uint8_t hdr_len;
-	bool needs_port;
+	bool needs_port, portless;
 	enum ns_err (*build)(struct dgram *d, const struct route *r, struct pkt *pkt,
 			     uint16_t dport);
+	void (*fill_tx)(struct dgram *d, struct net_tx *tx);
 	void (*sent)(struct dgram *d, enum ns_err err);
 };
 
-/** struct dgram_membership - a multicast group this endpoint joined */
+/** struct dgram_membership - a multicast group this endpoint joined, and from whom it wants it */
 struct dgram_membership {
 	struct list list;
 	uint32_t nic;
 	struct addr group;
+	bool exclude;
+	uint16_t n;
+	struct addr sources[GROUP_MAX_SOURCES];
 };
 
 /**
@@ -75,6 +81,7 @@ void dgram_rx_error(struct dgram *d, const struct net_error *e);
 enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m);
 enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			size_t *n);
+enum ns_err dgram_check(struct endpoint *ep, const struct full_addr *to, size_t len);
 enum ns_err dgram_bind(struct endpoint *ep, const struct full_addr *a);
 enum ns_err dgram_connect(struct endpoint *ep, const struct full_addr *a);
 enum ns_err dgram_disconnect(struct endpoint *ep);
@@ -98,6 +105,16 @@ enum ns_err dgram_autobind(struct dgram *d, const struct full_addr *remote);
 
 /** dgram_leave_groups() - leave all */
 void dgram_leave_groups(struct dgram *d);
+
+/** dgram_wants_source() - whether the endpoint's filter for @group lets @source through; groups that
+ * others joined it gets whole (ip(7), IP_MULTICAST_ALL) */
+bool dgram_wants_source(const struct dgram *d, const struct nic *nic, const struct addr *group,
+			const struct addr *source);
+
+/** dgram_set_membership(), dgram_get_filter() - the options about groups; UNKNOWN_PROTOCOL_OPTION
+ * for others */
+enum ns_err dgram_set_membership(struct dgram *d, enum sockopt opt, const void *val, size_t len);
+enum ns_err dgram_get_filter(struct dgram *d, void *val, size_t *len);
 
 /** dgram_show() - an address as the user of this endpoint sees it: IPv4 mapped on IPv6 endpoints */
 struct addr dgram_show(const struct dgram *d, const struct addr *a);

@@ -38,6 +38,8 @@ static enum ns_err register_nodes(struct dgram *d)
 	uint8_t nets = connected ? 1 << net_index_of(&d->remote.addr) : d->claim.nets;
 	enum ns_err err = NS_OK;
 
+	if (d->ops->portless)
+		return NS_OK;
 	unregister(d);
 	for (int i = 0; i < NET_FAMILIES && !err; i++) {
 		struct demux_node *n = &d->nodes[i];
@@ -77,7 +79,7 @@ static enum ns_err claim_port(struct dgram *d, const struct full_addr *local,
 		d->claim.remote = remote->addr;
 		d->claim.rport = remote->port;
 	}
-	return ports_claim(d->ep.stack, &d->claim);
+	return d->ops->portless ? NS_OK : ports_claim(d->ep.stack, &d->claim);
 }
 
 enum ns_err dgram_autobind(struct dgram *d, const struct full_addr *remote)
@@ -143,7 +145,7 @@ enum ns_err dgram_bind(struct endpoint *ep, const struct full_addr *a)
 	d->local = local;
 	d->local.port = d->claim.port;
 	d->state = DGRAM_BOUND;
-	d->explicit_port = a->port != 0;
+	d->explicit_port = a->port != 0 || d->ops->portless;
 	err = register_nodes(d);
 	if (err) {
 		ports_release(ep->stack, &d->claim);

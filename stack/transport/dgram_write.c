@@ -14,30 +14,31 @@ static enum ns_err find_route(struct dgram *d, const struct route_key *key)
 	return route_find(d->ep.stack, key, &d->route);
 }
 
-static struct route_key make_key(const struct dgram *d, const struct full_addr *to,
-				 const struct addr *src)
+static void make_key(const struct dgram *d, const struct full_addr *to, const struct addr *src,
+		     struct route_key *key)
 {
 	const struct sock_opts *o = &d->ep.opts;
-	struct route_key key = { .nic = to->nic, .remote = to->addr };
 
+	key->nic = o->bind_nic ? o->bind_nic : to->nic;
+	key->forwarded = false;
+	key->remote = to->addr;
 	if (src)
-		key.local = addr_unmap(src);
+		key->local = addr_unmap(src);
 	else if (!addr_is_multicast(&d->local.addr) && !addr_is_v4_broadcast(&d->local.addr))
-		key.local = d->local.addr;
-	if (addr_is_any(&key.local))
-		key.local = (struct addr){ 0 };
-	if (o->bind_nic)
-		key.nic = o->bind_nic;
+		key->local = d->local.addr;
+	else
+		key->local.len = 0;
+	if (!key->local.len || addr_is_any(&key->local))
+		key->local = (struct addr){ 0 };
 	if (addr_is_multicast(&to->addr)) {
-		if (!key.nic)
-			key.nic = o->mcast_nic;
-		if (!key.local.len && o->mcast_addr.len == to->addr.len)
-			key.local = o->mcast_addr;
+		if (!key->nic)
+			key->nic = o->mcast_nic;
+		if (!key->local.len && o->mcast_addr.len == to->addr.len)
+			key->local = o->mcast_addr;
 	}
-	return key;
 }
 
-static void fill_tx(const struct dgram *d, struct net_tx *tx)
+static void fill_tx(struct dgram *d, struct net_tx *tx)
 {
 	const struct sock_opts *o = &d->ep.opts;
 	enum net_index net = net_index_of(&d->route.remote);
@@ -48,6 +49,8 @@ static void fill_tx(const struct dgram *d, struct net_tx *tx)
 		.tos = net == NET_IPV4 ? o->tos : o->traffic_class,
 		.loop_back = o->multicast_loop,
 	};
+	if (d->ops->fill_tx)
+		d->ops->fill_tx(d, tx);
 }
 
 static enum ns_err check_target(struct dgram *d, const struct write_opts *o, struct full_addr *to)
@@ -80,10 +83,12 @@ static enum ns_err check_target(struct dgram *d, const struct write_opts *o, str
 static enum ns_err dgram_send(struct dgram *d, struct pkt *pkt, const struct full_addr *to,
 			      const struct addr *src)
 {
-	struct route_key key = make_key(d, to, src);
+	struct route_key key;
 	struct net_tx tx;
-	enum ns_err err = find_route(d, &key);
+	enum ns_err err;
 
+	make_key(d, to, src, &key);
+	err = find_route(d, &key);
 	if (err) {
 		stat_inc(&d->ep.stats.send_errors.no_route);
 	} else if (d->route.kind == ROUTE_BROADCAST && !d->ep.opts.broadcast) {
@@ -183,4 +188,31 @@ enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct wri
 	err = dgram_send(d, pkt, &to, o->src);
 	*n = err ? 0 : len;
 	return err;
+}
+
+enum ns_err dgram_check(struct endpoint *ep, const struct full_addr *to, size_t len)
+{
+	struct dgram *d = dgram_of(ep);
+	struct write_opts o = { .to = to };
+	struct full_addr target;
+	struct route_key key;
+	enum ns_err err;
+
+	if (len > d->ops->max_len || len > ep->opts.send_buffer_bytes)
+		return NS_ERR_MESSAGE_TOO_LONG;
+	err = check_target(d, &o, &target);
+	if (!err)
+		err = dgram_autobind(d, NULL);
+	if (err)
+		return err;
+	make_key(d, &target, NULL, &key);
+	err = find_route(d, &key);
+	if (err)
+		return err;
+	if (d->route.kind == ROUTE_BROADCAST && !ep->opts.broadcast)
+		return NS_ERR_BROADCAST_DISABLED;
+	if (ep->opts.pmtu_discover >= NET_PMTUD_DO &&
+	    len + d->ops->hdr_len + (target.addr.len == ADDR_LEN_V4 ? 20 : 40) > route_mtu(&d->route))
+		return NS_ERR_MESSAGE_TOO_LONG;
+	return NS_OK;
 }

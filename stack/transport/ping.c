@@ -90,6 +90,7 @@ static const struct endpoint_ops ping_endpoint_ops = {
 	.destroy = ping_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
+	.check = dgram_check,
 	.bind = dgram_bind,
 	.connect = dgram_connect,
 	.disconnect = dgram_disconnect,

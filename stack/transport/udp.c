@@ -80,6 +80,7 @@ static const struct endpoint_ops udp_endpoint_ops = {
 	.destroy = udp_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
+	.check = dgram_check,
 	.bind = dgram_bind,
 	.connect = dgram_connect,
 	.disconnect = dgram_disconnect,
@@ -119,8 +120,12 @@ static bool udp_cksum_ok(const struct pkt *pkt, const struct udp_hdr *h)
 
 static void give_clone(void *ctx, struct endpoint *ep)
 {
-	struct pkt *clone = pkt_clone(ctx);
+	const struct pkt *pkt = ctx;
+	struct pkt *clone;
 
+	if (!dgram_wants_source(dgram_of(ep), nic_find(ep->stack, pkt->nic_id), &pkt->dst, &pkt->src))
+		return;
+	clone = pkt_clone(pkt);
 	if (clone)
 		ep->ops->rx(ep, clone);
 }

@@ -4,6 +4,7 @@
  *	diagd PATH SOCKETS [MODE]
  *
  * It prints "ready" when it listens, serves one client after the other, and ends with its parent.
+ * Killing a socket is told to those that joined on the same connection, and puts it into the history.
  * MODE: "die" closes after the first datagram of a dump; "lengths", "attrs", "family", "flood",
  * "silent" and "error" answer a dump with something wrong.
  */
@@ -49,6 +50,7 @@ static int made_next(void *source, uint32_t protocol, struct sock_cursor *c, str
 	e->msg.id.idiag_cookie[0] = (uint32_t)(i + 1);
 	e->msg.id.idiag_cookie[1] = 0x80000000; /* as a stack marks its own */
 	e->cong = "cubic";
+	e->process = (struct diag_stack_process){ .pid = (uint32_t)getppid(), .comm = "made-up" };
 	e->handle = (void *)(uintptr_t)i;
 	return 1;
 }
@@ -76,10 +78,29 @@ static void made_memory(void *source, const struct sock_entry *e, uint32_t mem[S
 	mem[SK_MEMINFO_RCVBUF] = 131072;
 }
 
+static int client = -1;
+static struct diag_session session;
+
 static int made_destroy(void *source, const struct sock_entry *e)
 {
+	_Alignas(8) uint8_t event[FILL_MAX];
+
 	((struct made_up *)source)->killed = (uintptr_t)e->handle + 1;
+	if (diag_session_hears(&session, diag_event_group(AF_INET, IPPROTO_TCP)))
+		send(client, event, diag_event_build(event, e, IPPROTO_TCP, NULL), MSG_NOSIGNAL);
 	return 0;
+}
+
+static int made_past(void *source, struct sock_cursor *c, struct sock_entry *e, struct sock_past *p)
+{
+	struct sock_cursor at = { { c->at[0] + 1 } };
+
+	if (c->at[0]++ >= 3 || !made_next(source, IPPROTO_TCP, &at, e))
+		return 0;
+	e->msg.idiag_state = DIAG_TCP_CLOSE;
+	made_info(source, e, &p->info);
+	p->ended = (struct diag_stack_ended){ 1700000000000000000, 1700000001500000000 };
+	return 1;
 }
 
 static const struct sock_source_ops made_ops = {
@@ -87,9 +108,8 @@ static const struct sock_source_ops made_ops = {
 	.info = made_info,
 	.memory = made_memory,
 	.destroy = made_destroy,
+	.past = made_past,
 };
-
-static int client = -1;
 
 static void reply(const void *data, size_t len, void *arg)
 {
@@ -141,10 +161,9 @@ static void misbehave(const char *mode, const struct nlmsghdr *req)
 static void serve(struct made_up *m, const char *mode)
 {
 	static _Alignas(8) uint8_t in[65536], out[SESSION_DATAGRAM];
-	struct diag_session s;
 	ssize_t n;
 
-	diag_session_init(&s, &made_ops, m, 0, true);
+	diag_session_init(&session, &made_ops, m, 0, true);
 	while ((n = recv(client, in, sizeof(in), 0)) > 0) {
 		bool dump = ((struct nlmsghdr *)in)->nlmsg_flags & NLM_F_DUMP;
 
@@ -152,9 +171,9 @@ static void serve(struct made_up *m, const char *mode)
 			misbehave(mode, (struct nlmsghdr *)in);
 			continue;
 		}
-		diag_session_receive(&s, in, (size_t)n, reply, NULL);
-		while (diag_session_dumping(&s)) {
-			size_t len = diag_session_continue(&s, out, sizeof(out));
+		diag_session_receive(&session, in, (size_t)n, reply, NULL);
+		while (diag_session_dumping(&session)) {
+			size_t len = diag_session_continue(&session, out, sizeof(out));
 
 			if (len && send(client, out, len, MSG_NOSIGNAL) < 0)
 				break;
@@ -164,7 +183,7 @@ static void serve(struct made_up *m, const char *mode)
 		if (mode && dump)
 			break;
 	}
-	diag_session_end(&s);
+	diag_session_end(&session);
 }
 
 int main(int argc, char **argv)

@@ -23,6 +23,37 @@ static struct full_addr name(const uint8_t *d)
 	return a;
 }
 
+/* Options with a structure of sources: their number and which, from few, so that they meet. */
+static bool source_option(struct endpoint *ep, enum sockopt opt, const uint8_t *d)
+{
+	struct sockopt_source_membership m = { .nic = d[2] & 3, .group = name(d).addr };
+	struct sockopt_mcast_filter f = { .nic = m.nic, .group = m.group, .exclude = d[2] & 4,
+					  .n = d[1] % (GROUP_MAX_SOURCES + 2) };
+	struct sockopt_icmp_filter icmp = { .blocked = { d[1], d[2] } };
+	size_t len = sizeof(f);
+
+	if (opt == SOCKOPT_ICMP_FILTER) {
+		endpoint_set_option(ep, opt, &icmp, sizeof(icmp));
+		return true;
+	}
+	m.source = m.group.len == ADDR_LEN_V4 ? addr_v4(10, 0, 0, d[1]) : addr_v6_all_nodes;
+	if (m.source.len == ADDR_LEN_V6)
+		m.source.b[0] = 0x20, m.source.b[15] = d[1];
+	for (int i = 0; i < f.n && i < GROUP_MAX_SOURCES; i++) {
+		f.sources[i] = m.source;
+		f.sources[i].b[m.source.len - 1] += (uint8_t)i;
+	}
+	if (opt == SOCKOPT_MULTICAST_FILTER) {
+		endpoint_set_option(ep, opt, &f, sizeof(f));
+		endpoint_get_option(ep, opt, &f, &len);
+	} else if (opt >= SOCKOPT_ADD_SOURCE_MEMBERSHIP && opt <= SOCKOPT_UNBLOCK_SOURCE) {
+		endpoint_set_option(ep, opt, &m, sizeof(m));
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void option(struct endpoint *ep, const uint8_t *d)
 {
 	enum sockopt opt = (enum sockopt)(d[0] % (SOCKOPT_COUNT + 1));
@@ -32,6 +63,8 @@ static void option(struct endpoint *ep, const uint8_t *d)
 	uint8_t back[64];
 	size_t len = d[2] & 63;
 
+	if (source_option(ep, opt, d + 1))
+		return;
 	if (opt == SOCKOPT_ADD_MEMBERSHIP || opt == SOCKOPT_REMOVE_MEMBERSHIP)
 		endpoint_set_option(ep, opt, &m, sizeof(m));
 	else if (opt == SOCKOPT_MULTICAST_INTERFACE)
@@ -46,25 +79,43 @@ static void transfer(struct endpoint *ep, const uint8_t *d)
 	static uint8_t buf[70000];
 	struct full_addr to = name(d);
 	struct iovec iov[2] = { { buf, d[2] * 250u }, { buf, d[2] } };
-	struct write_opts o = { .to = d[2] & 1 ? &to : NULL, .more = d[2] & 2 };
+	struct packet_addr link = { .nic = d[1] & 3, .proto = 0x0800, .addr = { { 2 }, d[1] & 4 ? 6 : 0 } };
+	struct write_opts o = { .to = d[2] & 1 ? &to : NULL, .more = d[2] & 2,
+				.link = d[2] & 8 ? &link : NULL };
 	struct read_msg m = { .iov = iov, .iovcnt = 2, .peek = d[2] & 4 };
 	size_t n;
 
-	buf[0] = d[0] & 1 ? 8 : 128;
+	buf[0] = d[0] & 1 ? 8 : d[0] & 2 ? 128 : d[0] & 4 ? 0x45 : 0x60;
+	buf[12] = 8;
 	endpoint_write(ep, iov, 2, &o, &n);
 	endpoint_read(ep, &m);
 }
 
-static void call(struct stack *s, struct endpoint **ep, const uint8_t *d)
+static void make(struct stack *s, struct endpoint **ep, const uint8_t *d)
 {
 	static const uint8_t protos[] = { IP_PROTO_UDP, IP_PROTO_ICMP, IP_PROTO_ICMPV6, 99 };
+	static const uint8_t raws[] = { IP_PROTO_ICMP, IP_PROTO_ICMPV6, IP_PROTO_UDP, IP_PROTO_RAW };
+	enum net_index net = (enum net_index)(d[0] & 1);
+	enum ns_err err;
+
+	if (d[0] & 0x80)
+		err = endpoint_new_raw(s, net, raws[d[0] >> 1 & 3], ep);
+	else if (d[0] & 0x40)
+		err = endpoint_new_packet(s, net, d[0] & 0x20 ? 0x0800 : PACKET_PROTO_ALL, ep);
+	else
+		err = endpoint_new(s, net, protos[d[0] >> 1 & 3], ep);
+	if (err)
+		*ep = NULL;
+}
+
+static void call(struct stack *s, struct endpoint **ep, const uint8_t *d)
+{
 	struct full_addr a = name(d + 1);
 	struct endpoint_info info;
 	struct addr_prefix ap;
 
 	if (!*ep) {
-		if (endpoint_new(s, (enum net_index)(d[1] & 1), protos[d[1] >> 1 & 3], ep))
-			*ep = NULL;
+		make(s, ep, d + 1);
 		return;
 	}
 	switch (d[0] >> 3) {
@@ -111,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	nic_add_addr(lo, &ap, ADDR_MANUAL, NULL);
 	addr_prefix_parse("::1/128", &ap);
 	nic_add_addr(lo, &ap, ADDR_MANUAL, NULL);
-	for (; size >= 5; data += 5, size -= 5) {
+	for (; size >= 6; data += 6, size -= 6) {
 		call(s, &eps[data[0] % EPS], data + 1);
 		stack_run(s);
 		for (struct pkt *p; (p = channel_read(wire));)

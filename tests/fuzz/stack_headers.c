@@ -107,8 +107,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (icmp_parse(&ic, data, size))
 		icmp_emit(&ic, out);
-	igmp_query_parse(&q, data, size);
-	mld_query_parse(&q, data, size);
+	if (igmp_query_parse(&q, data, size) && q.nsources)
+		group_query_source(&q, (uint16_t)(q.nsources - 1));
+	if (mld_query_parse(&q, data, size) && q.nsources)
+		group_query_source(&q, (uint16_t)(q.nsources - 1));
 	if (vnet_parse(&v, data, size, size)) {
 		vnet_emit(&v, out, VNET_HDR_LEN);
 		must(memcmp(out, data, VNET_HDR_LEN) == 0);

@@ -17,7 +17,7 @@ struct world {
 	struct pkt_pool *pool;
 	struct stack *stack;
 	struct link *frames, *packets;
-	struct endpoint *eps[4];
+	struct endpoint *eps[4], *raw[4];
 };
 
 static void must(int ok)
@@ -45,6 +45,7 @@ static void world_init(struct world *w)
 	struct stack_config c = netstack_config();
 	struct full_addr any = { .port = 7 };
 	struct sockopt_membership m = { .nic = 1 };
+	struct route_row by_default = { .destination = { addr_v6_any, addr_v6_any }, .nic = 1 };
 	struct nic *eth, *tun;
 
 	clock_init(&w->clock, 1, 1);
@@ -60,6 +61,8 @@ static void world_init(struct world *w)
 	address(eth, "2001:db8::1/64");
 	address(tun, "10.0.1.1/24");
 	address(tun, "2001:db8:1::1/64");
+	must(addr_parse("fe80::8", &by_default.gateway));	/* whose redirects are believed */
+	must(route_add(w->stack, &by_default) == NS_OK);
 	nic_set_forwarding(eth, NET_IPV4, true);
 	nic_set_forwarding(tun, NET_IPV4, true);
 	nic_set_forwarding(tun, NET_IPV6, true);
@@ -73,6 +76,10 @@ static void world_init(struct world *w)
 			endpoint_set_int(w->eps[i], SOCKOPT_V6_ONLY, 1);
 		must(endpoint_bind(w->eps[i], &any) == NS_OK);
 	}
+	must(endpoint_new_raw(w->stack, NET_IPV4, IP_PROTO_ICMP, &w->raw[0]) == NS_OK);
+	must(endpoint_new_raw(w->stack, NET_IPV6, IP_PROTO_UDP, &w->raw[1]) == NS_OK);
+	must(endpoint_new_packet(w->stack, false, PACKET_PROTO_ALL, &w->raw[2]) == NS_OK);
+	must(endpoint_new_packet(w->stack, true, 0x86dd, &w->raw[3]) == NS_OK);
 	must(addr_parse("239.0.0.1", &m.group));
 	endpoint_set_option(w->eps[0], SOCKOPT_ADD_MEMBERSHIP, &m, sizeof(m));
 	must(addr_parse("ff05::1", &m.group));
@@ -114,6 +121,13 @@ static void answer(struct world *w)
 	static uint8_t buf[65536];
 
 	stack_run(w->stack);
+	for (int i = 0; i < 4; i++) {
+		struct iovec iov = { buf, sizeof(buf) };
+		struct read_msg m = { .iov = &iov, .iovcnt = 1 };
+
+		while (endpoint_read(w->raw[i], &m) == NS_OK)
+			;
+	}
 	for (int i = 0; i < 4; i++) {
 		struct iovec iov = { buf, sizeof(buf) };
 		struct read_msg m = { .iov = &iov, .iovcnt = 1 };

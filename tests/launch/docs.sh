@@ -12,7 +12,7 @@ t_the_manual_is_well_formed() {
 }
 
 t_the_manual_has_every_option() {
-	for c in run stats sockets trace fault clean; do
+	for c in run stats sockets trace fault capture clean; do
 		for o in $(long_options $c); do
 			[ "$o" = --help ] || [ "$o" = --keep ] || grep -q -- "-${o#--}" "$root/shim/launch/sockshim.1" ||
 				fail "$c $o" || return
@@ -28,7 +28,7 @@ complete_words() {
 }
 
 t_completion_has_every_option() {
-	for c in run stats sockets trace fault list clean; do
+	for c in run stats sockets trace fault capture list clean; do
 		case $c in fault) words=(sockshim fault add --) ;; *) words=(sockshim $c --) ;; esac
 		got=" $(complete_words "${words[@]}") "
 		for o in $(long_options $c); do

@@ -123,6 +123,12 @@ static const char *const process_calls[] = {
 	"execveat", "execl", "execlp", "execle", "posix_spawn", "posix_spawnp", "_exit", "_Exit", "setuid", "seteuid",
 	"setreuid", "setresuid", "setgid", "setegid", "setregid", "setresgid", "setgroups", "initgroups", "chroot",
 	"prctl",
+	/* Names and interfaces, which are a stack's if there is one. */
+	"freeaddrinfo", "getnameinfo", "gethostbyname", "gethostbyname2", "gethostbyname_r", "gethostbyname2_r",
+	"gethostbyaddr", "gethostbyaddr_r", "getifaddrs", "freeifaddrs", "if_nametoindex", "if_indextoname",
+	"if_nameindex", "if_freenameindex",
+	/* Files, for those of /proc/net. */
+	"open", "open64", "openat", "openat64", "__open_2", "__open64_2", "__openat_2", "__openat64_2", "fopen", "fopen64",
 };
 
 static bool is_process_call(const char *name)

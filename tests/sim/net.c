@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "link/pcapng.h"
+#include "watch.h"
 
 /* The wall clock starts in 2026, so that captures look like captures. */
 #define WALL_START (1798000000ll * NS_PER_SEC)
@@ -141,6 +142,14 @@ void sim_route(struct sim_host *h, const char *dest, const char *gateway, uint32
 		die("route", ns_err_str(err));
 }
 
+static void host_frame(void *ctx, bool sent, const uint8_t *frame, size_t len)
+{
+	struct sim_host *h = ctx;
+
+	if (h->sim->watch)
+		h->sim->watch(h->sim->watch_ctx, h, sent, frame, len);
+}
+
 struct nic *sim_attach(struct sim_host *h, struct sim_segment *s, const char *addr,
 		       const struct sim_link *l)
 {
@@ -160,8 +169,8 @@ struct nic *sim_attach(struct sim_host *h, struct sim_segment *s, const char *ad
 	p->mac = (struct link_addr){ { 2, 0, 0, 0, (uint8_t)(n >> 8), (uint8_t)n }, LINK_ADDR_LEN };
 	p->channel = channel_new(&cc);
 	p->impair = impair_new(p->channel, &ic);
-	err = nic_create(h->stack, (uint32_t)h->nports + 1, NULL, ether_new(p->impair, &p->mac),
-			 &p->nic);
+	err = nic_create(h->stack, (uint32_t)h->nports + 1, NULL,
+			 ether_new(watch_new(p->impair, l->offload, host_frame, h), &p->mac), &p->nic);
 	if (err)
 		die("nic", ns_err_str(err));
 	list_init(&p->list);

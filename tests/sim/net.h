@@ -20,6 +20,8 @@
 
 enum { SIM_MAX_NICS = 4 };
 
+struct sim_host;
+
 /** struct sim - one clock, one pool, one capture */
 struct sim {
 	struct clock clock;
@@ -31,6 +33,9 @@ struct sim {
 	uint64_t frames;
 	void (*tap)(void *ctx, const uint8_t *frame, size_t len);	/* sees every frame, or NULL */
 	void *tap_ctx;
+	/* sees what each host sends, before anything is impaired, and receives; or NULL */
+	void (*watch)(void *ctx, struct sim_host *h, bool sent, const uint8_t *frame, size_t len);
+	void *watch_ctx;
 };
 
 /** struct sim_segment - an Ethernet everybody on it hears */
@@ -69,6 +74,7 @@ struct sim_host *sim_host(struct sim *sim, const char *name);
 /** struct sim_link - how a host hangs on a segment; zeros are defaults */
 struct sim_link {
 	uint32_t mtu;			/* 1500 */
+	bool offload;			/* the device takes super-segments */
 	struct impair_dir out, in;
 };
 

@@ -3,20 +3,17 @@
  *
  *	random [-n SEEDS] [-s FIRST] [-c CAPTURE]
  *
- * Each seed runs in a process of its own, twice: both runs must put the same frames on the wire. A
- * seed that fails runs once more with a capture, and the line printed says how to run it again.
  * What is checked: whatever an endpoint reads was written by somebody, to it, whole and unchanged;
- * without impairment everything arrives; at the end no packet and no timer is left.
+ * without impairment everything arrives; packet endpoints see whole frames; multicast comes only from
+ * sources that are wanted; at the end no packet and no timer is left.
  */
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "header/icmp.h"
 #include "net.h"
+#include "seeds.h"
 
-enum { MAX_HOSTS = 5, FLOWS = 6, STEPS = 120 };
+enum { MAX_HOSTS = 5, FLOWS = 6, STEPS = 120, RAW_PROTO = 253, GROUP_PORT = 700 };
 
 struct flow {
 	struct endpoint *from, *to;
@@ -26,6 +23,13 @@ struct flow {
 	struct sim_host *receiver;
 };
 
+/* What each host has besides: taps of both kinds, and an endpoint in groups. */
+struct extras {
+	struct endpoint *raw, *frames, *member;
+	uint32_t sent, received;
+	int wanted;		/* the host whose multicast alone is wanted, -1: not in the group */
+};
+
 struct scenario {
 	struct sim *sim;
 	struct rand rand;
@@ -33,19 +37,12 @@ struct scenario {
 	int nhosts;
 	struct flow flows[FLOWS];
 	int nflows;
+	struct extras extras[MAX_HOSTS];
 	char addrs[MAX_HOSTS][2][ADDR_STR_MAX];
 	bool clean;		/* nothing impaired, nothing taken down */
 	bool corrupts;		/* bits are flipped */
 	uint64_t digest;
 };
-
-static const char *failure;
-
-static void fail(const char *what)
-{
-	if (!failure)
-		failure = what;
-}
 
 static void digest_frame(void *ctx, const uint8_t *frame, size_t len)
 {
@@ -140,7 +137,7 @@ static void load_rules(struct scenario *sc)
 			if ((sc->sim->seed + (uint64_t)i) % 3 == 0 &&
 			    filter_load(sc->hosts[i]->stack, (enum net_index)net, rules,
 					strlen(rules), 0, &e))
-				fail(e.text);
+				seeds_fail("%s", e.text);
 }
 
 static void open_flows(struct scenario *sc)
@@ -191,15 +188,94 @@ static void read_all(struct scenario *sc, struct flow *f)
 		uint32_t head[2];
 
 		if (n < 8) {
-			fail("a datagram nobody wrote");
+			seeds_fail("a datagram nobody wrote");
 			return;
 		}
 		memcpy(head, buf, sizeof(head));
 		fill(want, (size_t)n, (uint32_t)(f - sc->flows), head[1]);
 		if (head[0] != (uint32_t)(f - sc->flows) || head[1] >= f->sent ||
 		    memcmp(buf, want, (size_t)n) != 0)
-			fail("a datagram was changed, or is another endpoint's");
+			seeds_fail("a datagram was changed, or is another endpoint's");
 		f->received++;
+	}
+}
+
+static void open_extras(struct scenario *sc)
+{
+	for (int i = 0; i < sc->nhosts; i++) {
+		struct extras *x = &sc->extras[i];
+		struct stack *s = sc->hosts[i]->stack;
+
+		x->wanted = -1;
+		x->member = sim_udp(sc->hosts[i], "0.0.0.0", GROUP_PORT);
+		if (endpoint_new_raw(s, NET_IPV4, RAW_PROTO, &x->raw) ||
+		    endpoint_new_packet(s, pick(sc, 2), PACKET_PROTO_ALL, &x->frames))
+			seeds_fail("no raw or packet endpoint");
+		endpoint_set_int(x->raw, SOCKOPT_RECEIVE_BUFFER_SIZE, 4 << 20);
+		endpoint_set_int(x->frames, SOCKOPT_RECEIVE_BUFFER_SIZE, 1024 << pick(sc, 12));
+	}
+}
+
+/* Joins the group from one source, or leaves it: on the first NIC, whose segment all sources are heard on. */
+static void change_group(struct scenario *sc, int i)
+{
+	struct extras *x = &sc->extras[i];
+	struct sockopt_source_membership m = { .nic = 1, .group = addr_v4(239, 1, 1, 1) };
+	int host = x->wanted >= 0 ? x->wanted : (int)pick(sc, (uint32_t)sc->nhosts);
+
+	m.source = sim_parse(sc->addrs[host][0]);
+	if (endpoint_set_option(x->member, x->wanted >= 0 ? SOCKOPT_REMOVE_SOURCE_MEMBERSHIP
+							  : SOCKOPT_ADD_SOURCE_MEMBERSHIP, &m, sizeof(m)))
+		seeds_fail("a source cannot be joined or left");
+	/* What came before is of another time. */
+	while (sim_recv(x->member, &m, sizeof(m), NULL, NULL) >= 0)
+		;
+	x->wanted = x->wanted >= 0 ? -1 : host;
+}
+
+static void extras_send(struct scenario *sc, int i)
+{
+	struct extras *x = &sc->extras[i];
+	int to = (int)pick(sc, (uint32_t)sc->nhosts);
+	uint8_t buf[1200];
+	size_t len = 8 + pick(sc, sizeof(buf) - 8);
+
+	fill(buf, len, (uint32_t)i, x->sent);
+	if (to != i && sim_send(x->raw, sc->addrs[to][0], 0, buf, len) == NS_OK)
+		x->sent++;
+	sim_send(x->member, "239.1.1.1", GROUP_PORT, buf, len);
+	if (pick(sc, 10) == 0)
+		change_group(sc, i);
+}
+
+static void extras_read(struct scenario *sc, int i)
+{
+	static uint8_t buf[70000], want[70000];
+	struct extras *x = &sc->extras[i];
+	struct full_addr from;
+	uint32_t head[2];
+	ssize_t n;
+
+	while ((n = sim_recv(x->raw, buf, sizeof(buf), NULL, NULL)) >= 0) {
+		if (n < 28) {
+			seeds_fail("a raw packet without a header");
+			return;
+		}
+		memcpy(head, buf + 20, sizeof(head));
+		fill(want, (size_t)n - 20, head[0], head[1]);
+		if (!sc->corrupts && (head[0] >= (uint32_t)sc->nhosts || memcmp(buf + 20, want, (size_t)n - 20)))
+			seeds_fail("a raw packet was changed");
+		x->received++;
+	}
+	while ((n = sim_recv(x->frames, buf, sizeof(buf), &from, NULL)) >= 0)
+		if (n < 20 || !from.nic || !from.port)
+			seeds_fail("a frame that is none");
+	while ((n = sim_recv(x->member, buf, sizeof(buf), &from, NULL)) >= 0) {
+		struct addr a = sim_parse(sc->addrs[x->wanted >= 0 ? x->wanted : 0][0]);
+
+		/* Its own loop back too if it is the source; a router has another address on its other side. */
+		if (x->wanted < 0 || (x->wanted && !addr_equal(&from.addr, &a)))
+			seeds_fail("multicast from a source nobody wanted");
 	}
 }
 
@@ -244,83 +320,39 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 	sc.clean = pick(&sc, 4) == 0;
 	sc.corrupts = !sc.clean && pick(&sc, 2);
 	if (capture && !sim_capture(sc.sim, capture))
-		fail("cannot write the capture");
+		seeds_fail("cannot write the capture");
 	build(&sc);
 	load_rules(&sc);
 	sim_run(sc.sim, 4 * NS_PER_SEC);
 	open_flows(&sc);
+	open_extras(&sc);
 	for (int step = 0; step < STEPS; step++) {
 		for (int i = 0; i < sc.nflows; i++)
 			if (pick(&sc, 2))
 				send_some(&sc, &sc.flows[i]);
+		if (pick(&sc, 4) == 0)
+			extras_send(&sc, (int)pick(&sc, (uint32_t)sc.nhosts));
 		if (!sc.clean && pick(&sc, 10) == 0)
 			trouble(&sc);
 		sim_run(sc.sim, (1 + pick(&sc, 40)) * NS_PER_MS);
 		for (int i = 0; i < sc.nflows; i++)
 			read_all(&sc, &sc.flows[i]);
+		for (int i = 0; i < sc.nhosts; i++)
+			extras_read(&sc, i);
 	}
 	sim_run(sc.sim, 70 * NS_PER_SEC);
 	for (int i = 0; i < sc.nflows; i++) {
 		read_all(&sc, &sc.flows[i]);
 		/* Path MTU discovery may cost a datagram of each flow through the router. */
 		if (sc.clean && sc.flows[i].received + 3 < sc.flows[i].sent)
-			fail("datagrams lost on a perfect network");
+			seeds_fail("datagrams lost on a perfect network");
 	}
 	digest = sc.digest ^ sc.sim->frames;
 	sim_free(sc.sim);
 	return digest;
 }
 
-/* In a child: a seed that crashes must not end the others. */
-static bool seed_ok(uint64_t seed, const char *capture)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		uint64_t first = run_seed(seed, capture);
-
-		if (!failure && !capture && run_seed(seed, NULL) != first)
-			failure = "two runs differ";
-		if (failure)
-			fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, failure);
-		_exit(failure != NULL);
-	}
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 int main(int argc, char **argv)
 {
-	unsigned long long n = 100, first = 1, bad = 0;
-	const char *capture = NULL;
-	char path[64];
-	int opt;
-
-	while ((opt = getopt(argc, argv, "n:s:c:")) != -1) {
-		if (opt == 'n')
-			n = strtoull(optarg, NULL, 10);
-		else if (opt == 's')
-			first = strtoull(optarg, NULL, 10);
-		else if (opt == 'c')
-			capture = optarg;
-		else
-			return 2;
-	}
-	if (capture)
-		return !seed_ok(first, capture);
-	for (unsigned long long seed = first; seed < first + n; seed++) {
-		if (seed_ok(seed, NULL))
-			continue;
-		bad++;
-		snprintf(path, sizeof(path), "build/sim-%llu.pcapng", seed);
-		seed_ok(seed, path);
-		printf("not ok seed %llu: see %s; again with: %s -s %llu -c %s\n", seed, path, argv[0],
-		       seed, path);
-	}
-	if (!bad)
-		printf("ok %llu random networks, seeds %llu to %llu\n", n, first, first + n - 1);
-	return bad != 0;
+	return seeds_main(argc, argv, "networks", "build/sim", run_seed);
 }

@@ -48,7 +48,10 @@ static int made_destroy(void *source, const struct sock_entry *e)
 	return 0;
 }
 
-static const struct sock_source_ops ops = { made_next, made_info, made_memory, made_congestion, made_destroy };
+static const struct sock_source_ops ops = {
+	.next = made_next, .info = made_info, .memory = made_memory, .congestion = made_congestion,
+	.destroy = made_destroy,
+};
 
 static void check(const void *data, size_t len, void *arg)
 {

@@ -513,6 +513,21 @@ static void use_pselect(int (*fn)(int, fd_set *, fd_set *, fd_set *, const struc
 	DO("none", fn(0, NULL, NULL, NULL, &ts, NULL));
 }
 
+static void use_epoll_ctl(int (*fn)(int, int, int, struct epoll_event *))
+{
+	struct epoll_event e = { .events = EPOLLIN }, got;
+	int ep = epoll_of(here[0]);
+
+	DO("again", fn(ep, EPOLL_CTL_ADD, here[0], &e));
+	DO("other events", fn(ep, EPOLL_CTL_MOD, here[0], &e));
+	DO("wait", epoll_wait(ep, &got, 1, 0));
+	DO("nothing", fn(ep, EPOLL_CTL_MOD, here[0], NULL));
+	DO("remove", fn(ep, EPOLL_CTL_DEL, here[0], NULL));
+	DO("remove again", fn(ep, EPOLL_CTL_DEL, here[0], NULL));
+	DO("gone", fn(ep, EPOLL_CTL_ADD, gone, &e));
+	close(ep);
+}
+
 static void use_epoll_wait(int (*fn)(int, struct epoll_event *, int, int))
 {
 	struct epoll_event e[2];

@@ -310,3 +310,42 @@ Test(htab, finds_all_of_many_and_none_of_the_removed)
 	htab_fini(&t);
 	free(items);
 }
+
+/* Hashes that meet in the same slots, some of them the same one: what is in is found, the last first. */
+Test(htab, survives_any_order_of_coming_and_going)
+{
+	enum { N = 300 };
+	static struct item items[N];
+	bool in[N] = { false };
+	uint64_t seed = 7;
+	struct htab t;
+
+	htab_init(&t);
+	for (int step = 0; step < 20000; step++) {
+		size_t i, count = 0, found = 0;
+
+		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+		i = (seed >> 33) % N;
+		if (in[i])
+			htab_remove(&t, &items[i].node);
+		else
+			cr_assert(htab_insert(&t, &items[i].node, (i / 3 % 10) | (uint64_t)(i / 3) << 48));
+		in[i] = !in[i];
+		if (in[i])
+			cr_assert_eq(htab_find(&t, items[i].node.hash), &items[i].node);
+		if (step % 50)
+			continue;
+		for (i = 0; i < N; i++) {
+			bool seen = false;
+
+			htab_for_each_match(n, &t, (i / 3 % 10) | (uint64_t)(i / 3) << 48)
+				seen |= n == &items[i].node;
+			cr_assert_eq(seen, in[i], "step %d, item %zu", step, i);
+			count += in[i];
+		}
+		for (struct htab_node *n = htab_next(&t, NULL); n; n = htab_next(&t, n))
+			found++;
+		cr_assert(found == count && t.count == count);
+	}
+	htab_fini(&t);
+}

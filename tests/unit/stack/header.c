@@ -251,9 +251,64 @@ Test(header, igmpv3_report)
 	struct addr g = addr_v4(239, 1, 2, 3);
 	uint8_t out[16];
 
-	igmpv3_report_emit(GROUP_TO_EXCLUDE, &g, out);
+	igmpv3_report_emit(GROUP_TO_EXCLUDE, &g, NULL, 0, out);
 	cr_assert_eq(cksum_add(0, out, 16), 0xffff);
 	SAME(out, want);
+}
+
+Test(header, reports_with_sources)
+{
+	static const uint8_t want4[24] = {
+		0x22, 0, 0xbf, 0xe9, 0, 0, 0, 1, 5, 0, 0, 2, 239, 1, 2, 3, 10, 0, 0, 1, 10, 0, 0, 2
+	};
+	static const uint8_t want6[8 + 20 + 16] = {
+		143, 0, 0, 0, 0, 0, 0, 1, 6, 0, 0, 1, 0xff, 5, [27] = 9, 0x20, 1, 0xd, 0xb8, [43] = 7
+	};
+	struct addr g4 = addr_v4(239, 1, 2, 3), g6 = { .b = { 0xff, 5, [15] = 9 }, .len = 16 };
+	struct addr s4[2] = { addr_v4(10, 0, 0, 1), addr_v4(10, 0, 0, 2) };
+	struct addr s6 = { .b = { 0x20, 1, 0xd, 0xb8, [15] = 7 }, .len = 16 };
+	uint8_t out[44];
+
+	igmpv3_report_emit(GROUP_ALLOW, &g4, s4, 2, out);
+	cr_assert_eq(cksum_add(0, out, 24), 0xffff);
+	cr_assert(memcmp(out, want4, 2) == 0 && memcmp(out + 4, want4 + 4, 20) == 0);
+	mldv2_report_emit(GROUP_BLOCK, &g6, &s6, 1, out);
+	SAME(out, want6);
+}
+
+Test(header, queries_with_sources)
+{
+	uint8_t p4[20] = { IGMP_QUERY, 10, [4] = 239, 1, 2, 3, 2, 125, 0, 2, 10, 0, 0, 1, 10, 0, 0, 2 };
+	uint8_t p6[44] = { ICMPV6_MLD_QUERY, [8] = 0xff, 5, [27] = 1, 0x20, 1, [43] = 7 };
+	struct addr second = addr_v4(10, 0, 0, 2), first6 = { .b = { 0x20, 1, [15] = 7 }, .len = 16 };
+	struct group_query q;
+	struct addr a;
+
+	cr_assert(igmp_query_parse(&q, p4, 20) && q.nsources == 2);
+	a = group_query_source(&q, 1);
+	cr_assert(addr_equal(&a, &second));
+	cr_assert_not(igmp_query_parse(&q, p4, 19), "fewer than it says");
+	p4[11] = 3;
+	cr_assert_not(igmp_query_parse(&q, p4, 20));
+	cr_assert(mld_query_parse(&q, p6, 44) && q.version == 2 && q.nsources == 1);
+	a = group_query_source(&q, 0);
+	cr_assert(addr_equal(&a, &first6));
+	cr_assert_not(mld_query_parse(&q, p6, 43));
+	p6[26] = 0xff;
+	cr_assert_not(mld_query_parse(&q, p6, 44));
+}
+
+Test(header, ndp_redirect)
+{
+	uint8_t want[NDP_REDIRECT_LEN] = { ICMPV6_REDIRECT, [8] = 0xfe, 0x80, [23] = 1, 0x20, 1, [39] = 2 };
+	struct ndp_redirect r;
+	uint8_t out[NDP_REDIRECT_LEN];
+
+	cr_assert(ndp_redirect_parse(&r, want, sizeof(want)));
+	cr_assert(r.target.b[15] == 1 && r.dst.b[15] == 2);
+	ndp_redirect_emit(&r, out);
+	SAME(out, want);
+	cr_assert_not(ndp_redirect_parse(&r, want, sizeof(want) - 1));
 }
 
 Test(header, vnet)

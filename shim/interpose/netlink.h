@@ -1,0 +1,68 @@
+/* netlink.h - sock_diag under the shim: a program that asks the kernel for sockets hears of its stack's too.
+ *
+ * Theory of operation. The program's netlink socket stays the kernel's, so that bind, getsockname, poll and all
+ * else are as they were. Beside it a conversation with the stack host is kept (a SOCK_SEQPACKET that speaks
+ * the same messages). What the program sends goes to both:
+ *
+ *  - A dump. The kernel's answers are read as they come, until its NLMSG_DONE is next in the queue. That is left
+ *    there (so poll says readable) while the host's answers are served; the host's own DONE is dropped, and then
+ *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET.
+ *  - A look-up or SOCK_DESTROY. When the kernel's answer is an error, the host is asked, and what it answers
+ *    takes the error's place unless that is an error too. So a socket of the kernel's comes before one of the
+ *    stack's that the same request describes; who gives the cookie, as ss does, means one of them.
+ *  - Joining a group of destroy events. Receiving then waits for both. poll and its kin see the kernel's alone.
+ *
+ * Answers are read from the host straight into the program's buffers. They carry the port id that the request
+ * does, so the copy that the host gets has the program's.
+ *
+ * The state is a few slots, found by the netlink socket's SO_COOKIE, without locks or allocated memory: two
+ * threads that use one netlink socket at once get what they deserve. A slot whose socket is gone is given up
+ * when another is needed. After fork conversations are the parent's, and the child has none.
+ */
+#ifndef SHIM_INTERPOSE_NETLINK_H
+#define SHIM_INTERPOSE_NETLINK_H
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "interpose/calls.h"
+#include "run/layout.h"
+
+/* Opens a conversation with the stack host that also brings destroy events of these groups (bits). The
+ * descriptor or -errno. NULL: the program has no stack, and nothing here does anything. */
+extern int (*netlink_host)(uint32_t groups);
+
+/* Whether a socket with this cookie is to be watched. */
+static inline bool netlink_watched(sockshim_cookie cookie)
+{
+	return __builtin_expect(sockshim_cookie_family(cookie) == AF_NETLINK, 0) &&
+	       sockshim_cookie_protocol(cookie) == NETLINK_SOCK_DIAG && netlink_host;
+}
+
+/* fd, a sock_diag socket, has sent this message, of `len` bytes. */
+void netlink_sent(int fd, const struct msghdr *msg, size_t len);
+
+/* The program receives from fd, a sock_diag socket. True: *r is the result, with errno if it is -1. False: the
+ * call is to be made as it is. */
+bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r);
+
+/* fd has joined groups (bits 1 << (group - 1)). */
+void netlink_joined(int fd, uint32_t groups);
+
+/* The same calls as words, by what they are given: for where the wrappers are. */
+void netlink_sent_bytes(int fd, const void *buf, size_t len);
+bool netlink_receive_bytes(int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *addrlen,
+			   ssize_t *r);
+void netlink_bound(int fd, const struct sockaddr *addr, socklen_t len);
+void netlink_option(int fd, int level, int option, const void *value, socklen_t len);
+
+/* A socket has been entered into the table of a program that has a stack: its calls are to come here if it is a
+ * sock_diag socket (netlink_watched). */
+void netlink_enter(int fd, const struct run_socket *s);
+
+/* Makes a call on one; its result as libc has it, errno set. */
+long netlink_call(enum call_id id, int fd, const uint64_t *a);
+
+#endif

@@ -1,0 +1,113 @@
+/* netlink_call.c - calls on a program's sock_diag socket, on their way to the kernel: what netlink.h needs to know of. */
+#include "interpose/netlink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "interpose/hook.h"
+#include "interpose/memory.h"
+#include "interpose/redirect.h"
+#include "run/sys.h"
+
+#define HIGH_FD 512
+#define IOVS_MAX 1024	/* as the kernel has it */
+
+/* A conversation with the host, where programs do not look for their descriptors. */
+static int open_host(uint32_t groups)
+{
+	struct client_request q = { .op = STACK_OP_DIAG, .arg = { groups }, .want_fd = true };
+	int err, high;
+
+	/* A host that is not there yet has no sockets to show. */
+	if (hook_sandboxed || hook_vforked || !client_reach())
+		return -ENETDOWN;
+	err = client_ask(&q);
+	if (err || q.fd < 0)
+		return err ? err : -EMFILE;
+	high = (int)sys(SYS_fcntl, q.fd, F_DUPFD_CLOEXEC, HIGH_FD);
+	if (high < 0)
+		return q.fd;
+	sys(SYS_close, q.fd);
+	return high;
+}
+
+void netlink_enter(int fd, const struct run_socket *s)
+{
+	netlink_host = open_host;
+	if (netlink_watched(s->cookie))
+		socktab_set_special(&hook.tab, fd, true);
+}
+
+/* The program's header, copied: it may be anything, and is read more than once. */
+static bool copy_header(struct msghdr *to, uint64_t from)
+{
+	return memory_read(to, (const void *)(uintptr_t)from, sizeof(*to)) && to->msg_iovlen <= IOVS_MAX;
+}
+
+static bool receive(enum call_id id, int fd, const uint64_t *a, ssize_t *r)
+{
+	struct msghdr m = { 0 };
+
+	switch (id) {
+	case CALL_recvmsg:
+		if (!copy_header(&m, a[1]) || !netlink_receive(fd, &m, (int)a[2], r))
+			return false;
+		if (*r >= 0)
+			memory_write((void *)(uintptr_t)a[1], &m, sizeof(m));
+		return true;
+	case CALL_readv:
+		m.msg_iov = (struct iovec *)(uintptr_t)a[1];
+		m.msg_iovlen = (size_t)a[2];
+		return m.msg_iovlen <= IOVS_MAX && netlink_receive(fd, &m, 0, r);
+	case CALL_recv:
+	case CALL_recvfrom:
+		return netlink_receive_bytes(fd, (void *)(uintptr_t)a[1], (size_t)a[2], (int)a[3],
+					     id == CALL_recvfrom ? (struct sockaddr *)(uintptr_t)a[4] : NULL,
+					     id == CALL_recvfrom ? (socklen_t *)(uintptr_t)a[5] : NULL, r);
+	case CALL_read:
+		return netlink_receive_bytes(fd, (void *)(uintptr_t)a[1], (size_t)a[2], 0, NULL, NULL, r);
+	default:
+		return false;
+	}
+}
+
+/* The kernel has taken it, so what it points to can be read. */
+static void made(enum call_id id, int fd, const uint64_t *a, long r)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)a[1], .msg_iovlen = (size_t)a[2] };
+
+	switch (id) {
+	case CALL_sendmsg:
+		netlink_sent(fd, (const struct msghdr *)(uintptr_t)a[1], (size_t)r);
+		break;
+	case CALL_writev:
+		netlink_sent(fd, &m, (size_t)r);
+		break;
+	case CALL_send:
+	case CALL_sendto:
+	case CALL_write:
+		netlink_sent_bytes(fd, (const void *)(uintptr_t)a[1], (size_t)r);
+		break;
+	case CALL_bind:
+		netlink_bound(fd, (const struct sockaddr *)(uintptr_t)a[1], (socklen_t)a[2]);
+		break;
+	case CALL_setsockopt:
+		netlink_option(fd, (int)a[1], (int)a[2], (const void *)(uintptr_t)a[3], (socklen_t)a[4]);
+		break;
+	default:
+		break;
+	}
+}
+
+long netlink_call(enum call_id id, int fd, const uint64_t *a)
+{
+	ssize_t r;
+
+	if (receive(id, fd, a, &r))
+		return r;
+	r = libc_call(id, a);
+	if (r >= 0)
+		made(id, fd, a, r);
+	return r;
+}

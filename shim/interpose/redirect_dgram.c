@@ -1,0 +1,433 @@
+/* redirect_dgram.c - sending and receiving on redirected datagram, raw and packet sockets.
+ *
+ * Each datagram has a struct stack_dgram before it, both ways. Errors that sendmsg reports at once (no route, not
+ * allowed, too long) are asked for ahead of the first datagram to a destination, and again when the host's routes
+ * have changed.
+ */
+#include "interpose/redirect.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "interpose/memory.h"
+#include "run/sys.h"
+
+#define SMALL_VECTOR	16
+#define VECTOR_MAX	1024
+#define FITS_ALWAYS	1232	/* a datagram that no path is too narrow for: the least MTU of IPv6 less its headers */
+
+static int take_error(const struct target *t)
+{
+	return UNLIKELY(t->e && __atomic_load_n(&t->e->error, __ATOMIC_ACQUIRE)) ? redirect_take_error(t) : 0;
+}
+
+/* The header's place and the program's vector behind it. */
+static bool copy_vector(struct iovec *v, struct stack_dgram *d, const struct msghdr *m)
+{
+	size_t bytes = m->msg_iovlen * sizeof(*v);
+
+	v[0] = (struct iovec){ d, sizeof(*d) };
+	if (!bytes)
+		return true;
+	if (!(m->msg_flags & REDIRECT_OWN))
+		return memory_read(v + 1, m->msg_iov, bytes);
+	memcpy(v + 1, m->msg_iov, bytes);
+	return true;
+}
+
+/* --- control messages of the program's */
+
+static bool int_value(const struct cmsghdr *c, uint32_t *out)
+{
+	int v;
+
+	if (c->cmsg_len < CMSG_LEN(sizeof(v))) {
+		if (c->cmsg_len != CMSG_LEN(1))
+			return false;
+		*out = *CMSG_DATA(c);	/* IP_TOS of a byte is taken as well */
+		return true;
+	}
+	memcpy(&v, CMSG_DATA(c), sizeof(v));
+	*out = (uint32_t)v;
+	return true;
+}
+
+static int take_pktinfo(struct stack_dgram *d, const struct cmsghdr *c)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct in_pktinfo p4;
+	struct in6_pktinfo p6;
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_len == CMSG_LEN(sizeof(p4))) {
+		memcpy(&p4, CMSG_DATA(c), sizeof(p4));
+		in.sin_addr = p4.ipi_spec_dst;
+		d->ifindex = (uint32_t)p4.ipi_ifindex;
+		memcpy(d->local.bytes, &in, d->local.len = sizeof(in));
+	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_len >= CMSG_LEN(sizeof(p6))) {
+		memcpy(&p6, CMSG_DATA(c), sizeof(p6));
+		in6.sin6_addr = p6.ipi6_addr;
+		d->ifindex = p6.ipi6_ifindex;
+		memcpy(d->local.bytes, &in6, d->local.len = sizeof(in6));
+	} else {
+		return -EINVAL;
+	}
+	d->flags |= STACK_DGRAM_PKTINFO;
+	return 0;
+}
+
+static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
+{
+	bool v4 = c->cmsg_level == IPPROTO_IP, v6 = c->cmsg_level == IPPROTO_IPV6;
+
+	if ((v4 && c->cmsg_type == IP_PKTINFO) || (v6 && c->cmsg_type == IPV6_PKTINFO))
+		return take_pktinfo(d, c);
+	if ((v4 && c->cmsg_type == IP_TTL) || (v6 && c->cmsg_type == IPV6_HOPLIMIT)) {
+		d->flags |= STACK_DGRAM_TTL;
+		return int_value(c, &d->ttl) && d->ttl <= 255 && (d->ttl || v6) ? 0 : -EINVAL;
+	}
+	if ((v4 && c->cmsg_type == IP_TOS) || (v6 && c->cmsg_type == IPV6_TCLASS)) {
+		d->flags |= STACK_DGRAM_TOS;
+		return int_value(c, &d->tos) && d->tos <= 255 ? 0 : -EINVAL;
+	}
+	return v4 || v6 ? -EINVAL : 0;	/* of SOL_SOCKET: nothing that a datagram could not do without */
+}
+
+static int take_control(struct stack_dgram *d, const struct msghdr *m)
+{
+	union {
+		struct cmsghdr head;
+		char room[512];
+	} copy;
+	struct msghdr h = { .msg_control = &copy, .msg_controllen = m->msg_controllen };
+	int err = 0;
+
+	if (!m->msg_control || !m->msg_controllen)
+		return 0;
+	if (m->msg_controllen > sizeof(copy))
+		return -ENOBUFS;
+	if (!memory_read(&copy, m->msg_control, m->msg_controllen))
+		return -EFAULT;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c && !err; c = CMSG_NXTHDR(&h, c)) {
+		if (c->cmsg_len < CMSG_LEN(0) || c->cmsg_len > (size_t)((char *)&copy + m->msg_controllen - (char *)c))
+			return -EINVAL;
+		err = take_control_message(d, c);
+	}
+	return err;
+}
+
+/* --- sending */
+
+static uint64_t hash_of(const struct stack_addr *a, uint32_t gen, size_t bytes)
+{
+	uint64_t h = 0xcbf29ce484222325ull ^ gen ^ (bytes > FITS_ALWAYS ? bytes << 32 : 0);
+
+	for (uint32_t i = 0; i < a->len; i++)
+		h = (h ^ a->bytes[i]) * 0x100000001b3ull;
+	return h | 1;
+}
+
+/* What sendmsg would say at once. */
+static int check(const struct target *t, const struct stack_addr *to, size_t bytes)
+{
+	uint64_t h = hash_of(to, board.head ? __atomic_load_n(&board.head->route_gen, __ATOMIC_RELAXED) : 0, bytes);
+	struct client_request q = { .op = STACK_OP_CHECK, .cookie = t->s->stack_cookie, .arg = { (int64_t)bytes },
+				    .data = to->bytes, .len = to->len };
+	int err;
+
+	if (LIKELY(h == t->s->stack_checked))
+		return 0;
+	err = client_ask(&q);
+	t->s->stack_checked = err ? 0 : h;
+	return err;
+}
+
+static int destination(const struct target *t, const struct msghdr *m, struct stack_addr *to)
+{
+	struct sockaddr_storage ss;
+	int err;
+
+	if (!m->msg_name || !m->msg_namelen)
+		return 0;
+	err = redirect_get_addr(&ss, m->msg_name, (int)m->msg_namelen);
+	if (err)
+		return err;
+	to->len = m->msg_namelen < STACK_ADDR_MAX ? m->msg_namelen : STACK_ADDR_MAX;
+	memcpy(to->bytes, &ss, to->len);
+	if (UNLIKELY(!traffic_is_all(&client.traffic)) && !traffic_takes(&client.traffic, (struct sockaddr *)&ss, to->len)) {
+		err = redirect_to_kernel(t);
+		return err ? err : 1;
+	}
+	return 0;
+}
+
+static long send_with(const struct target *t, struct iovec *v, size_t n, int flags)
+{
+	struct msghdr h = { .msg_iov = v, .msg_iovlen = n };
+	ssize_t r = LIBC(sendmsg)(t->fd, &h, flags), head = sizeof(struct stack_dgram);
+
+	if (r < 0)
+		return (errno == EPIPE || errno == ECONNRESET) && client_host_gone() ? -ENETDOWN : -errno;
+	return r >= head ? r - head : -EMSGSIZE;
+}
+
+long dgram_send(const struct target *t, struct msghdr *m, int flags)
+{
+	struct stack_dgram d = { .size = sizeof(d) };
+	struct iovec small[SMALL_VECTOR + 1], *v = small;
+	size_t bytes = 0;
+	ssize_t r;
+	int err;
+
+	if (!t->e || client.gone)
+		return -ENETDOWN;
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->msg_iovlen > VECTOR_MAX)
+		return -EMSGSIZE;
+	err = destination(t, m, &d.peer);
+	if (err > 0) {		/* it is the kernel's from now on */
+		r = LIBC(sendmsg)(t->fd, m, flags);
+		return r < 0 ? -errno : r;
+	}
+	if (!err)
+		err = take_control(&d, m);
+	if (!err)
+		err = -take_error(t);
+	if (err)
+		return err;
+	if (m->msg_iovlen > SMALL_VECTOR)
+		v = __builtin_alloca((m->msg_iovlen + 1) * sizeof(*v));
+	if (!copy_vector(v, &d, m))
+		return -EFAULT;
+	for (size_t i = 1; i <= m->msg_iovlen; i++)
+		bytes += v[i].iov_len;
+	err = check(t, &d.peer, bytes);
+	if (err)
+		return err;
+	if (flags & MSG_MORE)
+		d.flags |= STACK_DGRAM_MORE;
+	if (flags & MSG_CONFIRM)
+		d.flags |= STACK_DGRAM_CONFIRM;
+	d.len = (uint32_t)bytes;
+	return send_with(t, v, m->msg_iovlen + 1, flags & (MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/* --- control messages to the program */
+
+struct control {
+	struct msghdr *m;
+	size_t room, used;
+};
+
+static void put_control(struct control *c, int level, int type, const void *data, size_t n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(128)];
+	} msg = { .head = { .cmsg_len = CMSG_LEN(n), .cmsg_level = level, .cmsg_type = type } };
+	size_t fits = c->room - c->used, want = CMSG_LEN(n);
+
+	/* As put_cmsg(): what does not fit is cut, and said to be. */
+	if (fits < sizeof(struct cmsghdr)) {
+		c->m->msg_flags |= MSG_CTRUNC;
+		return;
+	}
+	memcpy(CMSG_DATA(&msg.head), data, n);
+	if (fits < want) {
+		c->m->msg_flags |= MSG_CTRUNC;
+		want = fits;
+		msg.head.cmsg_len = want;
+	}
+	if (!memory_write((char *)c->m->msg_control + c->used, &msg, want))
+		return;
+	c->used += CMSG_SPACE(n) < fits ? CMSG_SPACE(n) : fits;
+}
+
+/* Which of the two forms of a time the program has asked for. */
+static bool time_in_ns(const struct target *t)
+{
+	const uint32_t kept = REDIRECT_SEEN_TIME | REDIRECT_TIME_IN_NS | REDIRECT_FAILED | REDIRECT_DISSOLVED;
+	uint32_t have = __atomic_load_n(&t->s->stack_flags, __ATOMIC_RELAXED);
+	uint32_t now = t->e ? __atomic_load_n(&t->e->options, __ATOMIC_ACQUIRE) << 2 & ~kept : 0;
+	int v = 0;
+	struct client_request q = { .op = STACK_OP_GETOPT, .cookie = t->s->stack_cookie, .out = &v, .room = sizeof(v),
+				    .arg = { SOL_SOCKET, SO_TIMESTAMPNS, sizeof(v) } };
+
+	if (!(have & REDIRECT_SEEN_TIME) || (have & ~kept) != now) {
+		have = now | REDIRECT_SEEN_TIME | (have & REDIRECT_FAILED) |
+		       (client_ask(&q) == 0 && v ? REDIRECT_TIME_IN_NS : 0);
+		__atomic_store_n(&t->s->stack_flags, have, __ATOMIC_RELAXED);
+	}
+	return have & REDIRECT_TIME_IN_NS;
+}
+
+static void put_time(struct control *c, const struct target *t, int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+	struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
+
+	if (time_in_ns(t))
+		put_control(c, SOL_SOCKET, SCM_TIMESTAMPNS, &ts, sizeof(ts));
+	else
+		put_control(c, SOL_SOCKET, SCM_TIMESTAMP, &tv, sizeof(tv));
+}
+
+static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)d->local.bytes;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)d->local.bytes;
+	struct in_pktinfo p4 = { .ipi_ifindex = (int)d->ifindex };
+	struct in6_pktinfo p6 = { .ipi6_ifindex = d->ifindex };
+
+	if (!v6) {
+		p4.ipi_spec_dst = p4.ipi_addr = in->sin_addr;
+		put_control(c, IPPROTO_IP, IP_PKTINFO, &p4, sizeof(p4));
+		return;
+	}
+	if (d->local.len >= sizeof(struct sockaddr_in6)) {
+		p6.ipi6_addr = in6->sin6_addr;
+	} else {
+		p6.ipi6_addr.s6_addr[10] = p6.ipi6_addr.s6_addr[11] = 0xff;
+		memcpy(&p6.ipi6_addr.s6_addr[12], &in->sin_addr, 4);
+	}
+	put_control(c, IPPROTO_IPV6, IPV6_PKTINFO, &p6, sizeof(p6));
+}
+
+static void put_all_control(struct control *c, const struct target *t, const struct stack_dgram *d)
+{
+	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
+	int ttl = (int)d->ttl, tos = (int)d->tos;
+	uint8_t tos_byte = (uint8_t)d->tos;
+
+	if (d->flags & STACK_DGRAM_TIME)
+		put_time(c, t, d->wall_ns);
+	if (d->flags & STACK_DGRAM_PKTINFO)
+		put_pktinfo(c, d, v6);
+	if (d->flags & STACK_DGRAM_TTL)
+		put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+	if ((d->flags & STACK_DGRAM_TOS) && v6)
+		put_control(c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	else if (d->flags & STACK_DGRAM_TOS)
+		put_control(c, IPPROTO_IP, IP_TOS, &tos_byte, sizeof(tos_byte));
+}
+
+/* --- receiving */
+
+static size_t put_name(struct msghdr *m, const struct stack_addr *from)
+{
+	size_t n = from->len <= STACK_ADDR_MAX ? from->len : 0;
+
+	if (m->msg_name) {
+		size_t room = m->msg_namelen;
+
+		if (n && !memory_write(m->msg_name, from->bytes, n < room ? n : room))
+			return 0;
+		m->msg_namelen = (socklen_t)n;
+	}
+	return n;
+}
+
+static long recv_error(const struct target *t, struct msghdr *m)
+{
+	struct { struct stack_errqueue head; uint8_t payload[1500]; } got;
+	struct client_request q = { .op = STACK_OP_ERRQUEUE, .cookie = t->s->stack_cookie, .out = &got,
+				    .room = sizeof(got), .arg = { sizeof(got.payload) } };
+	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
+	struct { struct sock_extended_err ee; uint8_t offender[sizeof(struct sockaddr_in6)]; } e = { 0 };
+	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
+	size_t n, at = 0;
+	int err = client_ask(&q);
+
+	if (err)
+		return err;
+	if (q.out_len < sizeof(got.head) || q.out_len > sizeof(got))
+		return -EAGAIN;
+	n = q.out_len - sizeof(got.head);
+	m->msg_flags = MSG_ERRQUEUE;
+	for (size_t i = 0; i < m->msg_iovlen && at < n; i++) {
+		struct iovec v;
+		size_t part;
+
+		if (!memory_read(&v, &m->msg_iov[i], sizeof(v)))
+			return -EFAULT;
+		part = n - at < v.iov_len ? n - at : v.iov_len;
+		if (part && !memory_write(v.iov_base, got.payload + at, part))
+			return -EFAULT;
+		at += part;
+	}
+	if (at < n)
+		m->msg_flags |= MSG_TRUNC;
+	put_name(m, &got.head.dest);
+	e.ee = (struct sock_extended_err){ .ee_errno = got.head.ee_errno, .ee_origin = got.head.origin,
+		.ee_type = got.head.type, .ee_code = got.head.code, .ee_info = got.head.info, .ee_data = got.head.data };
+	memcpy(e.offender, got.head.offender.bytes,
+	       got.head.offender.len < sizeof(e.offender) ? got.head.offender.len : sizeof(e.offender));
+	put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
+		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
+	m->msg_controllen = c.used;
+	return (long)at;
+}
+
+/* One message from the pair, its header apart. Its payload's length (with MSG_TRUNC: all of it), or -errno; 1 in *news: it was
+ * none, but the word that there is an error. */
+static long recv_with(const struct target *t, struct stack_dgram *d, struct msghdr *m, int flags, bool *news)
+{
+	struct iovec small[SMALL_VECTOR + 1], *v = small;
+	struct msghdr h = { .msg_iovlen = m->msg_iovlen + 1 };
+	ssize_t r;
+
+	*news = false;
+	if (m->msg_iovlen > SMALL_VECTOR)
+		v = __builtin_alloca((m->msg_iovlen + 1) * sizeof(*v));
+	if (!copy_vector(v, d, m))
+		return -EFAULT;
+	h.msg_iov = v;
+	r = LIBC(recvmsg)(t->fd, &h, flags & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC));
+	if (r < 0)
+		return (errno == EPIPE || errno == ECONNRESET) && client_host_gone() ? -ENETDOWN : -errno;
+	if (r == 0)
+		return client_host_gone() ? -ENETDOWN : 0;	/* shut down for receiving */
+	if (r < (ssize_t)sizeof(*d) || d->size != sizeof(*d))
+		return -EPROTO;
+	if (d->flags & STACK_DGRAM_ERROR) {
+		if (flags & MSG_PEEK)
+			redirect_only_news(t->fd, true);
+		*news = true;
+		return 0;
+	}
+	m->msg_flags = h.msg_flags & MSG_TRUNC;
+	return r - (ssize_t)sizeof(*d);
+}
+
+long dgram_recv(const struct target *t, struct msghdr *m, int flags)
+{
+	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
+	struct stack_dgram d;
+	bool news;
+	long r;
+	int err;
+
+	if (m->msg_iovlen > VECTOR_MAX)
+		return -EMSGSIZE;
+	if (flags & MSG_ERRQUEUE)
+		return recv_error(t, m);
+	do {
+		err = take_error(t);
+		if (err)
+			return -err;
+		d = (struct stack_dgram){ 0 };
+		r = recv_with(t, &d, m, flags, &news);
+	} while (news);
+	if (r < 0)
+		return r;
+	put_name(m, &d.peer);
+	put_all_control(&c, t, &d);
+	m->msg_controllen = c.used;
+	if ((flags & MSG_TRUNC) && d.len > (uint64_t)r)
+		r = d.len;
+	return r;
+}

@@ -1,0 +1,257 @@
+/* redirect_wait.c - waiting for redirected sockets. The pair's own readiness is right but where TCP or UDP say more: an
+ * error, a socket that is not connected, one that listens. The descriptors are looked at before, since what is
+ * ready for a reason that the pair does not know would not end the wait, and what was found is put right after.
+ */
+#include "interpose/redirect.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "interpose/memory.h"
+#include "run/sys.h"
+
+/* Without SOCKTAB_STACK in the word: NULL. Descriptors that nothing is known of are left so. */
+static struct run_socket *redirected(int fd)
+{
+	uint64_t ref = socktab_ref(&hook.tab, fd);
+
+	return ref > SOCKTAB_OTHER && (ref & SOCKTAB_STACK) ? hook_object(ref) : NULL;
+}
+
+static const struct stack_board_entry *entry_of(const struct run_socket *s)
+{
+	return board_entry(s->stack_board, s->stack_cookie);
+}
+
+/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE. */
+static bool is_idle_stream(const struct run_socket *s)
+{
+	const struct stack_board_entry *e = s && redirect_is_stream(s) ? entry_of(s) : NULL;
+
+	return e && redirect_is_idle(s, e);
+}
+
+/* What poll is to say of a socket. `events`: what was asked for. */
+static short put_right(int fd, const struct run_socket *s, short events, short revents)
+{
+	const struct stack_board_entry *e = entry_of(s);
+	bool failed;
+
+	if (!e)
+		return revents;
+	failed = __atomic_load_n(&e->error, __ATOMIC_ACQUIRE) ||
+		 (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
+	if (failed)
+		revents |= POLLERR;
+	if (!redirect_is_stream(s)) {
+		bool suspect = failed || (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_FAILED);
+
+		if (suspect && (revents & POLLIN) && redirect_only_news(fd, !failed))
+			revents &= (short)~(POLLIN | POLLRDNORM);
+		return revents;
+	}
+	if (redirect_is_idle(s, e))
+		return (short)((revents & POLLERR) | POLLHUP | (events & (POLLOUT | POLLWRNORM)));
+	if (board_state(e) == STACK_BOARD_LISTENING)
+		return revents & (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
+	return revents;
+}
+
+/* --- poll, ppoll */
+
+#define AT_ONCE 64
+
+/* Whether one of them is an idle stream. The array may not be there. */
+static bool any_idle(const struct pollfd *fds, nfds_t n)
+{
+	struct pollfd copy[AT_ONCE];
+
+	for (nfds_t i = 0; i < n; i += AT_ONCE) {
+		nfds_t some = n - i < AT_ONCE ? n - i : AT_ONCE;
+
+		if (!memory_read(copy, fds + i, some * sizeof(*fds)))
+			return false;
+		for (nfds_t k = 0; k < some; k++)
+			if (copy[k].fd >= 0 && is_idle_stream(redirected(copy[k].fd)))
+				return true;
+	}
+	return false;
+}
+
+static long poll_fds(enum call_id id, const uint64_t *a)
+{
+	struct pollfd *fds = (struct pollfd *)a[0];
+	nfds_t n = (nfds_t)a[1];
+	struct timespec none = { 0, 0 };
+	bool idle = any_idle(fds, n);
+	long ready = 0, r;
+
+	if (!idle)
+		r = libc_call(id, a);
+	else if (id == CALL_poll)
+		r = LIBC(poll)(fds, n, 0);
+	else
+		r = LIBC(ppoll)(fds, n, &none, (const sigset_t *)a[3]);
+	if (r < 0)
+		return -errno;
+	if (r == 0 && !idle)
+		return 0;
+	for (nfds_t i = 0; i < n; i++) {
+		struct run_socket *s = fds[i].fd >= 0 && (fds[i].revents || idle) ? redirected(fds[i].fd) : NULL;
+
+		if (s && !(fds[i].revents & POLLNVAL))
+			fds[i].revents = put_right(fds[i].fd, s, fds[i].events, fds[i].revents);
+		ready += fds[i].revents != 0;
+	}
+	return ready;
+}
+
+/* --- select, pselect */
+
+struct sets {
+	fd_set *user[3], before[3];
+	size_t bytes;
+};
+
+static bool copy_sets(struct sets *s, int n, const uint64_t *a)
+{
+	s->bytes = ((size_t)n + 63) / 64 * 8;
+	for (int k = 0; k < 3; k++) {
+		s->user[k] = (fd_set *)a[1 + k];
+		FD_ZERO(&s->before[k]);
+		if (s->user[k] && !memory_read(&s->before[k], s->user[k], s->bytes))
+			return false;
+	}
+	return true;
+}
+
+/* Sets the bits of idle streams: hung up, so readable, and writable. Returns how many were not set. */
+static long add_idle(struct sets *s, int n, bool only_look)
+{
+	long added = 0;
+
+	for (int fd = 0; fd < n; fd++) {
+		if (!(FD_ISSET(fd, &s->before[0]) || FD_ISSET(fd, &s->before[1])) || !is_idle_stream(redirected(fd)))
+			continue;
+		if (only_look)
+			return 1;
+		for (int k = 0; k < 2; k++) {
+			if (!FD_ISSET(fd, &s->before[k]) || FD_ISSET(fd, s->user[k]))
+				continue;
+			FD_SET(fd, s->user[k]);
+			added++;
+		}
+	}
+	return added;
+}
+
+static long select_fds(enum call_id id, const uint64_t *a)
+{
+	int n = (int)a[0];
+	struct timeval none = { 0, 0 };
+	struct timespec none_ns = { 0, 0 };
+	struct sets s;
+	long r;
+
+	if (n <= 0 || n > FD_SETSIZE || !copy_sets(&s, n, a) || !add_idle(&s, n, true)) {
+		r = libc_call(id, a);
+		return r < 0 ? -errno : r;
+	}
+	if (id == CALL_select)
+		r = LIBC(select)(n, s.user[0], s.user[1], s.user[2], &none);
+	else
+		r = LIBC(pselect)(n, s.user[0], s.user[1], s.user[2], &none_ns, (const sigset_t *)a[5]);
+	return r < 0 ? -errno : r + add_idle(&s, n, false);
+}
+
+/* --- epoll: events come with data, and not with the descriptor, so registrations are remembered. */
+
+#define NOTES 1024	/* a power of two */
+#define PROBES 8
+
+static struct note {
+	uint64_t key;		/* epoll descriptor << 32 | descriptor, plus one; 0: free */
+	uint64_t data;
+} notes[NOTES];
+static uint32_t noted;		/* any at all */
+
+static struct note *first_note(int epfd, uint64_t data)
+{
+	uint64_t h = (data ^ (uint64_t)(unsigned)epfd << 40) * 0x9e3779b97f4a7c15ull;
+
+	return &notes[h >> 54 & (NOTES - 1)];
+}
+
+static uint64_t key_of(int epfd, int fd)
+{
+	return ((uint64_t)(unsigned)epfd << 32 | (unsigned)fd) + 1;
+}
+
+void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *event)
+{
+	uint64_t key = key_of(epfd, fd), data;
+	struct note *first;
+
+	/* A changed registration is remembered anew; the old note leads to a descriptor that has other data by then. */
+	if (op == EPOLL_CTL_DEL)
+		return;
+	data = event->data.u64;
+	first = first_note(epfd, data);
+	__atomic_store_n(&noted, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < PROBES; i++) {
+		struct note *p = &notes[(size_t)(first - notes + i) & (NOTES - 1)];
+		uint64_t have = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
+
+		if (have && have != key && redirected((int)(uint32_t)(have - 1)))
+			continue;
+		__atomic_store_n(&p->key, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&p->data, data, __ATOMIC_RELEASE);
+		__atomic_store_n(&p->key, key, __ATOMIC_RELEASE);
+		return;
+	}
+}
+
+static int noted_fd(int epfd, uint64_t data)
+{
+	struct note *first = first_note(epfd, data);
+
+	for (int i = 0; i < PROBES; i++) {
+		const struct note *p = &notes[(size_t)(first - notes + i) & (NOTES - 1)];
+		uint64_t key = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
+
+		if (key && (int)((key - 1) >> 32) == epfd && __atomic_load_n(&p->data, __ATOMIC_ACQUIRE) == data)
+			return (int)(uint32_t)(key - 1);
+	}
+	return -1;
+}
+
+static long wait_epoll(enum call_id id, const uint64_t *a)
+{
+	struct epoll_event *events = (struct epoll_event *)a[1];
+	long r = libc_call(id, a);
+
+	if (r <= 0)
+		return r < 0 ? -errno : 0;
+	for (long i = 0; i < r && __atomic_load_n(&noted, __ATOMIC_RELAXED); i++) {
+		int fd = noted_fd((int)a[0], events[i].data.u64);
+		struct run_socket *s = fd >= 0 ? redirected(fd) : NULL;
+
+		/* The bits are the same. */
+		if (s)
+			events[i].events = (uint16_t)put_right(fd, s, (short)(POLLIN | POLLOUT), (short)events[i].events) |
+					   (events[i].events & 0xffff0000);
+	}
+	return r;
+}
+
+long redirect_wait(enum call_id id, const struct target *t, const uint64_t *a)
+{
+	switch (id) {
+	case CALL_poll:
+	case CALL_ppoll: return poll_fds(id, a);
+	case CALL_select:
+	case CALL_pselect: return select_fds(id, a);
+	default: return wait_epoll(id, a);
+	}
+}

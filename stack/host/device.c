@@ -1,0 +1,187 @@
+/* The devices NICs are on. */
+#include "host/device.h"
+
+#include <errno.h>
+#include <string.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { TURN_PACKETS = 128 };
+
+static void device_turn(struct source *s)
+{
+	struct device *d = container_of(s, struct device, src);
+
+	s->events = 0;
+	if (!d->failed && fdbased_rx(d->link, 0, TURN_PACKETS) < 0)
+		d->failed = true;
+}
+
+static int no_rights(const struct spec_nic *n, int err, const char *why, char *error)
+{
+	const char *hint = "";
+	char make[128];
+
+	if (err == -EPERM || err == -EACCES) {
+		snprintf(make, sizeof(make), "; run it as root, or have the device made for you: "
+			 "ip tuntap add mode %s user $USER name %s", n->link == SPEC_LINK_TUN ? "tun" : "tap",
+			 n->device);
+		hint = make;
+	} else if (err == -EBUSY) {
+		hint = "; another program has it: another name makes another device";
+	} else if (err == -ENOENT || err == -ENODEV) {
+		hint = "; the kernel's tun module is needed: modprobe tun";
+	}
+	snprintf(error, SPEC_ERROR_MAX, "%.160s%s", why, hint);
+	return err;
+}
+
+static int open_tap(struct host *h, const struct spec_nic *n, struct link **out, char *error)
+{
+	struct tap_config c = {
+		.name = n->device, .tun = n->link == SPEC_LINK_TUN, .mtu = n->mtu, .pool = h->stack->pool,
+		/* A super-segment would be lost, or delayed, as one packet. */
+		.offload = !n->impaired,
+	};
+	char why[TAP_ERROR_MAX];
+	int err = tap_open(&c, out, why);
+
+	return err ? no_rights(n, err, why, error) : kernel_end_set_up(n, error);
+}
+
+/* A descriptor we were started with: a TAP or TUN queue, or a socket that keeps packets apart. */
+static int open_fd(struct host *h, const struct spec_nic *n, struct link **out, char *error)
+{
+	struct fdbased_config c = { .pool = h->stack->pool, .fds = { n->fd }, .nfds = 1,
+				    .mtu = n->mtu ? n->mtu : 1500, .ethernet = true };
+	struct ifreq ifr;
+	int flags = fcntl(n->fd, F_GETFL), len = 0;
+
+	if (flags < 0) {
+		snprintf(error, SPEC_ERROR_MAX, "fd=%d: %s; the host has to be started with it open", n->fd,
+			 strerror(errno));
+		return -EBADF;
+	}
+	fcntl(n->fd, F_SETFL, flags | O_NONBLOCK);
+	if (ioctl(n->fd, TUNGETIFF, &ifr) == 0) {
+		c.ethernet = ifr.ifr_flags & IFF_TAP;
+		if (ifr.ifr_flags & IFF_VNET_HDR && ioctl(n->fd, TUNGETVNETHDRSZ, &len) == 0)
+			c.vnet_hdr_len = (uint8_t)len;
+		c.tx_csum = c.vnet_hdr_len != 0;
+	}
+	*out = fdbased_new(&c);
+	if (*out)
+		return 0;
+	snprintf(error, SPEC_ERROR_MAX, "fd=%d: not a descriptor that packets can be read from", n->fd);
+	return -EINVAL;
+}
+
+static bool write_capture(void *ctx, const struct iovec *iov, int iovcnt)
+{
+	return writev((int)(intptr_t)ctx, iov, iovcnt) >= 0;
+}
+
+static int wrap_sniffer(struct host *h, const struct spec_nic *n, struct link **link, char *error)
+{
+	struct sniffer_config c = { .write = write_capture, .clock = h->stack->clock, .name = n->name };
+	int fd;
+
+	if (!n->pcap[0])
+		return 0;
+	fd = open(n->pcap, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		int err = -errno;
+
+		snprintf(error, SPEC_ERROR_MAX, "pcap=%.200s: %s", n->pcap, strerror(-err));
+		return err;
+	}
+	c.ctx = (void *)(intptr_t)fd;
+	*link = sniffer_new(*link, &c);
+	return *link ? 0 : -ENOMEM;
+}
+
+static int wrap_impair(struct host *h, const struct spec_nic *n, struct link **link)
+{
+	struct impair_config c = {
+		.clock = h->stack->clock, .seed = n->seed ? n->seed : rand_u64(&h->stack->rand),
+		.out = n->impair, .in = n->impair,
+	};
+
+	if (!n->impaired)
+		return 0;
+	*link = impair_new(*link, &c);
+	return *link ? 0 : -ENOMEM;
+}
+
+/* The same each time, so that who knew us before need not learn it anew; locally administered. */
+static struct link_addr make_mac(const struct spec_nic *n)
+{
+	static const struct hash_key key = { { 0x736f636b7368696d, 0x6d6163 } };
+	uint64_t v = siphash(&key, n->device, strlen(n->device));
+	struct link_addr mac = { .len = LINK_ADDR_LEN };
+
+	if (n->naddrs)
+		v ^= siphash(&key, n->addrs[0].addr.b, sizeof(n->addrs[0].addr.b));
+	memcpy(mac.b, &v, LINK_ADDR_LEN);
+	mac.b[0] = 2;
+	return n->mac.len ? n->mac : mac;
+}
+
+static int wrap(struct host *h, const struct spec_nic *n, struct link **link, char *error)
+{
+	struct link_addr mac = make_mac(n);
+	int err = wrap_impair(h, n, link);
+
+	if (!err)
+		err = wrap_sniffer(h, n, link, error);
+	if (!err && (*link)->caps & LINK_CAP_ETHERNET) {
+		*link = ether_new(*link, &mac);
+		err = *link ? 0 : -ENOMEM;
+	}
+	if (err == -ENOMEM && !error[0])
+		snprintf(error, SPEC_ERROR_MAX, "out of memory");
+	return err;
+}
+
+int device_open(struct host *h, const struct spec_nic *n, struct link **out,
+		char error[SPEC_ERROR_MAX])
+{
+	struct device *d = calloc(1, sizeof(*d));
+	struct link *bottom = NULL;
+	int err = !d ? -ENOMEM : n->link == SPEC_LINK_FD ? open_fd(h, n, &bottom, error)
+							 : open_tap(h, n, &bottom, error);
+
+	*out = bottom;
+	if (!err) {
+		source_init(&d->src, device_turn);
+		d->src.device = true;
+		d->link = bottom;
+		err = loop_add(&h->loop, fdbased_fd(bottom, 0), EPOLLIN, &d->src);
+	}
+	if (!err)
+		err = wrap(h, n, out, error);
+	if (err) {
+		if (*out)
+			link_close(*out);
+		free(d);
+		return err;
+	}
+	d->next = h->devices;
+	h->devices = d;
+	return 0;
+}
+
+void device_close_all(struct host *h)
+{
+	while (h->devices) {
+		struct device *d = h->devices;
+
+		h->devices = d->next;
+		free(d);
+	}
+}

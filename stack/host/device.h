@@ -1,0 +1,31 @@
+/* The devices NICs are on: opening them, the kernel's end of them, and reading them. */
+#ifndef STACK_HOST_DEVICE_H
+#define STACK_HOST_DEVICE_H
+
+#include "host/host.h"
+
+/** struct device - an fdbased link that the loop reads; @next: the host's next one */
+struct device {
+	struct source src;
+	struct device *next;
+	struct link *link;
+	bool failed;
+};
+
+/**
+ * device_open() - make the link of @n and a device that feeds it
+ * @out: the link, with all that is wrapped around it, for nic_create()
+ *
+ * Return: 0 or -errno with @error.
+ */
+int device_open(struct host *h, const struct spec_nic *n, struct link **out,
+		char error[SPEC_ERROR_MAX]);
+
+/** device_close_all() - release what device_open() made, after the NICs have gone */
+void device_close_all(struct host *h);
+
+/** kernel_end_set_up() - give the kernel's end of a device its addresses, MTU and queue, and bring it up;
+ * 0 or -errno with @error (kernel_end.c) */
+int kernel_end_set_up(const struct spec_nic *n, char error[SPEC_ERROR_MAX]);
+
+#endif

@@ -1,0 +1,212 @@
+/* An endpoint as sock_diag tells of it. */
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "host/diag.h"
+#include "transport/dgram.h"
+#include "transport/tcp/diag.h"
+#include "wire/state.h"
+
+/* The top bit of the upper word: a cookie that no socket of the kernel's has. */
+#define MADE_UP (1ull << 63)
+
+static uint64_t ep_hash(const struct endpoint *ep)
+{
+	return hash_mix((uint64_t)(uintptr_t)ep ^ 0x9e3779b97f4a7c15ull, 0xd1b54a32d192ed03ull);
+}
+
+struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool make)
+{
+	struct diag_record *r;
+
+	htab_for_each_match(n, &d->records, ep_hash(ep)) {
+		r = container_of(n, struct diag_record, by_ep);
+		if (r->ep == ep)
+			return r;
+	}
+	r = make ? calloc(1, sizeof(*r)) : NULL;
+	if (!r)
+		return NULL;
+	r->ep = ep;
+	r->cookie = MADE_UP | ++d->made;
+	r->opened_ns = (uint64_t)ep->stack->clock->wall_ns;
+	if (!htab_insert(&d->records, &r->by_ep, ep_hash(ep))) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+uint32_t diag_protocol_of(const struct endpoint *ep)
+{
+	static const struct {
+		const char *name;
+		uint32_t protocol;
+	} tables[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "raw", IPPROTO_RAW } };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		if (!strcmp(ep->ops->name, tables[i].name))
+			return tables[i].protocol;
+	return 0;
+}
+
+static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[4], uint16_t *port_be)
+{
+	struct addr a = family == AF_INET6 ? addr_map(&f->addr) : f->addr;
+
+	/* A wildcard has no length, or is of either family. */
+	if (!addr_is_any(&f->addr))
+		memcpy(addr_be, a.b, family == AF_INET6 ? 16 : 4);
+	*port_be = htons(f->port);
+}
+
+/* What the socket layer keeps, as long as there is a socket. */
+static void put_options(const struct endpoint *ep, const struct sock *k, uint32_t protocol, struct sock_entry *e)
+{
+	bool v6 = ep->net == NET_IPV6;
+
+	e->tos = ep->opts.tos;
+	e->tclass = ep->opts.traffic_class;
+	e->v6only = v6 && ep->opts.v6_only;
+	/* struct inet_diag_sockopt: recverr, is_icsk, freebind, hdrincl, mc_loop, transparent, mc_all */
+	e->sockopt[0] = (uint8_t)((protocol == IPPROTO_TCP ? 2 : 0) | (ep->opts.multicast_loop ? 0x10 : 0) |
+				  (v6 ? 0 : 0x40));
+	if (!k)
+		return;
+	if (k->recverr)
+		e->sockopt[0] |= 1;
+	if (protocol != IPPROTO_TCP)
+		e->bound_port = k->bound;
+	e->mark = k->mark;
+	e->class_id = k->priority;
+}
+
+/* Bytes that the program has not read yet, of @taken that the stack has given: the kernel tells the memory
+ * that they take in the pair, which is more. */
+static uint32_t unread_by_program(const struct relay *r, uint64_t taken)
+{
+	int memory = 0;
+
+	if (ioctl(r->fd, SIOCOUTQ, &memory) < 0 || memory <= 0)
+		return 0;
+	return taken < (uint64_t)memory ? (uint32_t)taken : (uint32_t)memory;
+}
+
+static void put_owner(const struct diag_record *r, uint64_t taken, struct sock_entry *e)
+{
+	e->msg.id.idiag_cookie[0] = (uint32_t)r->cookie;
+	e->msg.id.idiag_cookie[1] = (uint32_t)(r->cookie >> 32);
+	e->msg.idiag_uid = e->kind == SOCK_KIND_TIMEWAIT ? 0 : r->uid;
+	e->process = r->process;
+	if (r->relay) {
+		e->msg.idiag_inode = r->inode;
+		/* What the program wrote and the stack has not taken waits in the pair; so does whom it has not
+		 * accepted yet, and of the backlog the stack is told only the rest. */
+		if (e->msg.idiag_state != DIAG_TCP_LISTEN) {
+			e->msg.idiag_wqueue += (uint32_t)relay_unread(r->relay);
+			if (taken)
+				e->msg.idiag_rqueue += unread_by_program(r->relay, taken);
+		} else {
+			e->msg.idiag_rqueue += r->relay->pushed;
+			e->msg.idiag_wqueue += r->relay->pushed;
+		}
+	}
+}
+
+static uint32_t ms_of(int64_t ns)
+{
+	return ns <= 0 ? 0 : ns / NS_PER_MS > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / NS_PER_MS);
+}
+
+/* Whether it is one of those that a kernel has in its tables. */
+static bool put_tcp(struct diag *d, struct endpoint *ep, bool gone, uint64_t *taken, struct sock_entry *e)
+{
+	struct inet_diag_msg *m = &e->msg;
+	size_t room = sizeof(d->cong);
+	struct tcp_diag t;
+
+	tcp_diag(ep, &t);
+	if (!t.local.port || (t.state == TCPS_CLOSE && !t.bound && !gone))
+		return false;
+	put_end(m->idiag_family, &t.local, m->id.idiag_src, &m->id.idiag_sport);
+	put_end(m->idiag_family, &t.remote, m->id.idiag_dst, &m->id.idiag_dport);
+	*taken = t.taken;
+	m->idiag_state = (uint8_t)t.state;
+	m->idiag_rqueue = t.rqueue;
+	m->idiag_wqueue = t.wqueue;
+	m->idiag_timer = (uint8_t)t.timer;
+	m->idiag_expires = ms_of(t.expires_in_ns);
+	m->idiag_retrans = t.retrans;
+	e->kind = t.time_wait ? SOCK_KIND_TIMEWAIT : t.state == TCPS_CLOSE ? SOCK_KIND_BOUND : SOCK_KIND_FULL;
+	e->shutdown = (uint8_t)(t.rx_shut | t.tx_shut << 1);
+	e->bound_port = t.bound_port;
+	if (!endpoint_get_option(ep, SOCKOPT_CONGESTION_CONTROL, d->cong, &room))
+		e->cong = d->cong;
+	return true;
+}
+
+static bool put_dgram(struct endpoint *ep, uint32_t protocol, struct sock_entry *e)
+{
+	struct inet_diag_msg *m = &e->msg;
+	const struct dgram *g = dgram_of(ep);
+	struct endpoint_info info;
+
+	endpoint_info(ep, &info);
+	if (protocol != IPPROTO_RAW && !info.local.port)
+		return false;
+	put_end(m->idiag_family, &info.local, m->id.idiag_src, &m->id.idiag_sport);
+	put_end(m->idiag_family, &info.remote, m->id.idiag_dst, &m->id.idiag_dport);
+	m->idiag_state = info.state == DGRAM_CONNECTED ? DIAG_TCP_ESTABLISHED : DIAG_TCP_CLOSE;
+	m->idiag_rqueue = (uint32_t)info.rx_queue_bytes;
+	m->idiag_wqueue = (uint32_t)info.tx_queue_bytes;
+	e->shutdown = (uint8_t)(g->rx_shut | g->tx_shut << 1);
+	if (protocol == IPPROTO_RAW) {
+		/* Where others have their port these have their protocol. */
+		e->raw_protocol = info.trans_proto;
+		m->id.idiag_sport = htons(info.trans_proto);
+		m->id.idiag_dport = 0;
+	}
+	return true;
+}
+
+bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_entry *e)
+{
+	uint32_t protocol = diag_protocol_of(ep);
+	struct diag_record *r;
+	uint64_t taken = 0;
+
+	e->handle = ep;
+	e->msg.idiag_family = ep->net == NET_IPV6 ? AF_INET6 : AF_INET;
+	e->msg.id.idiag_if = ep->opts.bind_nic;
+	if (!protocol || !(protocol == IPPROTO_TCP ? put_tcp(d, ep, gone, &taken, e) : put_dgram(ep, protocol, e)))
+		return false;
+	r = diag_record_of(d, ep, true);
+	if (!r)
+		return false;
+	put_options(ep, r->relay ? r->relay->k : NULL, protocol, e);
+	put_owner(r, taken, e);
+	return true;
+}
+
+void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e)
+{
+	const struct hash_key *key = &d->host->stack->key;
+	uint64_t ports = (uint64_t)m->local.port << 16 | m->remote.port;
+	/* There is nothing to name it by but what it is. */
+	uint64_t cookie = MADE_UP | hash_addr(key, &m->local.addr, hash_addr(key, &m->remote.addr, ports));
+	bool waits = m->state == TCPS_TIME_WAIT;
+
+	e->kind = waits ? SOCK_KIND_TIMEWAIT : SOCK_KIND_REQUEST;
+	e->msg.idiag_family = m->net == NET_IPV6 ? AF_INET6 : AF_INET;
+	e->msg.idiag_state = waits ? DIAG_TCP_TIME_WAIT : DIAG_TCP_SYN_RECV;
+	put_end(e->msg.idiag_family, &m->local, e->msg.id.idiag_src, &e->msg.id.idiag_sport);
+	put_end(e->msg.idiag_family, &m->remote, e->msg.id.idiag_dst, &e->msg.id.idiag_dport);
+	e->msg.id.idiag_cookie[0] = (uint32_t)cookie;
+	e->msg.id.idiag_cookie[1] = (uint32_t)(cookie >> 32);
+	e->msg.idiag_timer = waits ? TCP_TIMER_TIME_WAIT : TCP_TIMER_RTX;
+	e->msg.idiag_expires = ms_of(m->expires_in_ns);
+	e->msg.idiag_retrans = m->retransmits;
+}

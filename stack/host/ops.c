@@ -1,0 +1,74 @@
+/* The table of operations, and what is checked of every message before one is done. */
+#include "host/ops.h"
+
+#include <errno.h>
+
+/**
+ * struct op - an operation
+ * @socket: enum: whether the cookie must name a socket
+ * @min_data: bytes of data it has at least
+ * @fd: it may come with a descriptor
+ */
+enum { NO_SOCKET, SOCKET, ANY_SOCKET };
+
+static const struct op {
+	int (*run)(struct request *q);
+	uint8_t socket;
+	uint8_t min_data;
+	bool fd;
+} ops[STACK_OP_COUNT] = {
+	[STACK_OP_HELLO] = { op_hello, NO_SOCKET, 0, false },
+	[STACK_OP_SOCKET] = { op_socket, NO_SOCKET, 0, false },
+	[STACK_OP_LOOKUP] = { op_lookup, SOCKET, 0, false },
+	[STACK_OP_BIND] = { op_bind, SOCKET, 0, false },
+	[STACK_OP_CONNECT] = { op_connect, SOCKET, 0, false },
+	[STACK_OP_LISTEN] = { op_listen, SOCKET, 0, false },
+	[STACK_OP_SHUTDOWN] = { op_shutdown, SOCKET, 0, false },
+	[STACK_OP_GETNAME] = { op_getname, SOCKET, 0, false },
+	[STACK_OP_SETOPT] = { op_setopt, SOCKET, 0, false },
+	[STACK_OP_GETOPT] = { op_getopt, SOCKET, 0, false },
+	[STACK_OP_IOCTL] = { op_ioctl, ANY_SOCKET, 0, false },
+	[STACK_OP_CHECK] = { op_check, SOCKET, 0, false },
+	[STACK_OP_ERRQUEUE] = { op_errqueue, SOCKET, 0, false },
+	[STACK_OP_ABORT] = { op_abort, SOCKET, 0, false },
+	[STACK_OP_KILL] = { op_kill, SOCKET, 0, false },
+	[STACK_OP_FLUSH] = { op_flush, SOCKET, 0, false },
+	[STACK_OP_OUTQ] = { op_outq, SOCKET, 0, false },
+	[STACK_OP_RESOLVE] = { op_resolve, NO_SOCKET, 2, false },
+	[STACK_OP_NAMEINFO] = { op_nameinfo, NO_SOCKET, 2, false },
+	[STACK_OP_IFADDRS] = { op_ifaddrs, NO_SOCKET, 0, false },
+	[STACK_OP_DIAG] = { op_diag, NO_SOCKET, 0, false },
+	[STACK_OP_PROCNET] = { op_procnet, NO_SOCKET, 0, false },
+	[STACK_OP_INFO] = { op_info, NO_SOCKET, 0, false },
+	[STACK_OP_STATS] = { op_stats, NO_SOCKET, 0, false },
+	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, true },
+	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, false },
+	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, false },
+};
+
+bool request_run(struct request *q)
+{
+	const struct stack_msg *in = q->in;
+	const struct op *op = in->op < STACK_OP_COUNT ? &ops[in->op] : NULL;
+	int err;
+
+	if (!op || !op->run || in->err || in->len < op->min_data || (q->fd_in >= 0 && !op->fd))
+		return false;
+	/* The first message says hello, and is the only one that another version may send. */
+	if (q->client->hello == (in->op == STACK_OP_HELLO) ||
+	    (in->version != STACK_PROTO_VERSION && in->op != STACK_OP_HELLO))
+		return false;
+	if (op->socket != NO_SOCKET && (in->cookie || op->socket == SOCKET)) {
+		q->relay = relay_find(q->host, in->cookie);
+		if (!q->relay) {
+			q->out->err = -ENOENT;
+			return true;
+		}
+	}
+	q->host->counters.requests++;
+	err = op->run(q);
+	if (err == OP_MALFORMED)
+		return false;
+	q->out->err = err;
+	return true;
+}

@@ -1,0 +1,43 @@
+/* The operations of the control protocol; the table is in ops.c. */
+#ifndef STACK_HOST_OPS_H
+#define STACK_HOST_OPS_H
+
+#include "host/client.h"
+#include "host/relay.h"
+
+/**
+ * op_*() - one operation: 0 or -errno for the reply; OP_MALFORMED: what no library would send
+ *
+ * Those for sockets find it in @q->relay.
+ */
+enum { OP_MALFORMED = -100000 };
+
+int op_hello(struct request *q);
+int op_socket(struct request *q);
+int op_lookup(struct request *q);
+int op_bind(struct request *q);
+int op_connect(struct request *q);
+int op_listen(struct request *q);
+int op_shutdown(struct request *q);
+int op_getname(struct request *q);
+int op_setopt(struct request *q);
+int op_getopt(struct request *q);
+int op_ioctl(struct request *q);
+int op_check(struct request *q);
+int op_errqueue(struct request *q);
+int op_abort(struct request *q);
+int op_kill(struct request *q);
+int op_flush(struct request *q);
+int op_outq(struct request *q);
+int op_resolve(struct request *q);
+int op_nameinfo(struct request *q);
+int op_ifaddrs(struct request *q);
+int op_diag(struct request *q);
+int op_procnet(struct request *q);
+int op_info(struct request *q);
+int op_stats(struct request *q);
+int op_rules(struct request *q);
+int op_keep(struct request *q);
+int op_down(struct request *q);
+
+#endif

@@ -1,0 +1,207 @@
+/* Datagram sockets: a header before each datagram, both ways. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "host/relay.h"
+
+enum { BATCH = 64 };
+
+/** struct held - a datagram for which there was no room; @msg with @len bytes after it */
+struct held {
+	struct stack_dgram head;
+	size_t len;
+	uint8_t data[];
+};
+
+static const int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+static bool put_addr(const struct stack_addr *a, struct sockaddr_storage *out, socklen_t *len)
+{
+	*len = a->len;
+	if (a->len > sizeof(a->bytes) || (a->len && a->len < sizeof(sa_family_t)))
+		return false;
+	memset(out, 0, sizeof(*out));
+	memcpy(out, a->bytes, a->len);
+	return true;
+}
+
+static void take_addr(struct stack_addr *out, const struct sockaddr_storage *a, socklen_t len)
+{
+	out->len = len <= sizeof(out->bytes) ? len : 0;
+	memcpy(out->bytes, a, out->len);
+}
+
+/* From the pair's header; false: no program's library wrote that. */
+static bool parse_head(const struct stack_dgram *d, size_t n, struct sock_msg *m, int *flags)
+{
+	socklen_t local_len;
+
+	if (n < sizeof(*d) || d->size != sizeof(*d) || !put_addr(&d->peer, &m->addr, &m->addr_len) ||
+	    !put_addr(&d->local, &m->local, &local_len) || d->tos > 255 || d->ttl > 255)
+		return false;
+	m->flags = 0;
+	if (d->flags & STACK_DGRAM_PKTINFO)
+		m->flags |= SOCK_MSG_PKTINFO;
+	if (d->flags & STACK_DGRAM_TOS)
+		m->flags |= SOCK_MSG_TOS;
+	if (d->flags & STACK_DGRAM_TTL)
+		m->flags |= SOCK_MSG_TTL;
+	m->ifindex = d->ifindex;
+	m->tos = (int)d->tos;
+	m->ttl = (int)d->ttl;
+	*flags = (d->flags & STACK_DGRAM_MORE ? MSG_MORE : 0) |
+		 (d->flags & STACK_DGRAM_CONFIRM ? MSG_CONFIRM : 0);
+	return true;
+}
+
+/* One datagram from the program. False: there is none. */
+static bool up_one(struct relay *r)
+{
+	struct host *h = r->host;
+	struct stack_dgram *d = (struct stack_dgram *)h->scratch;
+	ssize_t n = recv(r->fd, h->scratch, HOST_SCRATCH, MSG_DONTWAIT);
+	bool bound = r->k->bound;
+	struct sock_msg m;
+	struct iovec iov;
+	int flags;
+
+	if (n < 0 || (n == 0 && (r->ready & RELAY_PAIR_CLOSED || r->shut & RELAY_SHUT_RD))) {
+		r->ready &= ~(uint32_t)RELAY_PAIR_IN;
+		return false;
+	}
+	if (!parse_head(d, (size_t)n, &m, &flags)) {
+		h->counters.datagrams_malformed++;
+		return true;
+	}
+	iov = (struct iovec){ h->scratch + sizeof(*d), (size_t)n - sizeof(*d) };
+	if (sock_send(r->k, &iov, 1, &m, flags) < 0)
+		h->counters.datagrams_not_sent++;
+	else if (!bound)
+		relay_show(r);
+	return true;
+}
+
+static void make_head(const struct sock_msg *m, struct stack_dgram *d)
+{
+	*d = (struct stack_dgram){ .size = sizeof(*d), .len = (uint32_t)m->msg_len };
+	take_addr(&d->peer, &m->addr, m->addr_len);
+	if (m->flags & SOCK_MSG_PKTINFO) {
+		d->flags |= STACK_DGRAM_PKTINFO;
+		d->ifindex = m->ifindex;
+		take_addr(&d->local, &m->local, m->local.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+								       : sizeof(struct sockaddr_in6));
+	}
+	if (m->flags & SOCK_MSG_TOS)
+		d->flags |= STACK_DGRAM_TOS;
+	if (m->flags & SOCK_MSG_TTL)
+		d->flags |= STACK_DGRAM_TTL;
+	if (m->flags & SOCK_MSG_TIME)
+		d->flags |= STACK_DGRAM_TIME;
+	d->tos = (uint32_t)m->tos;
+	d->ttl = (uint32_t)m->ttl;
+	d->wall_ns = m->wall_ns;
+}
+
+/* To the program. False: no room; it is held. */
+static bool push(struct relay *r, struct stack_dgram *d, uint8_t *data, size_t len)
+{
+	struct iovec iov[] = { { d, sizeof(*d) }, { data, len } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+	struct held *held;
+
+	if (sendmsg(r->fd, &m, send_flags) >= 0 || errno != EAGAIN)
+		return true;	/* what cannot be sent at all is lost, as datagrams may be */
+	r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
+	held = malloc(sizeof(*held) + len);
+	if (!held) {
+		r->host->counters.out_of_memory++;
+		return false;
+	}
+	held->head = *d;
+	held->len = len;
+	memcpy(held->data, data, len);
+	r->extra = held;
+	return false;
+}
+
+static bool push_held(struct relay *r)
+{
+	struct held *held = r->extra;
+	bool done;
+
+	if (!held)
+		return true;
+	r->extra = NULL;
+	done = push(r, &held->head, held->data, held->len);
+	free(held);
+	return done;
+}
+
+static bool down_one(struct relay *r)
+{
+	struct iovec iov = { r->host->scratch, HOST_SCRATCH };
+	struct stack_dgram d;
+	struct sock_msg m = { 0 };
+	ssize_t n = sock_recv(r->k, &iov, 1, &m, 0);
+
+	if (n < 0) {
+		if (n != -EAGAIN)
+			relay_put_error(r, (int)-n);
+		r->ready &= ~(uint32_t)RELAY_STACK_IN;
+		return false;
+	}
+	make_head(&m, &d);
+	return push(r, &d, r->host->scratch, (size_t)n);
+}
+
+/* Something has happened to the socket: say so on the board, and wake readers once. */
+static void tell_error(struct relay *r)
+{
+	struct stack_dgram d = { .size = sizeof(d), .flags = STACK_DGRAM_ERROR };
+	bool before = board_look(&r->host->board, r->board)->error ||
+		      (board_look(&r->host->board, r->board)->flags & STACK_BOARD_ERRQUEUE);
+
+	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
+	relay_note_error(r);
+	relay_show(r);
+	if (!before && (board_look(&r->host->board, r->board)->error || r->k->errors) && !r->extra)
+		push(r, &d, r->host->scratch, 0);
+}
+
+static void dgram_turn(struct relay *r)
+{
+	int n = 0;
+
+	if (r->ready & RELAY_STACK_ERR)
+		tell_error(r);
+	while ((r->ready & RELAY_PAIR_IN) && n < BATCH && up_one(r))
+		n++;
+	if (r->ready & RELAY_PAIR_CLOSED) {
+		/* What was written before the close has been sent, unless there is more of it. */
+		if (n == BATCH)
+			loop_wake(&r->host->loop, &r->src);
+		else
+			relay_close(r);
+		return;
+	}
+	if (r->ready & RELAY_PAIR_OUT && push_held(r))
+		for (int i = 0; i < BATCH && (r->ready & RELAY_STACK_IN) && down_one(r); i++)
+			n = i + 1 == BATCH ? BATCH : n;
+	if (n == BATCH)
+		loop_wake(&r->host->loop, &r->src);
+}
+
+static void dgram_end(struct relay *r)
+{
+	free(r->extra);
+	r->extra = NULL;
+}
+
+const struct relay_ops relay_dgram_ops = {
+	.name = "datagrams",
+	.turn = dgram_turn,
+	.end = dgram_end,
+};

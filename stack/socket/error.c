@@ -1,0 +1,94 @@
+/* The error queue of IP_RECVERR and IPV6_RECVERR (ip(7)). */
+#include "socket/impl.h"
+
+#include <errno.h>
+#include <linux/errqueue.h>
+#include <stdlib.h>
+
+enum { ERRQUEUE_MAX = 64 };
+
+struct sock_errqueue {
+	uint32_t first, count;
+	struct sock_error e[ERRQUEUE_MAX];
+};
+
+static bool wants_errors(const struct sock *k, const struct net_error *e)
+{
+	return k->type == SOCK_DGRAM && (e->local.len == ADDR_LEN_V4 ? k->recverr : k->recverr6);
+}
+
+/* The destination as the program named it, and the bytes of its datagram that the error quotes. */
+static void fill(const struct sock *k, const struct net_error *e, struct sock_error *out)
+{
+	struct full_addr dest = { .addr = e->remote, .port = e->rport };
+	struct full_addr offender = { .addr = e->offender };
+	size_t skip = e->hdr_len < 8 ? e->hdr_len : 8;
+
+	*out = (struct sock_error){
+		.ee_errno = (uint32_t)ns_err_errno(e->err), .type = e->type, .code = e->code,
+		.origin = e->kind == NET_ERROR_LINK_FAILED ? SO_EE_ORIGIN_LOCAL :
+			  e->local.len == ADDR_LEN_V4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+		.info = e->kind == NET_ERROR_TOO_BIG ? e->mtu : 0,
+		.len = e->hdr_len - skip,
+	};
+	if (out->len > sizeof(out->payload))
+		out->len = sizeof(out->payload);
+	memcpy(out->payload, e->hdr + skip, out->len);
+	out->dest_len = sock_addr_from_full(&dest, k->domain, &out->dest);
+	if (e->offender.len)
+		out->offender_len = sock_addr_from_full(&offender, k->domain, &out->offender);
+}
+
+void sock_note_error(struct endpoint *ep, const struct net_error *e)
+{
+	struct sock *k = ep->owner;
+	struct sock_errqueue *q;
+
+	if (!k || !wants_errors(k, e))
+		return;
+	if (!k->errors)
+		k->errors = calloc(1, sizeof(*k->errors));
+	q = k->errors;
+	if (!q || q->count == ERRQUEUE_MAX)
+		return;
+	fill(k, e, &q->e[(q->first + q->count++) % ERRQUEUE_MAX]);
+	/* With IP_RECVERR all errors are passed on, also of sockets that are not connected. */
+	k->error = ns_err_errno(e->err);
+	waiter_notify(&ep->wq, WAIT_ERR);
+}
+
+int sock_error_pop(struct sock *k, struct sock_error *out)
+{
+	struct sock_errqueue *q = k->errors;
+
+	if (!q || !q->count)
+		return -EAGAIN;
+	*out = q->e[q->first];
+	q->first = (q->first + 1) % ERRQUEUE_MAX;
+	q->count--;
+	/* The error of an entry that has been read is no more news (ip(7)); the next one's is. */
+	k->error = q->count ? (int)q->e[q->first].ee_errno : 0;
+	return 0;
+}
+
+bool sock_errors_pending(const struct sock *k)
+{
+	return k->errors && k->errors->count;
+}
+
+void sock_errors_free(struct sock *k)
+{
+	free(k->errors);
+	k->errors = NULL;
+}
+
+int sock_take_error(struct sock *k)
+{
+	int err = k->error;
+
+	if (err) {
+		k->error = 0;
+		return err;
+	}
+	return ns_err_errno(endpoint_take_error(k->ep));
+}

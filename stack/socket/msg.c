@@ -1,0 +1,213 @@
+/* Sockets: sending, receiving, readiness. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+
+#include "socket/impl.h"
+
+enum { LINUX_TCP_CLOSE = 7, LINUX_TCP_CLOSE_WAIT = 8, LINUX_TCP_LAST_ACK = 9, LINUX_TCP_CLOSING = 11,
+       LINUX_TCP_TIME_WAIT = 6 };
+
+static int send_err(const struct sock *k, enum ns_err err)
+{
+	if (err == NS_ERR_CLOSED_FOR_SEND)
+		return -EPIPE;
+	if (k->type == SOCK_STREAM && !k->connecting &&
+	    (err == NS_ERR_NOT_CONNECTED || err == NS_ERR_INVALID_ENDPOINT_STATE))
+		return -EPIPE;		/* as Linux: a stream that is not connected is a broken pipe */
+	if (k->connecting && err == NS_ERR_NOT_CONNECTED)
+		return -EAGAIN;
+	return -ns_err_errno(err);
+}
+
+/* Where to and where from, as the stack has it. */
+static int make_write_opts(const struct sock *k, const struct sock_msg *m, struct write_opts *o,
+			   struct full_addr *to, struct full_addr *src, struct packet_addr *link)
+{
+	int r;
+
+	if (!m)
+		return 0;
+	if (k->domain == AF_PACKET && m->addr_len) {
+		r = sock_addr_to_link((const struct sockaddr *)&m->addr, m->addr_len, link);
+		o->link = link;
+		return r;
+	}
+	/* tcp(7): a stream that is connected pays no heed to an address. */
+	if (m->addr_len && k->type != SOCK_STREAM) {
+		const struct sockaddr *a = (const struct sockaddr *)&m->addr;
+
+		/* udp(7): an IPv6 socket takes IPv4 addresses too. */
+		r = sock_addr_to_full(a, m->addr_len,
+				      k->domain == AF_INET6 && a->sa_family == AF_INET ? AF_INET : k->domain,
+				      to);
+		if (r)
+			return r;
+		if (k->domain == AF_INET6)
+			to->addr = addr_map(&to->addr);
+		o->to = to;
+	}
+	if (m->flags & SOCK_MSG_PKTINFO) {
+		if (o->to && m->ifindex)
+			to->nic = m->ifindex;
+		if (m->local.ss_family == k->domain &&
+		    !sock_addr_to_full((const struct sockaddr *)&m->local, sizeof(m->local), k->domain, src) &&
+		    !addr_is_any(&src->addr))
+			o->src = &src->addr;
+	}
+	return 0;
+}
+
+/* Options that hold for one datagram: set for the call, then set back. */
+static void swap_opts(struct sock *k, const struct sock_msg *m, struct sock_opts *saved, bool set)
+{
+	struct sock_opts *o = &k->ep->opts;
+
+	if (!m || !(m->flags & (SOCK_MSG_TOS | SOCK_MSG_TTL)))
+		return;
+	if (!set) {
+		o->tos = saved->tos;
+		o->traffic_class = saved->traffic_class;
+		o->ttl = saved->ttl;
+		o->multicast_ttl = saved->multicast_ttl;
+		return;
+	}
+	*saved = *o;
+	if (m->flags & SOCK_MSG_TOS)
+		o->tos = o->traffic_class = (uint8_t)m->tos;
+	if (m->flags & SOCK_MSG_TTL)
+		o->ttl = o->multicast_ttl = (uint8_t)m->ttl;
+}
+
+ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const struct sock_msg *m,
+		  int flags)
+{
+	struct write_opts o = {
+		.more = (flags & MSG_MORE) || k->cork, .end_of_record = flags & MSG_EOR,
+		.oob = flags & MSG_OOB,
+	};
+	struct full_addr to, src;
+	struct packet_addr link;
+	struct sock_opts saved;
+	enum ns_err err;
+	size_t n;
+	int r = make_write_opts(k, m, &o, &to, &src, &link);
+
+	if (r)
+		return r;
+	if (k->error)
+		return -sock_take_error(k);
+	if ((flags & MSG_OOB) && k->type != SOCK_STREAM)
+		return -EOPNOTSUPP;
+	swap_opts(k, m, &saved, true);
+	err = endpoint_write(k->ep, iov, iovcnt, &o, &n);
+	swap_opts(k, m, &saved, false);
+	return err ? send_err(k, err) : (ssize_t)n;
+}
+
+static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock_msg *m)
+{
+	m->flags = 0;
+	m->addr_len = 0;
+	m->msg_len = r->msg_len;
+	if (k->type == SOCK_STREAM)
+		return;
+	m->addr_len = k->domain == AF_PACKET ? sock_addr_from_link(&r->link, &m->addr)
+					     : sock_addr_from_full(&r->from, k->domain, &m->addr);
+	if (k->recv_flags & (WANT_PKTINFO | WANT_PKTINFO6)) {
+		m->flags |= SOCK_MSG_PKTINFO;
+		sock_addr_from_full(&r->to, k->domain, &m->local);
+		m->ifindex = r->to.nic;
+	}
+	if (k->recv_flags & (WANT_TOS | WANT_TCLASS))
+		m->flags |= SOCK_MSG_TOS;
+	m->tos = r->tos;
+	if (k->recv_flags & (WANT_TTL | WANT_HOPLIMIT))
+		m->flags |= SOCK_MSG_TTL;
+	m->ttl = r->ttl;
+	if ((k->recv_flags & (WANT_TIME | WANT_TIME_NS)) && r->has_timestamp)
+		m->flags |= SOCK_MSG_TIME;
+	m->wall_ns = r->timestamp_ns;
+}
+
+static ssize_t recv_err(const struct sock *k, enum ns_err err)
+{
+	if (err == NS_ERR_CLOSED_FOR_RECEIVE)
+		return 0;
+	if (err == NS_ERR_INVALID_ENDPOINT_STATE && k->type == SOCK_STREAM)
+		return -ENOTCONN;
+	return -ns_err_errno(err);
+}
+
+ssize_t sock_recv(struct sock *k, const struct iovec *iov, int iovcnt, struct sock_msg *m, int flags)
+{
+	struct read_msg r = {
+		.iov = iov, .iovcnt = iovcnt, .peek = flags & MSG_PEEK, .oob = flags & MSG_OOB,
+	};
+	enum ns_err err;
+
+	if ((flags & MSG_OOB) && k->type != SOCK_STREAM)
+		return -EOPNOTSUPP;
+	if (k->error)
+		return -sock_take_error(k);
+	err = endpoint_read(k->ep, &r);
+	if (err)
+		return recv_err(k, err);
+	if (m)
+		fill_msg(k, &r, m);
+	return (flags & MSG_TRUNC) && k->type != SOCK_STREAM ? (ssize_t)r.msg_len : (ssize_t)r.n;
+}
+
+int sock_check(struct sock *k, const struct sockaddr *a, socklen_t len, size_t bytes)
+{
+	struct sock_msg m = { .addr_len = len };
+	struct write_opts o = { 0 };
+	struct full_addr to = { 0 }, src;
+	struct packet_addr link;
+	int r;
+
+	if (len > sizeof(m.addr))
+		return -EINVAL;
+	memcpy(&m.addr, a, len);
+	r = make_write_opts(k, &m, &o, &to, &src, &link);
+	if (r)
+		return r;
+	if (!k->ep->ops->check)
+		return 0;
+	return -ns_err_errno(k->ep->ops->check(k->ep, o.to, bytes));
+}
+
+static uint32_t stream_poll(struct sock *k, uint32_t r)
+{
+	uint32_t state = endpoint_state(k->ep);
+
+	if (k->listening)
+		return r & (POLLIN | POLLRDNORM | POLLERR);
+	if (state == LINUX_TCP_CLOSE)
+		return r | POLLOUT | POLLHUP | (k->connected ? POLLIN | POLLRDHUP : 0);
+	if (state == LINUX_TCP_CLOSE_WAIT || state == LINUX_TCP_LAST_ACK ||
+	    state == LINUX_TCP_CLOSING || state == LINUX_TCP_TIME_WAIT)
+		r |= POLLRDHUP | POLLIN;
+	return r;
+}
+
+uint32_t sock_poll(struct sock *k)
+{
+	/* enum wait_event has the values of poll(2). */
+	uint32_t r = endpoint_readiness(k->ep, WAIT_ALL);
+
+	if (k->error || sock_errors_pending(k))
+		r |= POLLERR;
+	return k->type == SOCK_STREAM ? stream_poll(k, r) : r;
+}
+
+void sock_outq(struct sock *k, size_t *unacked, size_t *unsent)
+{
+	int64_t v = 0;
+
+	endpoint_get_int(k->ep, SOCKOPT_SEND_QUEUE_SIZE, &v);
+	*unacked = v > 0 ? (size_t)v : 0;
+	v = 0;
+	endpoint_get_int(k->ep, SOCKOPT_SEND_QUEUE_UNSENT, &v);
+	*unsent = v > 0 ? (size_t)v : 0;
+}

@@ -1,0 +1,80 @@
+/* Options of raw and packet sockets whose values are structures (raw(7), icmp(7), packet(7), RFC 3542). */
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "socket/impl.h"
+
+enum { RAW_ICMP_FILTER = 1 };	/* ICMP_FILTER of linux/icmp.h, which collides with libc's */
+
+static bool is_icmp_filter(int level, int name, size_t *words)
+{
+	*words = level == SOL_RAW ? 1 : 8;
+	return (level == SOL_RAW && name == RAW_ICMP_FILTER) ||
+	       (level == IPPROTO_ICMPV6 && name == ICMP6_FILTER);
+}
+
+static int set_icmp_filter(struct sock *k, const void *val, socklen_t len, size_t words)
+{
+	struct sockopt_icmp_filter f = { 0 };
+
+	memcpy(f.blocked, val, len < words * 4 ? len : words * 4);
+	return -ns_err_errno(endpoint_set_option(k->ep, SOCKOPT_ICMP_FILTER, &f, sizeof(f)));
+}
+
+static int set_packet_membership(struct sock *k, int name, const void *val, socklen_t len)
+{
+	enum sockopt opt = name == PACKET_ADD_MEMBERSHIP ? SOCKOPT_LISTEN_PROMISCUOUS
+							 : SOCKOPT_UNLISTEN_PROMISCUOUS;
+	struct packet_mreq m;
+
+	if (len < sizeof(m))
+		return -EINVAL;
+	memcpy(&m, val, sizeof(m));
+	if (!nic_find(k->stack, (uint32_t)m.mr_ifindex))
+		return -ENODEV;
+	/* All multicast frames are heard anyway: no link of ours filters them. */
+	if (m.mr_type == PACKET_MR_MULTICAST || m.mr_type == PACKET_MR_ALLMULTI)
+		return 0;
+	if (m.mr_type != PACKET_MR_PROMISC)
+		return -EINVAL;
+	return -ns_err_errno(endpoint_set_int(k->ep, opt, m.mr_ifindex));
+}
+
+int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t len)
+{
+	size_t words;
+
+	if (is_icmp_filter(level, name, &words))
+		return set_icmp_filter(k, val, len, words);
+	if (level == SOL_PACKET && (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
+		return set_packet_membership(k, name, val, len);
+	return -ENOPROTOOPT;
+}
+
+static int get_struct(struct sock *k, enum sockopt opt, void *buf, size_t size, size_t told, void *val,
+		      socklen_t *len)
+{
+	enum ns_err err = endpoint_get_option(k->ep, opt, buf, &size);
+
+	if (err)
+		return -ns_err_errno(err);
+	*len = *len < told ? *len : (socklen_t)told;
+	memcpy(val, buf, *len);
+	return 0;
+}
+
+int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
+{
+	struct sockopt_icmp_filter f;
+	struct sockopt_packet_stats st;
+	size_t words;
+
+	if (is_icmp_filter(level, name, &words))
+		return get_struct(k, SOCKOPT_ICMP_FILTER, &f, sizeof(f), words * 4, val, len);
+	if (level == SOL_PACKET && name == PACKET_STATISTICS)
+		return get_struct(k, SOCKOPT_PACKET_STATISTICS, &st, sizeof(st), sizeof(st), val, len);
+	return -ENOPROTOOPT;
+}

@@ -1,0 +1,141 @@
+/* What SOCKOPT_TCP_INFO tells of a connection. */
+#include "transport/tcp/info.h"
+
+#include "transport/tcp/conn.h"
+
+static uint32_t since_ms(const struct tcp_conn *c, int64_t at)
+{
+	int64_t ms = (tcp_now(c) - at) / NS_PER_MS;
+
+	return ms < 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static uint32_t to_us(int64_t ns)
+{
+	return ns < 0 ? 0 : ns / NS_PER_US > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / NS_PER_US);
+}
+
+void tcp_chrono(struct tcp_conn *c, unsigned kind, bool on)
+{
+	int64_t now = tcp_now(c);
+	bool was = c->n.chrono & 1u << kind;
+
+	if (was == on)
+		return;
+	if (on)
+		c->n.chrono_start_ns[kind] = now;
+	else
+		c->n.chrono_ns[kind] += now - c->n.chrono_start_ns[kind];
+	c->n.chrono ^= (uint8_t)(1u << kind);
+}
+
+static uint64_t chrono_us(const struct tcp_conn *c, unsigned kind)
+{
+	int64_t ns = c->n.chrono_ns[kind];
+
+	if (c->n.chrono & 1u << kind)
+		ns += tcp_now(c) - c->n.chrono_start_ns[kind];
+	return (uint64_t)ns / NS_PER_US;
+}
+
+static uint64_t rate(uint64_t bytes, int64_t ns)
+{
+	return ns > 0 ? (uint64_t)((unsigned __int128)bytes * NS_PER_SEC / (uint64_t)ns) : 0;
+}
+
+static void fill_options(const struct tcp_conn *c, struct tcp_conn_info *o)
+{
+	if (c->has_ts)
+		o->options |= TCP_INFO_TIMESTAMPS;
+	if (c->has_sack)
+		o->options |= TCP_INFO_SACK;
+	if (c->has_wscale) {
+		o->options |= TCP_INFO_WSCALE;
+		o->wscale = (uint8_t)(c->snd_wscale | c->rcv_wscale << 4);
+	}
+	if (c->ecn & ECN_OK)
+		o->options |= TCP_INFO_ECN;
+	if (c->ecn & ECN_SEEN)
+		o->options |= TCP_INFO_ECN_SEEN;
+}
+
+static void fill_counts(const struct tcp_conn *c, struct tcp_conn_info *o)
+{
+	const struct tcp_count *n = &c->n;
+
+	o->total_retrans = n->total_retrans;
+	o->bytes_acked = n->bytes_acked;
+	o->bytes_received = n->bytes_received;
+	o->segs_out = n->segs_out;
+	o->segs_in = n->segs_in;
+	o->data_segs_in = n->data_segs_in;
+	o->data_segs_out = n->data_segs_out;
+	o->delivered = n->delivered;
+	o->delivered_ce = n->delivered_ce;
+	o->bytes_sent = n->bytes_sent;
+	o->bytes_retrans = n->bytes_retrans;
+	o->dsack_dups = n->dsack_dups;
+	o->reord_seen = n->reord_seen;
+	o->rcv_ooopack = n->rcv_ooo;
+	o->total_rto = n->total_rto;
+	o->total_rto_recoveries = n->total_rto_recoveries;
+	o->total_rto_time_ms = n->total_rto_ms;
+	o->received_ce = n->received_ce;
+	o->busy_time = chrono_us(c, CHRONO_BUSY);
+	o->rwnd_limited = chrono_us(c, CHRONO_RWND);
+	o->sndbuf_limited = chrono_us(c, CHRONO_SNDBUF);
+	o->delivery_rate = rate((uint64_t)n->rate_delivered * c->mss, n->rate_interval_ns);
+	o->flags = n->rate_app_limited;
+}
+
+static void fill_sender(const struct tcp_conn *c, struct tcp_conn_info *o)
+{
+	/* What would be paced: a window in a round trip, twice in slow start (Linux's tcp_pacing_ss_ratio). */
+	unsigned ratio = c->cc.cwnd < c->cc.ssthresh / 2 ? 200 : 120;
+
+	o->retransmits = c->retransmits;
+	o->probes = c->probes ? c->probes : c->keep_probes;
+	o->backoff = (uint8_t)c->rtt.backoff;
+	o->rto = to_us(rtt_rto(&c->rtt));
+	o->rtt = to_us(c->rtt.srtt_ns);
+	o->rttvar = to_us(c->rtt.mdev4_ns / 4);
+	o->min_rtt = rtt_min(&c->rtt) < 0 ? UINT32_MAX : to_us(rtt_min(&c->rtt));
+	o->unacked = c->packets_out;
+	o->sacked = c->sacked_out;
+	o->lost = c->lost_out;
+	o->retrans = c->retrans_out;
+	o->snd_ssthresh = c->cc.ssthresh;
+	o->snd_cwnd = c->cc.cwnd;
+	o->reordering = c->reordering;
+	o->snd_mss = c->mss;
+	o->pmtu = c->pmtu;
+	o->snd_wnd = c->snd_wnd;
+	o->notsent_bytes = tcp_unsent(c);
+	o->max_pacing_rate = UINT64_MAX;
+	o->pacing_rate = c->rtt.srtt_ns ? rate((uint64_t)c->cc.cwnd * c->mss * ratio / 100, c->rtt.srtt_ns)
+					: UINT64_MAX;
+	o->last_data_sent_ms = since_ms(c, c->last_tx_ns);
+}
+
+void tcp_fill_info(struct tcp_conn *c, struct tcp_conn_info *o)
+{
+	*o = (struct tcp_conn_info){ .state = c->state, .ca_state = c->ca };
+	if (c->state == TCPS_LISTEN) {
+		tcp_listen_info(c, o);
+		o->reordering = c->reordering;
+		o->snd_cwnd = c->cc.cwnd;
+		return;
+	}
+	fill_options(c, o);
+	fill_sender(c, o);
+	fill_counts(c, o);
+	o->ato = to_us(c->ato_ns);
+	o->rcv_mss = c->rcv_mss;
+	o->advmss = c->advmss;
+	o->rcv_ssthresh = c->rcv_ssthresh;
+	o->rcv_rtt = to_us(c->rcv_rtt_ns);
+	o->rcv_space = c->space_bytes;
+	o->rcv_wnd = tcp_rcv_window(c);
+	o->last_data_recv_ms = since_ms(c, c->last_rx_ns);
+	o->last_ack_recv_ms = since_ms(c, c->last_ack_rx_ns);
+}

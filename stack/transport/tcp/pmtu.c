@@ -1,0 +1,74 @@
+/* Path MTU discovery (RFC 1191, RFC 8201), and what to do when its messages do not come (RFC 4821, RFC 2923). */
+#include "transport/tcp/conn.h"
+
+enum { PROBE_FLOOR = 48 };
+
+/* What was sent in segments too large will not arrive: send it again now, smaller (RFC 1191, 6.4). */
+static void simple_retransmit(struct tcp_conn *c)
+{
+	uint32_t mss = tcp_mss(c), prior = c->lost_out;
+
+	list_for_each(n, &c->segs) {
+		struct tcp_seg *s = container_of(n, struct tcp_seg, node);
+
+		if (s->mss > mss && s->len > mss && !(s->flags & (SEG_SACKED | SEG_LOST)))
+			tcp_mark_lost(c, s);
+	}
+	if (c->lost_out == prior)
+		return;
+	if (!c->has_sack && c->sacked_out + c->lost_out > c->packets_out)
+		c->sacked_out = c->packets_out - c->lost_out;
+	/* It was no congestion: the window stays. */
+	if (c->ca != TCP_CA_LOSS) {
+		c->high_seq = c->snd_nxt;
+		c->prior_ssthresh = 0;
+		c->undo_marker = 0;
+		c->ca = TCP_CA_LOSS;
+		c->frto = false;
+	}
+	tcp_xmit_retransmits(c);
+}
+
+void tcp_pmtu_changed(struct tcp_conn *c, const struct net_error *e)
+{
+	struct pmtu_cache *cache = &c->ep.stack->pmtu;
+
+	if (c->ep.opts.pmtu_discover == NET_PMTUD_DONT || c->ep.opts.pmtu_discover == NET_PMTUD_PROBE)
+		return;
+	/* Larger than what we send: it says nothing about these packets (RFC 8201, 4). */
+	if (!e->mtu || (c->pmtu && e->mtu >= c->pmtu))
+		return;
+	pmtu_update(cache, &c->remote.addr, e->mtu);
+	tcp_sync_mss(c);
+	if (TCPS_IN(c->state, TCPS_SYNCHRONIZED))
+		simple_retransmit(c);
+}
+
+bool tcp_black_hole(struct tcp_conn *c)
+{
+	const struct tcp_settings *set = &c->proto->set;
+	uint32_t hdrs = (c->remote.addr.len == ADDR_LEN_V4 ? 20u : 40u) + TCP_HDR_LEN;
+	struct tcp_seg *head = tcp_first_seg(c);
+	uint32_t mss;
+
+	/* Only if what gets lost is large: small segments get lost for other reasons. */
+	if (!set->mtu_probing || !head || head->len < c->mss || c->mss <= PROBE_FLOOR)
+		return false;
+	if (!c->probe_mtu) {
+		mss = set->base_mss;
+	} else {
+		mss = (c->probe_mtu - hdrs) / 2;
+		if (mss > set->base_mss)
+			mss = set->base_mss;
+	}
+	if (mss < PROBE_FLOOR + 20)
+		mss = PROBE_FLOOR + 20;
+	if (c->remote.addr.len == ADDR_LEN_V6 && mss < 1280 - hdrs && c->pmtu > 1280)
+		mss = 1280 - hdrs;	/* every link carries that (RFC 8200, 5) */
+	if (mss + hdrs >= c->pmtu)
+		return false;
+	c->probe_mtu = mss + hdrs;
+	c->probe_mtu_ns = tcp_now(c);
+	tcp_sync_mss(c);
+	return true;
+}

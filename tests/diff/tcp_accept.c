@@ -1,0 +1,139 @@
+/* tcp_accept.c - listening and accepting: flags, addresses, backlog, readiness, listening again. */
+#include "log.h"
+#include <sys/epoll.h>
+
+static void flags(void)
+{
+	int l = listener(5), port = port_of(l), s, c;
+	struct sockaddr_in a = in4("127.0.0.1", port);
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	puts("- flags and addresses");
+	for (int flag = 0; flag < 4; flag++) {
+		int f = (flag & 1 ? SOCK_NONBLOCK : 0) | (flag & 2 ? SOCK_CLOEXEC : 0);
+
+		s = connect_to(port);
+		len = sizeof(ss);
+		c = FD(accept4(l, ADDR(&ss), &len, f));
+		log_addr("from", ADDR(&ss), len, port_of(s));
+		DO(fcntl(c, F_GETFL) & O_NONBLOCK);
+		DO(fcntl(c, F_GETFD));
+		close(c);
+		close(s);
+	}
+	s = connect_to(port);
+	len = 4;
+	c = FD(accept(l, ADDR(&a), &len));
+	printf("length %u\n", len);
+	close(c);
+	close(s);
+	s = connect_to(port);
+	DO(accept4(l, NULL, NULL, 1));
+	len = (socklen_t)-1;
+	DO(accept(l, ADDR(&ss), &len));
+	close(s);
+	close(l);
+}
+
+static void readiness(void)
+{
+	int l = listener(5), s, c;
+
+	puts("- readiness");
+	POLL(l, 0);
+	nonblocking(l, true);
+	DO(accept(l, NULL, NULL));
+	s = connect_to(port_of(l));
+	POLL(l, POLLIN);
+	c = FD(accept(l, NULL, NULL));
+	POLL(l, 0);
+	DO(fcntl(c, F_GETFL) & O_NONBLOCK);
+	DO(option_of(l, SOL_SOCKET, SO_ACCEPTCONN));
+	DO(option_of(c, SOL_SOCKET, SO_ACCEPTCONN));
+	DO(option_of(c, SOL_SOCKET, SO_TYPE));
+	DO(option_of(c, SOL_SOCKET, SO_PROTOCOL));
+	DO(option_of(c, SOL_SOCKET, SO_DOMAIN));
+	close(c);
+	close(s);
+	close(l);
+}
+
+static void timeout(void)
+{
+	struct timeval tv = { 0, 50000 };
+	int l = listener(5);
+
+	puts("- timeout");
+	DO(setsockopt(l, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)));
+	DO(accept(l, NULL, NULL));
+	close(l);
+}
+
+static void again(void)
+{
+	int l = listener(1), s;
+	struct sockaddr_in a = in4("127.0.0.1", port_of(l));
+	int other = socket(AF_INET, SOCK_STREAM, 0);
+
+	puts("- listening again, and twice");
+	DO(listen(l, 10));
+	DO(bind(other, ADDR(&a), sizeof(a)));
+	DO(setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)));
+	DO(bind(other, ADDR(&a), sizeof(a)));
+	close(other);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	DO(listen(s, 5));
+	log_name("name", s, false, 0);
+	DO(getsockopt(s, SOL_SOCKET, SO_ACCEPTCONN, &(int){ 0 }, &(socklen_t){ 4 }));
+	close(s);
+	close(l);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	DO(bind(s, ADDR(&a), sizeof(a)));
+	close(s);
+	s = socket(AF_INET, SOCK_DGRAM, 0);
+	DO(listen(s, 5));
+	DO(accept(s, NULL, NULL));
+	close(s);
+}
+
+static void shut(void)
+{
+	int l = listener(5);
+
+	puts("- shut down while listening");
+	DO(shutdown(l, SHUT_RD));
+	nonblocking(l, true);
+	DO(accept(l, NULL, NULL));
+	close(l);
+}
+
+static void many(void)
+{
+	int l = listener(64), port = port_of(l), s[40], n = 0;
+
+	puts("- many");
+	for (int i = 0; i < 40; i++)
+		s[i] = connect_to(port);
+	for (int i = 0; i < 40; i++) {
+		int c = accept(l, NULL, NULL);
+
+		n += c >= 0;
+		close(c);
+	}
+	printf("%d\n", n);
+	for (int i = 0; i < 40; i++)
+		close(s[i]);
+	close(l);
+}
+
+int main(void)
+{
+	flags();
+	readiness();
+	timeout();
+	again();
+	shut();
+	many();
+	return 0;
+}

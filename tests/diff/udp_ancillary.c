@@ -1,0 +1,147 @@
+/* udp_ancillary.c - what comes and goes with a datagram: addresses, TTL, TOS, times. */
+#include "log.h"
+
+static char buf[100];
+
+static void show(int s, size_t room)
+{
+	char control[512];
+	struct iovec v = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = room };
+	char text[INET6_ADDRSTRLEN];
+
+	DO(recvmsg(s, &m, 0));
+	printf("flags %x\n", m.msg_flags);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		struct in_pktinfo p4;
+		struct in6_pktinfo p6;
+		struct timeval tv;
+		struct timespec ts;
+		int v4 = 0;
+
+		printf("level %d type %d length %zu", c->cmsg_level, c->cmsg_type, c->cmsg_len);
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			memcpy(&p4, CMSG_DATA(c), sizeof(p4));
+			printf(" index %d to %s", p4.ipi_ifindex, inet_ntop(AF_INET, &p4.ipi_addr, text, sizeof(text)));
+			printf(" local %s", inet_ntop(AF_INET, &p4.ipi_spec_dst, text, sizeof(text)));
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			memcpy(&p6, CMSG_DATA(c), sizeof(p6));
+			printf(" index %u to %s", p6.ipi6_ifindex, inet_ntop(AF_INET6, &p6.ipi6_addr, text, sizeof(text)));
+		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMP) {
+			memcpy(&tv, CMSG_DATA(c), sizeof(tv));
+			printf(" now: %d", llabs((long long)tv.tv_sec - time(NULL)) < 10);
+		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+			printf(" now: %d", llabs((long long)ts.tv_sec - time(NULL)) < 10);
+		} else if (c->cmsg_len >= CMSG_LEN(sizeof(v4))) {
+			memcpy(&v4, CMSG_DATA(c), sizeof(v4));
+			printf(" %d", v4);
+		} else if (c->cmsg_len > CMSG_LEN(0)) {
+			printf(" %d", *CMSG_DATA(c));
+		}
+		puts("");
+	}
+}
+
+#define SET(fd, level, option, v) DO(setsockopt(fd, level, option, &(int){ v }, sizeof(int)))
+
+static void four(void)
+{
+	struct sockaddr_in a = in4("127.0.0.1", 0);
+	int s = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0);
+
+	puts("- IPv4");
+	bind(s, ADDR(&a), sizeof(a));
+	a = in4("127.0.0.1", port_of(s));
+	connect(c, ADDR(&a), sizeof(a));
+	SET(s, IPPROTO_IP, IP_PKTINFO, 1);
+	SET(s, IPPROTO_IP, IP_RECVTTL, 1);
+	SET(s, IPPROTO_IP, IP_RECVTOS, 1);
+	SET(s, SOL_SOCKET, SO_TIMESTAMP, 1);
+	SET(c, IPPROTO_IP, IP_TTL, 33);
+	SET(c, IPPROTO_IP, IP_TOS, 0x28);
+	DO(option_of(c, IPPROTO_IP, IP_TTL));
+	DO(option_of(c, IPPROTO_IP, IP_TOS));
+	DO(send(c, "x", 1, 0));
+	show(s, 512);
+	SET(s, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+	DO(send(c, "x", 1, 0));
+	show(s, 512);
+	DO(send(c, "x", 1, 0));
+	show(s, 40);
+	DO(send(c, "x", 1, 0));
+	show(s, 0);
+	SET(s, SOL_SOCKET, SO_TIMESTAMPNS, 0);
+	SET(s, IPPROTO_IP, IP_PKTINFO, 0);
+	DO(send(c, "x", 1, 0));
+	show(s, 512);
+	close(s);
+	close(c);
+}
+
+static void six(void)
+{
+	struct sockaddr_in6 a = in6("::1", 0);
+	int s = socket(AF_INET6, SOCK_DGRAM, 0), c = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	puts("- IPv6");
+	bind(s, ADDR(&a), sizeof(a));
+	a = in6("::1", port_of(s));
+	connect(c, ADDR(&a), sizeof(a));
+	SET(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	SET(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	SET(s, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	SET(c, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 44);
+	SET(c, IPPROTO_IPV6, IPV6_TCLASS, 0x20);
+	DO(send(c, "x", 1, 0));
+	show(s, 512);
+	close(s);
+	close(c);
+}
+
+/* The sender chooses for one datagram. */
+static void chosen(void)
+{
+	struct sockaddr_in a = in4("127.0.0.1", 0), to;
+	int s = socket(AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0), ttl = 7;
+	char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
+	struct iovec v = { buf, 3 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_name = &to, .msg_namelen = sizeof(to), .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	struct in_pktinfo p = { .ipi_spec_dst = in4("127.0.0.1", 0).sin_addr };
+	struct cmsghdr *h;
+
+	puts("- chosen for one");
+	bind(s, ADDR(&a), sizeof(a));
+	to = in4("127.0.0.1", port_of(s));
+	SET(s, IPPROTO_IP, IP_RECVTTL, 1);
+	memset(control, 0, sizeof(control));
+	h = CMSG_FIRSTHDR(&m);
+	*h = (struct cmsghdr){ CMSG_LEN(sizeof(ttl)), IPPROTO_IP, IP_TTL };
+	memcpy(CMSG_DATA(h), &ttl, sizeof(ttl));
+	h = CMSG_NXTHDR(&m, h);
+	*h = (struct cmsghdr){ CMSG_LEN(sizeof(p)), IPPROTO_IP, IP_PKTINFO };
+	memcpy(CMSG_DATA(h), &p, sizeof(p));
+	DO(sendmsg(c, &m, 0));
+	show(s, 512);
+	h = CMSG_FIRSTHDR(&m);
+	h->cmsg_len = 3;
+	DO(sendmsg(c, &m, 0));
+	h->cmsg_len = CMSG_LEN(sizeof(ttl));
+	h->cmsg_type = 99;
+	DO(sendmsg(c, &m, 0));
+	h->cmsg_type = IP_TTL;
+	ttl = 300;
+	memcpy(CMSG_DATA(h), &ttl, sizeof(ttl));
+	DO(sendmsg(c, &m, 0));
+	close(s);
+	close(c);
+}
+
+int main(void)
+{
+	four();
+	six();
+	chosen();
+	return 0;
+}

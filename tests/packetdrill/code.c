@@ -1,0 +1,68 @@
+/* Code sections: assertions about tcp_info, of the form "assert tcpi_snd_cwnd == 10". */
+#include "driver.h"
+
+#include <ctype.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define F(name) { #name, offsetof(struct tcp_info, name), sizeof(((struct tcp_info *)0)->name) }
+
+static const struct { const char *name; size_t off, size; } fields[] = {
+	F(tcpi_state), F(tcpi_ca_state), F(tcpi_retransmits), F(tcpi_probes), F(tcpi_backoff), F(tcpi_options),
+	F(tcpi_rto), F(tcpi_ato), F(tcpi_snd_mss), F(tcpi_rcv_mss), F(tcpi_unacked), F(tcpi_sacked), F(tcpi_lost),
+	F(tcpi_retrans), F(tcpi_pmtu), F(tcpi_rcv_ssthresh), F(tcpi_rtt), F(tcpi_rttvar), F(tcpi_snd_ssthresh),
+	F(tcpi_snd_cwnd), F(tcpi_advmss), F(tcpi_reordering), F(tcpi_rcv_rtt), F(tcpi_rcv_space),
+	F(tcpi_total_retrans), F(tcpi_bytes_acked), F(tcpi_bytes_received), F(tcpi_segs_out), F(tcpi_segs_in),
+	F(tcpi_notsent_bytes), F(tcpi_min_rtt), F(tcpi_data_segs_in), F(tcpi_data_segs_out), F(tcpi_delivered),
+	F(tcpi_delivered_ce), F(tcpi_bytes_sent), F(tcpi_bytes_retrans), F(tcpi_dsack_dups), F(tcpi_reord_seen),
+};
+
+static bool operand(const struct tcp_info *info, const char *name, long long *v)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (!strcmp(fields[i].name, name)) {
+			*v = 0;
+			memcpy(v, (const char *)info + fields[i].off, fields[i].size);
+			return true;
+		}
+	if (isdigit((unsigned char)*name)) {
+		*v = strtoll(name, NULL, 0);
+		return true;
+	}
+	return script_symbol(name, v);
+}
+
+static bool holds(long long a, const char *op, long long b)
+{
+	return !strcmp(op, "==") ? a == b : !strcmp(op, "!=") ? a != b : !strcmp(op, "<") ? a < b
+	     : !strcmp(op, "<=") ? a <= b : !strcmp(op, ">") ? a > b : !strcmp(op, ">=") && a >= b;
+}
+
+void code_check(struct driver *d, const struct event *e)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	char *text = strdup(e->text), *save = NULL;
+
+	/* By the C library, past the table, as packetdrill does. */
+	if (getsockopt(d->fds[d->under_test], IPPROTO_TCP, TCP_INFO, &info, &len))
+		fail_at(d, e, "no TCP_INFO");
+	for (char *s = strtok_r(text, ";\n", &save); s; s = strtok_r(NULL, ";\n", &save)) {
+		char a[40], op[3], b[40];
+		long long va, vb;
+
+		if (s[strspn(s, " \t")] == '\0')
+			continue;
+		if (sscanf(s, " assert %39[a-zA-Z0-9_] %2[=!<>] %39[a-zA-Z0-9_]", a, op, b) != 3 ||
+		    !operand(&info, a, &va) || !operand(&info, b, &vb))
+			fail_at(d, e, "cannot read the assertion \"%s\"", s);
+		if (!holds(va, op, vb))
+			fail_at(d, e, "%s is %lld, expected %s %s", a, va, op, b);
+	}
+	free(text);
+}

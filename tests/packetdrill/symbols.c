@@ -1,0 +1,58 @@
+/* The names scripts may use for numbers. */
+#include "script.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define S(name) { #name, name }
+
+static const struct { const char *name; long long n; } symbols[] = {
+	S(AF_INET), S(AF_INET6), S(AF_UNSPEC), S(PF_INET), S(PF_INET6),
+	S(SOCK_STREAM), S(SOCK_DGRAM), S(SOCK_NONBLOCK), S(SOCK_CLOEXEC),
+	S(IPPROTO_TCP), S(IPPROTO_UDP), S(IPPROTO_IP), S(IPPROTO_IPV6),
+	S(SOL_SOCKET), S(SOL_TCP), S(SOL_IP), S(SOL_IPV6),
+	S(SO_REUSEADDR), S(SO_REUSEPORT), S(SO_KEEPALIVE), S(SO_LINGER), S(SO_SNDBUF), S(SO_RCVBUF),
+	S(SO_SNDBUFFORCE), S(SO_RCVBUFFORCE),
+	S(SO_RCVLOWAT), S(SO_ERROR), S(SO_TYPE), S(SO_OOBINLINE), S(SO_RCVTIMEO), S(SO_SNDTIMEO),
+	S(SO_ACCEPTCONN), S(SO_BROADCAST), S(SO_PROTOCOL), S(SO_DOMAIN),
+	S(IP_TOS), S(IP_TTL), S(IP_MTU_DISCOVER), S(IP_PMTUDISC_DO), S(IP_PMTUDISC_DONT), S(IP_PMTUDISC_WANT),
+	S(TCP_NODELAY), S(TCP_CORK), S(TCP_MAXSEG), S(TCP_KEEPIDLE), S(TCP_KEEPINTVL), S(TCP_KEEPCNT),
+	S(TCP_SYNCNT), S(TCP_LINGER2), S(TCP_DEFER_ACCEPT), S(TCP_WINDOW_CLAMP), S(TCP_INFO),
+	S(TCP_QUICKACK), S(TCP_CONGESTION), S(TCP_USER_TIMEOUT), S(TCP_NOTSENT_LOWAT),
+	S(MSG_PEEK), S(MSG_DONTWAIT), S(MSG_WAITALL), S(MSG_OOB), S(MSG_MORE), S(MSG_NOSIGNAL), S(MSG_TRUNC),
+	S(MSG_EOR), S(MSG_FASTOPEN), S(MSG_ERRQUEUE),
+	S(SHUT_RD), S(SHUT_WR), S(SHUT_RDWR),
+	S(F_GETFL), S(F_SETFL), S(O_RDWR), S(O_NONBLOCK),
+	S(FIONREAD), S(SIOCINQ), S(SIOCOUTQ), S(SIOCOUTQNSD), S(SIOCATMARK), S(FIONBIO),
+	S(POLLIN), S(POLLOUT), S(POLLERR), S(POLLHUP), S(POLLPRI), S(POLLNVAL), S(POLLRDHUP),
+	S(POLLRDNORM), S(POLLWRNORM),
+	S(EPOLLIN), S(EPOLLOUT), S(EPOLLERR), S(EPOLLHUP), S(EPOLLET), S(EPOLLONESHOT), S(EPOLLPRI),
+	S(EPOLLRDHUP), S(EPOLL_CTL_ADD), S(EPOLL_CTL_MOD), S(EPOLL_CTL_DEL),
+	S(EAGAIN), S(EWOULDBLOCK), S(EINPROGRESS), S(EALREADY), S(EISCONN), S(ENOTCONN), S(EPIPE), S(EBADF),
+	S(EINVAL), S(EFAULT), S(ENOTSOCK), S(ENOPROTOOPT), S(EOPNOTSUPP), S(ECONNREFUSED), S(ECONNRESET),
+	S(ECONNABORTED), S(ETIMEDOUT), S(EADDRINUSE), S(EADDRNOTAVAIL), S(EHOSTUNREACH), S(ENETUNREACH),
+	S(EPROTONOSUPPORT), S(EAFNOSUPPORT), S(EMSGSIZE), S(EDESTADDRREQ), S(ENOMEM), S(EPERM), S(EEXIST),
+	S(ENOENT), S(ENOTTY), S(EDOM), S(EPROTOTYPE), S(ESOCKTNOSUPPORT),
+	/* states of tcp_info */
+	{ "TCP_CA_Open", 0 }, { "TCP_CA_Disorder", 1 }, { "TCP_CA_CWR", 2 }, { "TCP_CA_Recovery", 3 },
+	{ "TCP_CA_Loss", 4 }, { "TCPI_OPT_TIMESTAMPS", 1 }, { "TCPI_OPT_SACK", 2 }, { "TCPI_OPT_WSCALE", 4 },
+	{ "TCPI_OPT_ECN", 8 },
+};
+
+bool script_symbol(const char *name, long long *n)
+{
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
+		if (!strcmp(symbols[i].name, name)) {
+			*n = symbols[i].n;
+			return true;
+		}
+	return false;
+}
