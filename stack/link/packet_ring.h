@@ -18,6 +18,7 @@
 #ifndef STACK_LINK_PACKET_RING_H
 #define STACK_LINK_PACKET_RING_H
 
+#include <errno.h>
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
