@@ -20,14 +20,14 @@ $(B)/libsockstack.a: $(STACK_OBJS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-STACK_SAMPLES := $(patsubst stack/sample/%.c,$(B)/sample/%,$(wildcard stack/sample/*.c))
+STACK_SAMPLES := $(patsubst stack/sample/%.c,$(B)/sample/%,$(wildcard stack/sample/tun_*.c))
 
 ALL += $(STACK_SAMPLES)
 
-$(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c $(B)/libsockstack.a
+$(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c stack/sample/host.c stack/sample/host.h $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -o $@ $< stack/sample/host.c $(B)/libsockstack.a
 
 # The stack host: its parts in an archive, for its tests, and the program.
 HOST_SRCS := $(wildcard stack/host/*.c)

@@ -30,14 +30,14 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
 
 # Against the kernel, in a network namespace the program makes itself.
-STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/raw $(B)/tests/kernel/rules
+STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/tcp $(B)/tests/kernel/raw $(B)/tests/kernel/rules
 TEST_SCRIPTS += $(STACK_KERNEL)
 test-programs: $(STACK_KERNEL)
 
-$(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(B)/libsockstack.a
+$(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c tests/kernel/duplex.c $(wildcard tests/kernel/*.h) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $< tests/kernel/rig.c $(B)/libsockstack.a
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $(filter %.c,$^) $(B)/libsockstack.a
 
 # Scripts in packetdrill's language, against the shared object that packetdrill would load. `-k` runs them
 # against the kernel instead, to see whether they are right.
