@@ -121,6 +121,11 @@ Test(packet_ring_help, integrity_check_finds_each_wrong_value)
 	c.direction = 3;
 	cr_assert_not(packet_ring_config_check(&c));
 	c = good;
+	c.direction = PACKET_RING_OUT;
+	cr_assert(packet_ring_config_check(&c));
+	c.proto = PACKET_RING_PROTO_IPV4;
+	cr_assert_not(packet_ring_config_check(&c), "never shown");
+	c = good;
 	c.tstamp = 2;
 	cr_assert_not(packet_ring_config_check(&c));
 	c = good;
