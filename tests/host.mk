@@ -23,7 +23,7 @@ $(HOST_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(HOST_SRCS) $(STACK_SRCS) $(
 	@echo "  FUZZ    $<"
 	@$(CLANG) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -DSOCKSHIM_VERSION='"$(VERSION)"' -Istack -Ishim -Idiag -o $@ $< \
-		$(filter-out stack/host/main.c,$(HOST_SRCS)) $(STACK_SRCS) $(wildcard diag/wire/*.c diag/server/*.c) $(HOST_LIBS)
+		$(filter-out stack/host/main.c,$(HOST_SRCS)) $(STACK_SRCS) $(wildcard diag/wire/*.c diag/server/*.c) $(HOST_LIBS) $(STACK_SLIRP_LIBS)
 
 .PHONY: fuzz-host
 ## fuzz-host     each of the host's fuzzers for FUZZ_SECONDS (15)
