@@ -65,3 +65,8 @@ $(B)/libsockstack-packetdrill.so: $(PACKETDRILL_OBJS) $(B)/libsockstack.a stack/
 	@echo "  LD      $@"
 	@$(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--version-script=stack/packetdrill/export.map -o $@ \
 		$(PACKETDRILL_OBJS) $(B)/libsockstack.a -lpthread
+
+## install-host  install sockshim-stackd
+.PHONY: install-host
+install-host: $(B)/sockshim-stackd
+	install -D -m 755 $(B)/sockshim-stackd $(DESTDIR)$(PREFIX)/bin/sockshim-stackd

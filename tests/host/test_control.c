@@ -1,6 +1,7 @@
 /* The control protocol: who may say what, and what becomes of those who say something else. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -209,6 +210,7 @@ Test(control, a_killed_host_is_an_end_of_file)
 	peer_start(&p, "lo");
 	d = peer_socket(&p, AF_INET, SOCK_DGRAM);
 	t = peer_socket(&p, AF_INET, SOCK_DGRAM);
+	cr_assert_eq(p.board->alive, (uint32_t)p.pid | FUTEX_WAITERS);
 	kill(p.pid, SIGKILL);
 	cr_assert(wait_events(d.fd, POLLIN) & POLLHUP);
 	cr_assert_leq(recv(d.fd, &byte, 1, 0), 0);
@@ -216,6 +218,8 @@ Test(control, a_killed_host_is_an_end_of_file)
 	cr_assert_lt(send(d.fd, &byte, 1, MSG_NOSIGNAL), 0);
 	cr_assert(ended(p.ctl));
 	waitpid(p.pid, NULL, 0);
+	cr_assert(p.board->alive & FUTEX_OWNER_DIED);
+	cr_assert_eq(p.board->gone, 0);
 }
 
 Test(control, a_host_told_to_leave_says_so_on_the_board)
