@@ -80,13 +80,22 @@ static int add_gateway(struct nic *nic, const struct addr *gw, struct rows *rows
 	return 0;
 }
 
+static bool has_v4(const struct spec_nic *n)
+{
+	for (size_t i = 0; i < n->naddrs; i++)
+		if (n->addrs[i].addr.len == ADDR_LEN_V4)
+			return true;
+	return false;
+}
+
 static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struct rows *rows, char *error)
 {
 	const char *name = n->name[0] ? n->name : n->device[0] ? n->device : "eth0";
+	struct addr_prefix lease;
 	struct link *link;
 	struct nic *nic;
 	enum ns_err nerr;
-	int err = device_open(h, n, &link, error);
+	int err = device_open(h, n, &link, &lease, error);
 
 	if (err)
 		return err;
@@ -95,6 +104,8 @@ static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struc
 		return fail(error, "the NIC ", name, nerr);
 	for (size_t i = 0; i < n->naddrs && !err; i++)
 		err = add_addr(nic, &n->addrs[i], rows, error);
+	if (lease.addr.len && !has_v4(n) && !err)
+		err = add_addr(nic, &lease, rows, error);
 	for (size_t i = 0; i < n->nroutes && !err; i++)
 		add_row(rows, id, &n->routes[i].to, n->routes[i].gateway.len ? &n->routes[i].gateway : NULL);
 	for (size_t i = 0; i < n->ngateways && !err; i++)

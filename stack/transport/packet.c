@@ -31,9 +31,11 @@ struct packet {
 	struct sockopt_packet_stats since;
 };
 
+/** struct packet_promisc - @was: the NIC, to be compared only: another may have its number now */
 struct packet_promisc {
 	struct list list;
 	uint32_t nic;
+	const struct nic *was;
 };
 
 static const struct trans_proto_ops packet_proto = { .name = "packet" };
@@ -180,6 +182,12 @@ static enum ns_err packet_address(const struct packet *k, const struct nic *nic,
 	struct eth_hdr h;
 
 	pkt->net_proto = to->proto;
+	/* Where there is no header at all, the version tells IP's two kinds apart. */
+	if (hatype == HATYPE_NONE && (to->proto == PACKET_PROTO_NONE || to->proto == PACKET_PROTO_ALL)) {
+		if (!pkt_pullup(pkt, 1))
+			return NS_ERR_INVALID_OPTION_VALUE;
+		pkt->net_proto = pkt_data(pkt)[0] >> 4 == 6 ? ETH_TYPE_IPV6 : ETH_TYPE_IPV4;
+	}
 	if (k->cooked) {
 		if (hatype == HATYPE_ETHER && to->addr.len != LINK_ADDR_LEN)
 			return NS_ERR_INVALID_OPTION_VALUE;
@@ -298,8 +306,7 @@ static void promisc_drop(struct packet *k, struct packet_promisc *p)
 {
 	struct nic *nic = nic_find(k->ep.stack, p->nic);
 
-	/* A NIC made anew under the same number has no listeners of old. */
-	if (nic && nic->listeners)
+	if (nic && nic == p->was && nic->listeners)
 		nic->listeners--;
 	list_remove(&p->list);
 	free(p);
@@ -316,6 +323,7 @@ static enum ns_err promisc_add(struct packet *k, int64_t id)
 	if (!p)
 		return NS_ERR_NO_MEMORY;
 	p->nic = nic->id;
+	p->was = nic;
 	list_push_back(&k->promisc, &p->list);
 	nic->listeners++;
 	return NS_OK;

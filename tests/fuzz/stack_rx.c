@@ -45,6 +45,7 @@ static void world_init(struct world *w)
 	struct stack_config c = netstack_config();
 	struct full_addr any = { .port = 7 };
 	struct sockopt_membership m = { .nic = 1 };
+	struct route_row by_default = { .destination = { addr_v6_any, addr_v6_any }, .nic = 1 };
 	struct nic *eth, *tun;
 
 	clock_init(&w->clock, 1, 1);
@@ -60,6 +61,8 @@ static void world_init(struct world *w)
 	address(eth, "2001:db8::1/64");
 	address(tun, "10.0.1.1/24");
 	address(tun, "2001:db8:1::1/64");
+	must(addr_parse("fe80::8", &by_default.gateway));	/* whose redirects are believed */
+	must(route_add(w->stack, &by_default) == NS_OK);
 	nic_set_forwarding(eth, NET_IPV4, true);
 	nic_set_forwarding(tun, NET_IPV4, true);
 	nic_set_forwarding(tun, NET_IPV6, true);

@@ -285,16 +285,71 @@ static void sources(struct rig *r)
 	endpoint_close(ep);
 }
 
+static void sources6(struct rig *r)
+{
+	struct sockopt_source_membership m = { .nic = 1, .group = parse("ff35::8000:1"),
+					       .source = parse("fd00:77::31") };
+	struct endpoint *ep;
+
+	if (endpoint_new(r->stack, NET_IPV6, IP_PROTO_UDP, &ep) ||
+	    endpoint_set_option(ep, SOCKOPT_ADD_SOURCE_MEMBERSHIP, &m, sizeof(m)))
+		abort();
+	rig_for(r, 100, NULL, NULL);
+	endpoint_close(ep);
+	rig_for(r, 1200, NULL, NULL);
+}
+
+/* Whether tshark, told to show @filter, prints @want for @field of a packet. */
+static bool tshark_shows(const char *capture, const char *filter, const char *field, const char *want)
+{
+	char cmd[512];
+	bool found = false;
+	FILE *p;
+
+	snprintf(cmd, sizeof(cmd), "tshark -r %s -Y '%s' -T fields -e %s 2>/dev/null", capture, filter, field);
+	p = popen(cmd, "r");
+	while (p && fgets(out, sizeof(out), p))
+		found |= strstr(out, want) != NULL;
+	return p && pclose(p) == 0 && found;
+}
+
+/* Reports as another reads them. */
+static void reports(const char *capture)
+{
+	static const struct {
+		const char *what, *filter, *field, *want;
+	} rows[] = {
+		{ "IGMPv3 allows the source", "igmp.record_type == 5", "igmp.saddr", "10.77.0.31" },
+		{ "IGMPv3 blocks it when left", "igmp.record_type == 6", "igmp.maddr", "232.1.1.1" },
+		{ "MLDv2 allows the source", "icmpv6.mldr.mar.record_type == 5",
+		  "icmpv6.mldr.mar.source_address", "fd00:77::31" },
+		{ "MLDv2 blocks it when left", "icmpv6.mldr.mar.record_type == 6",
+		  "icmpv6.mldr.mar.multicast_address", "ff35::8000:1" },
+	};
+
+	if (!have("tshark")) {
+		skip("tshark reads reports", "tshark is not installed");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		result(tshark_shows(capture, rows[i].filter, rows[i].field, rows[i].want),
+		       "tshark reads: %s", rows[i].what);
+	result(!tshark_shows(capture, "_ws.malformed || _ws.expert.severity == error", "frame.number", ""),
+	       "tshark finds no fault");
+}
+
 int main(void)
 {
+	char capture[] = "/tmp/sockstack-XXXXXX";
 	const char *why = rig_namespace();
-	struct rig_config c = { .mtu = 1500 };
+	struct rig_config c = { .mtu = 1500, .capture = capture };
 	struct rig r;
 
 	if (why) {
 		skip("raw and packet endpoints against the kernel", why);
 		return 0;
 	}
+	close(mkstemp(capture));
 	rig_open(&r, &c);
 	raw_ping(&r, false);
 	raw_ping(&r, true);
@@ -303,7 +358,10 @@ int main(void)
 	arping(&r);
 	options(&r);
 	sources(&r);
+	sources6(&r);
 	redirects(&r);
 	rig_close(&r);
+	reports(capture);
+	unlink(capture);
 	return failures != 0;
 }

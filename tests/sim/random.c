@@ -137,7 +137,7 @@ static void load_rules(struct scenario *sc)
 			if ((sc->sim->seed + (uint64_t)i) % 3 == 0 &&
 			    filter_load(sc->hosts[i]->stack, (enum net_index)net, rules,
 					strlen(rules), 0, &e))
-				fail(e.text);
+				seeds_fail("%s", e.text);
 }
 
 static void open_flows(struct scenario *sc)
@@ -210,7 +210,7 @@ static void open_extras(struct scenario *sc)
 		x->member = sim_udp(sc->hosts[i], "0.0.0.0", GROUP_PORT);
 		if (endpoint_new_raw(s, NET_IPV4, RAW_PROTO, &x->raw) ||
 		    endpoint_new_packet(s, pick(sc, 2), PACKET_PROTO_ALL, &x->frames))
-			fail("no raw or packet endpoint");
+			seeds_fail("no raw or packet endpoint");
 		endpoint_set_int(x->raw, SOCKOPT_RECEIVE_BUFFER_SIZE, 4 << 20);
 		endpoint_set_int(x->frames, SOCKOPT_RECEIVE_BUFFER_SIZE, 1024 << pick(sc, 12));
 	}
@@ -226,7 +226,7 @@ static void change_group(struct scenario *sc, int i)
 	m.source = sim_parse(sc->addrs[host][0]);
 	if (endpoint_set_option(x->member, x->wanted >= 0 ? SOCKOPT_REMOVE_SOURCE_MEMBERSHIP
 							  : SOCKOPT_ADD_SOURCE_MEMBERSHIP, &m, sizeof(m)))
-		fail("a source cannot be joined or left");
+		seeds_fail("a source cannot be joined or left");
 	/* What came before is of another time. */
 	while (sim_recv(x->member, &m, sizeof(m), NULL, NULL) >= 0)
 		;
@@ -258,24 +258,24 @@ static void extras_read(struct scenario *sc, int i)
 
 	while ((n = sim_recv(x->raw, buf, sizeof(buf), NULL, NULL)) >= 0) {
 		if (n < 28) {
-			fail("a raw packet without a header");
+			seeds_fail("a raw packet without a header");
 			return;
 		}
 		memcpy(head, buf + 20, sizeof(head));
 		fill(want, (size_t)n - 20, head[0], head[1]);
 		if (!sc->corrupts && (head[0] >= (uint32_t)sc->nhosts || memcmp(buf + 20, want, (size_t)n - 20)))
-			fail("a raw packet was changed");
+			seeds_fail("a raw packet was changed");
 		x->received++;
 	}
 	while ((n = sim_recv(x->frames, buf, sizeof(buf), &from, NULL)) >= 0)
 		if (n < 20 || !from.nic || !from.port)
-			fail("a frame that is none");
+			seeds_fail("a frame that is none");
 	while ((n = sim_recv(x->member, buf, sizeof(buf), &from, NULL)) >= 0) {
 		struct addr a = sim_parse(sc->addrs[x->wanted >= 0 ? x->wanted : 0][0]);
 
 		/* Its own loop back too if it is the source; a router has another address on its other side. */
 		if (x->wanted < 0 || (x->wanted && !addr_equal(&from.addr, &a)))
-			fail("multicast from a source nobody wanted");
+			seeds_fail("multicast from a source nobody wanted");
 	}
 }
 

@@ -462,6 +462,40 @@ Test(packet, loopback_is_seen_once_with_an_empty_header)
 	cr_assert_eq(take(udp), 28);
 }
 
+Test(packet, link_without_headers)
+{
+	struct channel_config cc = { .depth = 10, .mtu = 1500 };
+	struct packet_addr to = { .nic = 9 };
+	struct link *wire = channel_new(&cc);
+	struct endpoint *ep, *cooked;
+	struct ipv4_hdr h = { .hdr_len = 20, .ttl = 1, .proto = 253, .total_len = 20,
+			      .src = sim_parse("10.9.0.1"), .dst = sim_parse("10.9.0.2") };
+	uint8_t p[20];
+	struct pkt *sent;
+
+	cr_assert_eq(nic_create(a->stack, 9, "tun", wire, NULL), NS_OK);
+	sim_settle(sim);
+	while ((sent = channel_read(wire)))
+		pkt_free(sent);
+	ep = packet(a, false, PACKET_PROTO_ALL);
+	cooked = packet(a, true, ETH_TYPE_IPV4);
+	ipv4_emit(&h, p);
+	cr_assert_eq(put(ep, &to, p, 0), NS_ERR_INVALID_OPTION_VALUE);
+	cr_assert_eq(put(ep, &to, p, 20), NS_OK);
+	sent = channel_read(wire);
+	cr_assert(sent && sent->len == 20 && sent->net_proto == ETH_TYPE_IPV4);
+	channel_inject(wire, sent);
+	cr_assert_eq(take(ep), 20);
+	cr_assert(memcmp(buf, p, 20) == 0);
+	cr_assert_eq(msg.link.hatype, HATYPE_NONE);
+	cr_assert_eq(take(cooked), 20);
+	cr_assert_eq(msg.link.type, PKT_OUTGOING);
+	cr_assert_eq(take(cooked), 20);
+	cr_assert_eq(put(cooked, &to, p, 1501), NS_ERR_MESSAGE_TOO_LONG);
+	cr_assert_eq(nic_remove(a->stack, 9), NS_OK);
+	cr_assert_eq(put(ep, &to, p, 20), NS_ERR_UNKNOWN_DEVICE);
+}
+
 Test(packet, multicast_that_loops_back_is_seen_once)
 {
 	struct sockopt_membership m = { .nic = 1, .group = sim_parse("239.0.0.1") };
