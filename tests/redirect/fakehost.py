@@ -236,10 +236,6 @@ class Sock:
             return self.push_kernel()
         if "wr" in self.shut:
             sel.unregister(self.ours)
-            try:
-                self.kernel.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
             p = __import__("select").poll()
             p.register(self.ours, 0)
             if p.poll(0):
@@ -303,9 +299,8 @@ def on_socket(conn, op, seq, s, arg, data):
             s.set_state(LISTENING)
             sel.register(s.kernel, selectors.EVENT_READ, s.accept_event)
     elif op == SHUTDOWN:
-        if s.state != CONNECTED:
-            err = -errno.ENOTCONN
-        if not err and arg[0]:      # what is in the pair goes out before
+        err = -ctypes.get_errno() if libc.shutdown(s.kernel.fileno(), arg[0]) else 0
+        if not err and arg[0]:
             s.shut.add("wr")
             s.ours.shutdown(socket.SHUT_RD)
     elif op == SETOPT:
