@@ -33,7 +33,7 @@ $(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c stack/sample/host.c stack/samp
 HOST_SRCS := $(wildcard stack/host/*.c)
 HOST_OBJS := $(HOST_SRCS:%.c=$(B)/%.o)
 HOST_LIB  := $(B)/libstackhost.a
-HOST_LIBS := -lmnl -lcares -lseccomp
+HOST_LIBS := -lmnl -lcares -lseccomp $(STACK_SLIRP_LIBS)
 
 ALL += $(B)/sockshim-stackd
 

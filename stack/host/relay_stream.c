@@ -186,6 +186,14 @@ static bool down_urgent(struct relay *r)
 
 static void see_send_error(struct relay *r, int err)
 {
+	const int wide = RELAY_WIDE;
+
+	if (err == EAGAIN && !r->widened) {
+		r->widened = true;
+		setsockopt(r->fd, SOL_SOCKET, SO_SNDBUF, &wide, sizeof(wide));
+		loop_wake(&r->host->loop, &r->src);
+		return;
+	}
 	if (err == EAGAIN)
 		relay_full(r);
 	else if (err == ENOBUFS || err == ENOMEM)
