@@ -31,13 +31,19 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 
 # Against the kernel, in a network namespace the program makes itself.
 STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/tcp $(B)/tests/kernel/raw $(B)/tests/kernel/rules
-TEST_SCRIPTS += $(STACK_KERNEL)
-test-programs: $(STACK_KERNEL)
+STACK_KERNEL_WIRED := $(B)/tests/kernel/filtered
+TEST_SCRIPTS += $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
+test-programs: $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
 
 $(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c tests/kernel/duplex.c $(wildcard tests/kernel/*.h) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
+$(STACK_KERNEL_WIRED): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/sim -o $@ $(filter %.c %.o,$^) $(B)/libsockstack.a
 
 # Scripts in packetdrill's language, against the shared object that packetdrill would load. `-k` runs them
 # against the kernel instead, to see whether they are right.
