@@ -126,7 +126,7 @@ struct tcp_conn {
 	bool bound, explicit_port, explicit_addr;
 	bool rx_shut, tx_shut;		/* rx_shut: by the user, or a FIN was taken */
 	bool orphan;			/* its user closed it */
-	bool passive, accepted, is_pending;
+	bool passive, is_pending;
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */
 	enum ns_err soft_err;		/* what ICMP said without ending it */
@@ -134,7 +134,7 @@ struct tcp_conn {
 	/* Options agreed on */
 	bool has_ts, has_sack, has_wscale;
 	uint8_t snd_wscale, rcv_wscale;
-	uint8_t ecn, tos_ecn;
+	uint8_t ecn;
 	uint8_t hdr_len;		/* TCP header with the options of every segment */
 
 	/* Send sequence space */

@@ -1,5 +1,6 @@
 /* TCP between two stacks: connections, transfers over bad networks, closes. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "net.h"
@@ -183,4 +184,43 @@ Test(tcp_transfer, a_third_of_all_packets_lost)
 
 		run_transfer(seed, &l, "10.0.0.2", 60000);
 	}
+}
+
+Test(tcp_transfer, idle_connections_cost_two_kilobytes_each)
+{
+	enum { N = 4000 };
+	static struct endpoint *c[N], *s[N];
+	struct full_addr fa = { .addr = addr_v4(10, 0, 0, 2), .port = 80 };
+	struct iovec iov = { (char[1]){ 0 }, 1 };
+	struct read_msg m = { .iov = &iov, .iovcnt = 1 };
+	struct mallinfo2 before, after;
+	struct endpoint *l;
+	size_t n;
+
+	build(3, NULL);
+	/* The pool has what it keeps for the next packets, and the neighbours know one another. */
+	pair_over("10.0.0.2", &c[0], &s[0], &l);
+	endpoint_close(c[0]);
+	endpoint_close(s[0]);
+	sim_run(sim, 100 * NS_PER_SEC);
+	before = mallinfo2();
+	for (int i = 0; i < N; i++) {
+		c[i] = tcp_new(a, NET_IPV4);
+		cr_assert_eq(endpoint_connect(c[i], &fa), NS_ERR_CONNECT_STARTED);
+		sim_settle(sim);
+		cr_assert_eq(endpoint_accept(l, &s[i], NULL), NS_OK);
+		cr_assert_eq(endpoint_write(c[i], &iov, 1, NULL, &n), NS_OK);
+		sim_settle(sim);
+		cr_assert_eq(endpoint_read(s[i], &m), NS_OK);
+	}
+	sim_run(sim, NS_PER_SEC);
+	after = mallinfo2();
+	cr_assert_leq((after.uordblks - before.uordblks) / N / 2, 2048);
+	for (int i = 0; i < N; i++) {
+		endpoint_close(c[i]);
+		endpoint_close(s[i]);
+	}
+	endpoint_close(l);
+	sim_run(sim, 100 * NS_PER_SEC);
+	sim_free(sim);
 }
