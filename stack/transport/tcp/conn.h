@@ -185,7 +185,7 @@ struct tcp_conn {
 	int32_t undo_retrans;
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
-	int64_t retrans_ns;		/* and when */
+	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
 	/* Receive sequence space */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
