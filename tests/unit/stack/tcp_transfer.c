@@ -224,3 +224,38 @@ Test(tcp_transfer, idle_connections_cost_two_kilobytes_each)
 	sim_run(sim, 100 * NS_PER_SEC);
 	sim_free(sim);
 }
+
+Test(tcp_transfer, to_itself)
+{
+	struct endpoint *c, *s, *l;
+
+	build(1, NULL);
+	l = listener(b, "10.0.0.2", 80);
+	c = connect_to(b, "10.0.0.2", 80);
+	s = accept_from(l);
+	transfer(c, s, 5000000);
+	transfer(s, c, 100000);
+	endpoint_close(c);
+	endpoint_close(s);
+	endpoint_close(l);
+	sim_run(sim, 100 * NS_PER_SEC);
+	cr_assert_eq(tcp_time_wait_count(b->stack), 0);
+	sim_free(sim);
+}
+
+Test(tcp_transfer, an_endpoint_connects_to_itself)
+{
+	struct full_addr fa = { .addr = addr_v4(10, 0, 0, 2), .port = 7777 };
+	struct endpoint *ep;
+
+	build(1, NULL);
+	ep = tcp_new(b, NET_IPV4);
+	cr_assert_eq(endpoint_bind(ep, &fa), NS_OK);
+	cr_assert_eq(endpoint_connect(ep, &fa), NS_ERR_CONNECT_STARTED);
+	sim_run(sim, 10 * NS_PER_MS);
+	cr_assert_eq(endpoint_state(ep), TCPS_ESTABLISHED);	/* simultaneous open with itself */
+	transfer(ep, ep, 100000);
+	endpoint_close(ep);
+	sim_run(sim, 100 * NS_PER_SEC);
+	sim_free(sim);
+}
