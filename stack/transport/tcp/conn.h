@@ -223,6 +223,7 @@ struct tcp_conn {
 	uint8_t keep_count, syn_retries, defer_accept;
 	uint32_t keep_idle_s, keep_intvl_s;
 	int64_t user_timeout_ns, linger2_ns, probe_start_ns;
+	int64_t tw_ns;			/* TIME-WAIT, 0: the setting */
 	bool linger;
 	int64_t linger_ns;
 
