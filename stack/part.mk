@@ -2,6 +2,9 @@
 STACK_SRCS := $(filter-out stack/host/% stack/sample/% stack/packetdrill/%,$(wildcard stack/*/*.c stack/*/*/*.c))
 STACK_OBJS := $(STACK_SRCS:%.c=$(B)/%.o)
 
+# What one member of the archive, slirp.o, needs: for who links it, or all of them.
+STACK_SLIRP_LIBS := -lslirp
+
 # Nobody replaces a function of the library by one of the same name, so calls within a file may be inlined.
 STACK_CFLAGS := -fno-semantic-interposition
 
@@ -17,14 +20,14 @@ $(B)/libsockstack.a: $(STACK_OBJS)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-STACK_SAMPLES := $(patsubst stack/sample/%.c,$(B)/sample/%,$(wildcard stack/sample/*.c))
+STACK_SAMPLES := $(patsubst stack/sample/%.c,$(B)/sample/%,$(wildcard stack/sample/tun_*.c))
 
 ALL += $(STACK_SAMPLES)
 
-$(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c $(B)/libsockstack.a
+$(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c stack/sample/host.c stack/sample/host.h $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -o $@ $< stack/sample/host.c $(B)/libsockstack.a
 
 # The stack host: its parts in an archive, for its tests, and the program.
 HOST_SRCS := $(wildcard stack/host/*.c)

@@ -1,0 +1,17 @@
+# Programs whose sockets are redirected into a stack: scripts, and what they run.
+ifeq ($(SAN),)
+REDIRECT_PROGS := $(patsubst tests/redirect/progs/%.c,$(B)/tests/redirect/%,$(wildcard tests/redirect/progs/*.c))
+
+$(B)/tests/redirect/%: tests/redirect/progs/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< -pthread
+
+REDIRECT_SCRIPTS := $(filter-out %/lib.sh,$(wildcard tests/redirect/*.sh))
+TEST_SCRIPTS += $(REDIRECT_SCRIPTS)
+test-programs: $(REDIRECT_PROGS)
+
+.PHONY: check-redirect
+## check-redirect  programs on a stack
+check-redirect: all $(REDIRECT_PROGS)
+	@B=$(B) scripts/run-tests $(REDIRECT_SCRIPTS)
+endif

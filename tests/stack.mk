@@ -20,7 +20,9 @@ $(filter %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $
 $(filter-out %_peer,$(STACK_UNITS)): $(B)/tests/unit/stack/%: tests/unit/stack/%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
+	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion $(STACK_UNIT_LIBS)
+
+$(B)/tests/unit/stack/slirp: STACK_UNIT_LIBS := $(STACK_SLIRP_LIBS)
 
 $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
@@ -28,15 +30,15 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 	@$(CC) $(STACK_TEST_CFLAGS) -MF $@.d -o $@ $< $(STACK_TEST_SUPPORT) $(B)/libsockstack.a -lcriterion
 
 # Against the kernel, in a network namespace the program makes itself.
-STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/raw $(B)/tests/kernel/rules
+STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/tcp $(B)/tests/kernel/raw $(B)/tests/kernel/rules
 STACK_KERNEL_WIRED := $(B)/tests/kernel/filtered
 TEST_SCRIPTS += $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
 test-programs: $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
 
-$(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(B)/libsockstack.a
+$(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c tests/kernel/duplex.c $(wildcard tests/kernel/*.h) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $< tests/kernel/rig.c $(B)/libsockstack.a
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $(filter %.c,$^) $(B)/libsockstack.a
 
 $(STACK_KERNEL_WIRED): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
 	@mkdir -p $(@D)
@@ -82,7 +84,7 @@ $(STACK_FUZZ_OBJS): $(B)/fuzz/%.o: %.c
 $(STACK_FUZZERS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(STACK_FUZZ_OBJS)
 	@mkdir -p $(@D)
 	@echo "  FUZZ    $<"
-	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^
+	@$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(STACK_SLIRP_LIBS)
 
 # A minute of them in `make check`.
 TEST_SCRIPTS += tests/fuzz/smoke.sh

@@ -24,7 +24,7 @@ struct exchange {
 };
 
 /* Sockets looked at in one step of a dump: some tens of microseconds, when a filter shows none of them. */
-#define LOOKS 2048
+#define LOOKS 1024
 
 /* A request that begins a dump is answered by the dump: no acknowledgement. */
 #define DUMP_BEGUN 1
@@ -110,6 +110,8 @@ static int answer_get(struct exchange *x, const struct diag_inet_query *q)
 	/* tcp_diag_find_one_icsk() hides what udp_diag_dump_one() tells. */
 	if (!match_cookie(q, &e))
 		return udp || q->protocol == IPPROTO_RAW ? -ESTALE : -ENOENT;
+	if (s->ops->complete)
+		s->ops->complete(s->source, &e, q->req.idiag_ext);
 	x->reply(buf,
 		 fill_socket(buf, &h, s->ops, s->source, &e, q->protocol, q->req.idiag_ext, s->net_admin, q->want),
 		 x->arg);
@@ -266,6 +268,8 @@ static int put_next(struct diag_session *s, const struct fill_head *h, void *buf
 		return -1;
 	if (!match_dump(&s->query, &e))
 		return 0;
+	if (s->ops->complete)
+		s->ops->complete(s->source, &e, s->query.req.idiag_ext);
 	return (int)fill_socket(buf, h, s->ops, s->source, &e, s->query.protocol, s->query.req.idiag_ext, s->net_admin,
 				s->query.want);
 }

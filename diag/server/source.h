@@ -102,6 +102,12 @@ struct sock_source_ops {
 	 */
 	int (*next)(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e);
 
+	/**
+	 * @complete: what costs more, of a socket that will be shown: queues, the congestion control's name.
+	 * Everything else is there already. @ext: DIAG_EXT_* bits that were asked for. NULL: there is no more
+	 */
+	void (*complete)(void *source, struct sock_entry *e, uint8_t ext);
+
 	/** @end: no more will be asked with a cursor that was given to @next; may be NULL */
 	void (*end)(void *source, struct sock_cursor *c);
 

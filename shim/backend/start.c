@@ -1,9 +1,9 @@
 /* start.c - starting a stack host from inside a program.
  *
- * The program must not notice: the child is made without SIGCHLD, which also hides it from wait() without
- * __WCLONE; it shares memory until it has become the host's program (as vfork's does), so nothing is copied; it
- * closes what it has of the program's descriptors. The host goes into the background by itself and the
- * child ends, which we wait for.
+ * The program must not notice. A child is made without SIGCHLD, which also hides it from wait() without __WCLONE; as exec would
+ * bring the signal back, it makes another, which becomes the host, and ends, which we wait for. Both share our memory (as
+ * vfork's child does), so nothing is copied; what they have of the program's descriptors is closed. The host goes into the
+ * background by itself.
  */
 #include "backend/start.h"
 
@@ -29,7 +29,7 @@
 #define STATUS_FD 3
 #define ENVIRONMENT_MAX 512
 
-static char child_stack[65536] __attribute__((aligned(64)));
+static char child_stacks[2][32768] __attribute__((aligned(64)));
 static uint32_t starting;
 
 struct child {
@@ -65,6 +65,12 @@ static int become_host(void *arg)
 			sys(SYS_close, fd);
 	sys(SYS_execve, c->program, c->argv, c->env);
 	return 127;
+}
+
+/* The child that ends as soon as the other has become the host. */
+static int make_host(void *arg)
+{
+	return clone(become_host, child_stacks[1] + sizeof(child_stacks[1]), CLONE_VM | CLONE_VFORK | SIGCHLD, arg) < 0;
 }
 
 static bool executable(const char *path)
@@ -217,7 +223,7 @@ static int start_locked(char *text, size_t n)
 		return -1;
 	}
 	c.status = pipe[1];
-	pid = clone(become_host, child_stack + sizeof(child_stack), CLONE_VM | CLONE_VFORK, &c);
+	pid = clone(make_host, child_stacks[0] + sizeof(child_stacks[0]), CLONE_VM | CLONE_VFORK, &c);
 	err = errno;
 	sys(SYS_close, pipe[1]);
 	if (pid < 0)

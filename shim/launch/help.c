@@ -105,7 +105,7 @@ const char help_stack[] =
 "  -j, --json              list as JSON\n"
 "  -l, --list              print the packet filter's rules\n"
 "  -6, --ipv6              those of IPv6\n\n"
-"SPECIFICATION: lo; or tap=DEVICE,addr=ADDR/LEN,... as in sockshim-stackd(8).\n"
+"SPECIFICATION: lo; or tap=DEVICE,addr=ADDR/LEN,... see sockshim(1).\n"
 "RULES are what iptables-save prints; they replace those in force.\n"
 "stats prints all counters as JSON.\n";
 

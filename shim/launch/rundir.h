@@ -16,6 +16,7 @@
 
 #define RUNDIR_KEEP	16	/* runs that pruning leaves */
 #define RUNDIR_PLAIN	"plain"
+#define RUNDIR_STACKS	"stack"	/* no run: where the hosts of stacks are found */
 #define RUNDIR_ID_MAX	80
 #define RUNDIR_PATH_MAX	240	/* what the library has room for */
 

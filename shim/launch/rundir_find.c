@@ -40,7 +40,7 @@ static bool is_run(int base, const char *id, struct timespec *made)
 	char path[RUNDIR_ID_MAX + 8];
 	struct stat st;
 
-	if (id[0] == '.' || strlen(id) >= RUNDIR_ID_MAX)
+	if (id[0] == '.' || strlen(id) >= RUNDIR_ID_MAX || !strcmp(id, RUNDIR_STACKS))
 		return false;
 	if (fstatat(base, id, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
 		return false;

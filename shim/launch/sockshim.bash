@@ -4,9 +4,13 @@ _sockshim_runs() {
 	COMPREPLY+=($(compgen -W "$(sockshim list 2>/dev/null | awk '{ print $1 }')" -- "$cur"))
 }
 
+_sockshim_stacks() {
+	COMPREPLY+=($(compgen -W "$(sockshim stack list 2>/dev/null | awk '{ print $1 }')" -- "$cur"))
+}
+
 _sockshim() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]-}
-	local commands='run stats sockets trace fault capture list clean help' options='' i
+	local commands='run stats sockets trace fault capture stack list clean help' options='' i
 	COMPREPLY=()
 
 	if [[ $COMP_CWORD == 1 ]]; then
@@ -18,7 +22,7 @@ _sockshim() {
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
 			--) ((i++)); break ;;
-			-f|-l|-e|-p|-o|-F|--fault|--faults|--seed|--format|--library|--dir|--calls|--pid|--output) ((i++)) ;;
+			-f|-l|-e|-p|-o|-F|--fault|--faults|--seed|--format|--library|--dir|--calls|--pid|--output|--stack|--only|--except) ((i++)) ;;
 			-*) ;;
 			*) [[ $command == run ]] && break ;;
 			esac
@@ -42,10 +46,11 @@ _sockshim() {
 	--faults|-F|-l|--library|-o|--output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
 	--dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
 	-r|--run) _sockshim_runs; return ;;
+	--stack) _sockshim_stacks; COMPREPLY+=($(compgen -W 'lo tap= tun=' -- "$cur")); return ;;
 	-f|--fault) COMPREPLY=($(compgen -W 'fail delay short reset drop corrupt call' -- "$cur")); return ;;
 	esac
 	case $command in
-	run) options='--fault --faults --seed --summary --format --fail-on-leak --trace --backtrace --wait --library
+	run) options='--fault --faults --seed --summary --format --fail-on-leak --trace --backtrace --stack --only --except --wait --library
 		--dir --keep --no-keep --quiet --help' ;;
 	stats) options='--format --json --per-process --watch --help' ;;
 	sockets) options='--format --json --all --watch --help' ;;
@@ -63,6 +68,17 @@ _sockshim() {
 		-Q|--direction) COMPREPLY=($(compgen -W 'in out inout' -- "$cur")); return ;;
 		esac
 		options='--interface --write --count --snaplen --buffer --direction --no-promiscuous --quiet --help' ;;
+	stack)
+		if [[ $COMP_CWORD == 2 ]]; then
+			COMPREPLY=($(compgen -W 'up down list rules stats' -- "$cur"))
+			return
+		fi
+		if [[ $cur != -* && ${COMP_WORDS[2]-} =~ ^(down|rules|stats)$ ]]; then
+			_sockshim_stacks
+			return
+		fi
+		options='--json --list --ipv6 --help'
+		;;
 	list) options='--json --help' ;;
 	clean) options='--keep --help' ;;
 	help) COMPREPLY=($(compgen -W "$commands" -- "$cur")); return ;;

@@ -34,9 +34,9 @@ int stack_dir(char path[PATH_MAX], bool make)
 	}
 	fd = rundir_open_base(base, make);
 	if (fd < 0)
-		return fd == -2 && snprintf(path, PATH_MAX, "%s/stack", base) < PATH_MAX ? 0 : -1;
+		return fd == -2 && snprintf(path, PATH_MAX, "%s/" RUNDIR_STACKS, base) < PATH_MAX ? 0 : -1;
 	close(fd);
-	if (snprintf(path, PATH_MAX, "%s/stack", base) >= PATH_MAX)
+	if (snprintf(path, PATH_MAX, "%s/" RUNDIR_STACKS, base) >= PATH_MAX)
 		return -1;
 	if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
 		message_error("%s: cannot make the directory for stacks: %s", path, strerror(errno));

@@ -76,7 +76,7 @@ enum sockopt {
 	SOCKOPT_RECEIVE_LOW_WATER,	/* unread bytes from which the endpoint is readable */
 	SOCKOPT_WINDOW_CLAMP,
 	SOCKOPT_DEFER_ACCEPT,		/* SYN-ACKs after which a connection without data is accepted */
-	SOCKOPT_CONGESTION_CONTROL_INFO,	/* struct of the algorithm's, as Linux's tcp_cc_info */
+	SOCKOPT_CONGESTION_CONTROL_INFO,	/* get only: as Linux's tcp_cc_info; Reno's and CUBIC's: empty */
 	/* TCP as a whole: stack_set_trans_option() */
 	SOCKOPT_SACK_ENABLED,
 	SOCKOPT_TIMESTAMPS_ENABLED,
@@ -103,8 +103,9 @@ enum sockopt {
 	SOCKOPT_CHALLENGE_ACK_LIMIT,	/* a second, 0: no limit */
 	SOCKOPT_REORDERING,
 	SOCKOPT_INITIAL_WINDOW,		/* segments */
+	SOCKOPT_MIN_TSO_SEGMENTS,	/* of a super-segment, however slow the path */
 	SOCKOPT_SLOW_START_AFTER_IDLE,
-	SOCKOPT_MTU_PROBING,		/* 0 never, 1 when a black hole is suspected, 2 always */
+	SOCKOPT_MTU_PROBING,		/* smaller segments when a black hole is suspected */
 	SOCKOPT_COUNT
 };
 

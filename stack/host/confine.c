@@ -28,7 +28,7 @@ static int drop_capabilities(void)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 
 /* A sanitizer does what it likes. */
-static int filter_calls(void)
+static int filter_calls(unsigned more)
 {
 	return 0;
 }
@@ -40,7 +40,7 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(futex),
 	/* devices, pairs, control connections, texts */
-	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(sendmsg),
+	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(sendmsg),
 	SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
 	SCMP_SYS(sendfile), SCMP_SYS(splice), SCMP_SYS(socketpair), SCMP_SYS(accept4), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
@@ -56,13 +56,30 @@ static const int allowed[] = {
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(sched_yield), SCMP_SYS(rseq), SCMP_SYS(membarrier),
 };
 
-static int filter_calls(void)
+static const int allowed_lan[] = {
+	SCMP_SYS(openat), SCMP_SYS(flock), SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
+	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(fork), SCMP_SYS(wait4), SCMP_SYS(setsid), SCMP_SYS(dup2),
+	SCMP_SYS(dup3), SCMP_SYS(close_range), SCMP_SYS(chdir), SCMP_SYS(prctl), SCMP_SYS(prlimit64),
+	SCMP_SYS(set_robust_list), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(epoll_create1),
+	SCMP_SYS(getuid), SCMP_SYS(renameat), SCMP_SYS(fchmod),
+};
+
+static int allow(scmp_filter_ctx ctx, const int *calls, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+	return err;
+}
+
+static int filter_calls(unsigned more)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int err = ctx ? 0 : -ENOMEM;
+	int err = ctx ? allow(ctx, allowed, sizeof(allowed) / sizeof(allowed[0])) : -ENOMEM;
 
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !err; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	if (!err && more & CONFINE_LAN)
+		err = allow(ctx, allowed_lan, sizeof(allowed_lan) / sizeof(allowed_lan[0]));
 	if (!err)
 		err = seccomp_load(ctx);
 	if (ctx)
@@ -72,9 +89,9 @@ static int filter_calls(void)
 
 #endif
 
-int confine(void)
+int confine(unsigned more)
 {
 	int err = drop_capabilities();
 
-	return err ? err : filter_calls();
+	return err ? err : filter_calls(more);
 }

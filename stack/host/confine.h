@@ -2,8 +2,11 @@
 #ifndef STACK_HOST_CONFINE_H
 #define STACK_HOST_CONFINE_H
 
-/** confine() - no capabilities, no new privileges, and only the system calls that serving takes;
+/** enum confine_more - what it takes beyond serving: to join a lan again, and to be its switch */
+enum confine_more { CONFINE_LAN = 1 };
+
+/** confine() - no capabilities, no new privileges, and only the system calls that serving, and @more, takes;
  * others fail with EPERM. 0 or -errno. */
-int confine(void);
+int confine(unsigned more);
 
 #endif

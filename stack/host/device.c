@@ -2,14 +2,17 @@
 #include "host/device.h"
 
 #include <errno.h>
-#include <string.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "link/lan.h"
+#include "link/packet_link.h"
 
 enum { TURN_PACKETS = 128 };
 
@@ -17,8 +20,12 @@ static void device_turn(struct source *s)
 {
 	struct device *d = container_of(s, struct device, src);
 
+	/* A lone packet needs no second look for another; if there is one, that is an event again. */
+	int budget = d->turn + 1 == d->host->loop.turns ? TURN_PACKETS : 1;
+
 	s->events = 0;
-	if (!d->failed && fdbased_rx(d->link, 0, TURN_PACKETS) < 0)
+	d->turn = d->host->loop.turns;
+	if (!d->failed && d->rx(d->link, budget) < 0)
 		d->failed = true;
 }
 
@@ -41,7 +48,21 @@ static int no_rights(const struct spec_nic *n, int err, const char *why, char *e
 	return err;
 }
 
-static int open_tap(struct host *h, const struct spec_nic *n, struct link **out, char *error)
+/** struct opened - what opening a link gives: how to read it, and what the network gave */
+struct opened {
+	struct link *link;
+	int fd;
+	int (*rx)(struct link *l, int budget);
+	struct addr_prefix lease;
+	struct link_addr mac;
+};
+
+static int rx_fd(struct link *l, int budget)
+{
+	return fdbased_rx(l, 0, budget);
+}
+
+static int open_tap(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
 {
 	struct tap_config c = {
 		.name = n->device, .tun = n->link == SPEC_LINK_TUN, .mtu = n->mtu, .pool = h->stack->pool,
@@ -49,13 +70,17 @@ static int open_tap(struct host *h, const struct spec_nic *n, struct link **out,
 		.offload = !n->impaired,
 	};
 	char why[TAP_ERROR_MAX];
-	int err = tap_open(&c, out, why);
+	int err = tap_open(&c, &out->link, why);
 
-	return err ? no_rights(n, err, why, error) : kernel_end_set_up(n, error);
+	if (err)
+		return no_rights(n, err, why, error);
+	out->fd = fdbased_fd(out->link, 0);
+	out->rx = rx_fd;
+	return kernel_end_set_up(n, error);
 }
 
 /* A descriptor we were started with: a TAP or TUN queue, or a socket that keeps packets apart. */
-static int open_fd(struct host *h, const struct spec_nic *n, struct link **out, char *error)
+static int open_fd(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
 {
 	struct fdbased_config c = { .pool = h->stack->pool, .fds = { n->fd }, .nfds = 1,
 				    .mtu = n->mtu ? n->mtu : 1500, .ethernet = true };
@@ -74,11 +99,54 @@ static int open_fd(struct host *h, const struct spec_nic *n, struct link **out, 
 			c.vnet_hdr_len = (uint8_t)len;
 		c.tx_csum = c.vnet_hdr_len != 0;
 	}
-	*out = fdbased_new(&c);
-	if (*out)
+	out->link = fdbased_new(&c);
+	out->fd = n->fd;
+	out->rx = rx_fd;
+	if (out->link)
 		return 0;
 	snprintf(error, SPEC_ERROR_MAX, "fd=%d: not a descriptor that packets can be read from", n->fd);
 	return -EINVAL;
+}
+
+static int open_packet(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
+{
+	struct addr addrs[SPEC_ADDRS];
+	struct packet_link_config c = {
+		.iface = n->device, .pool = h->stack->pool, .share = n->share, .addrs = addrs,
+		.naddrs = (int)n->naddrs, .mac = n->mac,
+	};
+	char why[PACKET_LINK_ERROR_MAX];
+	int err;
+
+	for (size_t i = 0; i < n->naddrs; i++)
+		addrs[i] = n->addrs[i].addr;
+	err = packet_link_open(&c, &out->link, why);
+	if (err) {
+		snprintf(error, SPEC_ERROR_MAX, "packet=%s: %s", n->device, why);
+		return err;
+	}
+	out->fd = packet_link_fd(out->link);
+	out->rx = packet_link_rx;
+	out->mac = out->link->addr;
+	return 0;
+}
+
+static int open_lan(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
+{
+	struct lan_config c = { .name = n->device, .clock = h->stack->clock, .pool = h->stack->pool, .mtu = n->mtu };
+	char why[LAN_ERROR_MAX];
+	struct lan_lease lease;
+	int err = lan_join(&c, &out->link, &lease, why);
+
+	if (err) {
+		snprintf(error, SPEC_ERROR_MAX, "lan=%s: %s", n->device, why);
+		return err;
+	}
+	out->fd = lan_fd(out->link);
+	out->rx = lan_rx;
+	out->mac = lease.mac;
+	out->lease = lease.v4;
+	return 0;
 }
 
 static bool write_capture(void *ctx, const struct iovec *iov, int iovcnt)
@@ -132,40 +200,52 @@ static struct link_addr make_mac(const struct spec_nic *n)
 	return n->mac.len ? n->mac : mac;
 }
 
-static int wrap(struct host *h, const struct spec_nic *n, struct link **link, char *error)
+static int wrap(struct host *h, const struct spec_nic *n, const struct link_addr *mac, struct link **link,
+		char *error)
 {
-	struct link_addr mac = make_mac(n);
 	int err = wrap_impair(h, n, link);
 
 	if (!err)
 		err = wrap_sniffer(h, n, link, error);
 	if (!err && (*link)->caps & LINK_CAP_ETHERNET) {
-		*link = ether_new(*link, &mac);
+		*link = ether_new(*link, mac);
 		err = *link ? 0 : -ENOMEM;
 	}
-	if (err == -ENOMEM && !error[0])
-		snprintf(error, SPEC_ERROR_MAX, "out of memory");
 	return err;
 }
 
-int device_open(struct host *h, const struct spec_nic *n, struct link **out,
+static int open_link(struct host *h, const struct spec_nic *n, struct opened *o, char *error)
+{
+	static int (*const opens[])(struct host *, const struct spec_nic *, struct opened *, char *) = {
+		[SPEC_LINK_TAP] = open_tap, [SPEC_LINK_TUN] = open_tap, [SPEC_LINK_FD] = open_fd,
+		[SPEC_LINK_PACKET] = open_packet, [SPEC_LINK_LAN] = open_lan,
+	};
+
+	return opens[n->link](h, n, o, error);
+}
+
+int device_open(struct host *h, const struct spec_nic *n, struct link **out, struct addr_prefix *lease,
 		char error[SPEC_ERROR_MAX])
 {
+	struct opened o = { .mac = make_mac(n) };
 	struct device *d = calloc(1, sizeof(*d));
-	struct link *bottom = NULL;
-	int err = !d ? -ENOMEM : n->link == SPEC_LINK_FD ? open_fd(h, n, &bottom, error)
-							 : open_tap(h, n, &bottom, error);
+	int err = d ? open_link(h, n, &o, error) : -ENOMEM;
 
-	*out = bottom;
+	*out = o.link;
+	*lease = o.lease;
 	if (!err) {
 		source_init(&d->src, device_turn);
 		d->src.device = true;
-		d->link = bottom;
-		err = loop_add(&h->loop, fdbased_fd(bottom, 0), EPOLLIN, &d->src);
+		d->host = h;
+		d->link = o.link;
+		d->rx = o.rx;
+		err = loop_add(&h->loop, o.fd, EPOLLIN, &d->src);
 	}
 	if (!err)
-		err = wrap(h, n, out, error);
+		err = wrap(h, n, &o.mac, out, error);
 	if (err) {
+		if (!error[0])
+			snprintf(error, SPEC_ERROR_MAX, "%s: %s", n->device, strerror(-err));
 		if (*out)
 			link_close(*out);
 		free(d);

@@ -4,21 +4,30 @@
 
 #include "host/host.h"
 
-/** struct device - an fdbased link that the loop reads; @next: the host's next one */
+/**
+ * struct device - a link that the loop reads
+ * @next: the host's next one
+ * @turn: the loop's in which there was something last
+ * @rx:   reads and delivers some packets; negative: the link has failed
+ */
 struct device {
 	struct source src;
+	struct host *host;
 	struct device *next;
+	uint64_t turn;
 	struct link *link;
+	int (*rx)(struct link *l, int budget);
 	bool failed;
 };
 
 /**
  * device_open() - make the link of @n and a device that feeds it
  * @out: the link, with all that is wrapped around it, for nic_create()
+ * @lease: out: an address that came with the network; length 0 for none
  *
  * Return: 0 or -errno with @error.
  */
-int device_open(struct host *h, const struct spec_nic *n, struct link **out,
+int device_open(struct host *h, const struct spec_nic *n, struct link **out, struct addr_prefix *lease,
 		char error[SPEC_ERROR_MAX]);
 
 /** device_close_all() - release what device_open() made, after the NICs have gone */

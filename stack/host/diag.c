@@ -11,7 +11,7 @@
 #include "host/client.h"
 #include "host/ops.h"
 
-enum { TALKS_MAX = 256, TURN_REQUESTS = 4, TURN_ACCEPTS = 16 };
+enum { TALKS_MAX = 256, TURN_REQUESTS = 4, TURN_ACCEPTS = 16, REQUEST_MAX = 80 * 1024 };
 
 /**
  * struct talk - a conversation
@@ -83,8 +83,8 @@ static bool go_on(struct talk *t)
 /* 1: took one, 0: there is none, -1: the client is gone */
 static int take_request(struct talk *t)
 {
-	uint8_t *buf = t->diag->host->scratch;
-	ssize_t n = recv(t->fd, buf, HOST_SCRATCH, MSG_DONTWAIT);
+	uint8_t *buf = t->diag->in;
+	ssize_t n = recv(t->fd, buf, REQUEST_MAX, MSG_DONTWAIT);
 
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -1;
@@ -238,13 +238,14 @@ struct diag *diag_new(struct host *h, uint32_t history)
 	htab_init(&d->records);
 	list_init(&d->talks);
 	d->past_max = history;
-	if (history) {
-		/* Pages that no connection has filled yet take no memory. */
-		d->past = calloc(history, sizeof(*d->past));
-		if (!d->past) {
-			free(d);
-			return NULL;
-		}
+	d->in = malloc(REQUEST_MAX);
+	/* Pages that no connection has filled yet take no memory. */
+	d->past = history ? calloc(history, sizeof(*d->past)) : NULL;
+	if (!d->in || (history && !d->past)) {
+		free(d->in);
+		free(d->past);
+		free(d);
+		return NULL;
 	}
 	h->stack->endpoint_gone = diag_gone;
 	h->stack->endpoint_gone_ctx = d;
@@ -265,6 +266,7 @@ void diag_free(struct diag *d)
 	htab_fini(&d->records);
 	if (d->listen_fd >= 0)
 		close(d->listen_fd);
+	free(d->in);
 	free(d->past);
 	free(d);
 }

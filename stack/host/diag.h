@@ -46,6 +46,7 @@ struct diag_past {
  * struct diag
  * @made:  how many cookies were made up, for endpoints that no program has
  * @past:  the ring, @past_max of them; @past_total: how many there ever were
+ * @in:    a request, which must not be in the host's scratch: what it asks for may use that
  * @cong:  room for a name that is being told
  */
 struct diag {
@@ -59,6 +60,7 @@ struct diag {
 	struct diag_past *past;
 	uint32_t past_max;
 	uint64_t past_total;
+	uint8_t *in;
 	char cong[16];
 };
 
@@ -88,6 +90,9 @@ struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool mak
 /** diag_describe() - an endpoint as its table tells of it; false: it is in none (not bound), or, if it is
  * @gone, never was in one */
 bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_entry *e);
+
+/** diag_complete() - source operation @complete */
+void diag_complete(void *source, struct sock_entry *e, uint8_t ext);
 
 struct tcp_mini;
 

@@ -42,15 +42,10 @@ struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool mak
 
 uint32_t diag_protocol_of(const struct endpoint *ep)
 {
-	static const struct {
-		const char *name;
-		uint32_t protocol;
-	} tables[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "raw", IPPROTO_RAW } };
-
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		if (!strcmp(ep->ops->name, tables[i].name))
-			return tables[i].protocol;
-	return 0;
+	if (ep->proto->number == IPPROTO_TCP || ep->proto->number == IPPROTO_UDP)
+		return ep->proto->number;
+	/* Those of raw(7) have their own protocol's number there. */
+	return strcmp(ep->ops->name, "raw") ? 0 : IPPROTO_RAW;
 }
 
 static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[4], uint16_t *port_be)
@@ -63,6 +58,13 @@ static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[
 	*port_be = htons(f->port);
 }
 
+static bool is_v6_alone(const uint32_t addr_be[4])
+{
+	struct addr a = addr_from_bytes((const uint8_t *)addr_be, ADDR_LEN_V6);
+
+	return !addr_is_any(&a) && !addr_is_v4_mapped(&a);
+}
+
 /* What the socket layer keeps, as long as there is a socket. */
 static void put_options(const struct endpoint *ep, const struct sock *k, uint32_t protocol, struct sock_entry *e)
 {
@@ -70,7 +72,8 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 
 	e->tos = ep->opts.tos;
 	e->tclass = ep->opts.traffic_class;
-	e->v6only = v6 && ep->opts.v6_only;
+	/* To be bound to an address of IPv6's alone is to be open to IPv6 alone (inet6_bind()). */
+	e->v6only = v6 && (ep->opts.v6_only || is_v6_alone(e->msg.id.idiag_src));
 	/* struct inet_diag_sockopt: recverr, is_icsk, freebind, hdrincl, mc_loop, transparent, mc_all */
 	e->sockopt[0] = (uint8_t)((protocol == IPPROTO_TCP ? 2 : 0) | (ep->opts.multicast_loop ? 0x10 : 0) |
 				  (v6 ? 0 : 0x40));
@@ -84,36 +87,13 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 	e->class_id = k->priority;
 }
 
-/* Bytes that the program has not read yet, of @taken that the stack has given: the kernel tells the memory
- * that they take in the pair, which is more. */
-static uint32_t unread_by_program(const struct relay *r, uint64_t taken)
-{
-	int memory = 0;
-
-	if (ioctl(r->fd, SIOCOUTQ, &memory) < 0 || memory <= 0)
-		return 0;
-	return taken < (uint64_t)memory ? (uint32_t)taken : (uint32_t)memory;
-}
-
-static void put_owner(const struct diag_record *r, uint64_t taken, struct sock_entry *e)
+static void put_owner(const struct diag_record *r, struct sock_entry *e)
 {
 	e->msg.id.idiag_cookie[0] = (uint32_t)r->cookie;
 	e->msg.id.idiag_cookie[1] = (uint32_t)(r->cookie >> 32);
 	e->msg.idiag_uid = e->kind == SOCK_KIND_TIMEWAIT ? 0 : r->uid;
+	e->msg.idiag_inode = r->relay ? r->inode : 0;
 	e->process = r->process;
-	if (r->relay) {
-		e->msg.idiag_inode = r->inode;
-		/* What the program wrote and the stack has not taken waits in the pair; so does whom it has not
-		 * accepted yet, and of the backlog the stack is told only the rest. */
-		if (e->msg.idiag_state != DIAG_TCP_LISTEN) {
-			e->msg.idiag_wqueue += (uint32_t)relay_unread(r->relay);
-			if (taken)
-				e->msg.idiag_rqueue += unread_by_program(r->relay, taken);
-		} else {
-			e->msg.idiag_rqueue += r->relay->pushed;
-			e->msg.idiag_wqueue += r->relay->pushed;
-		}
-	}
 }
 
 static uint32_t ms_of(int64_t ns)
@@ -122,10 +102,9 @@ static uint32_t ms_of(int64_t ns)
 }
 
 /* Whether it is one of those that a kernel has in its tables. */
-static bool put_tcp(struct diag *d, struct endpoint *ep, bool gone, uint64_t *taken, struct sock_entry *e)
+static bool put_tcp(struct endpoint *ep, bool gone, struct sock_entry *e)
 {
 	struct inet_diag_msg *m = &e->msg;
-	size_t room = sizeof(d->cong);
 	struct tcp_diag t;
 
 	tcp_diag(ep, &t);
@@ -133,7 +112,6 @@ static bool put_tcp(struct diag *d, struct endpoint *ep, bool gone, uint64_t *ta
 		return false;
 	put_end(m->idiag_family, &t.local, m->id.idiag_src, &m->id.idiag_sport);
 	put_end(m->idiag_family, &t.remote, m->id.idiag_dst, &m->id.idiag_dport);
-	*taken = t.taken;
 	m->idiag_state = (uint8_t)t.state;
 	m->idiag_rqueue = t.rqueue;
 	m->idiag_wqueue = t.wqueue;
@@ -143,8 +121,6 @@ static bool put_tcp(struct diag *d, struct endpoint *ep, bool gone, uint64_t *ta
 	e->kind = t.time_wait ? SOCK_KIND_TIMEWAIT : t.state == TCPS_CLOSE ? SOCK_KIND_BOUND : SOCK_KIND_FULL;
 	e->shutdown = (uint8_t)(t.rx_shut | t.tx_shut << 1);
 	e->bound_port = t.bound_port;
-	if (!endpoint_get_option(ep, SOCKOPT_CONGESTION_CONTROL, d->cong, &room))
-		e->cong = d->cong;
 	return true;
 }
 
@@ -176,19 +152,65 @@ bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_e
 {
 	uint32_t protocol = diag_protocol_of(ep);
 	struct diag_record *r;
-	uint64_t taken = 0;
 
 	e->handle = ep;
 	e->msg.idiag_family = ep->net == NET_IPV6 ? AF_INET6 : AF_INET;
 	e->msg.id.idiag_if = ep->opts.bind_nic;
-	if (!protocol || !(protocol == IPPROTO_TCP ? put_tcp(d, ep, gone, &taken, e) : put_dgram(ep, protocol, e)))
+	if (!protocol || !(protocol == IPPROTO_TCP ? put_tcp(ep, gone, e) : put_dgram(ep, protocol, e)))
 		return false;
 	r = diag_record_of(d, ep, true);
 	if (!r)
 		return false;
 	put_options(ep, r->relay ? r->relay->k : NULL, protocol, e);
-	put_owner(r, taken, e);
+	put_owner(r, e);
 	return true;
+}
+
+/* Bytes that the program has not read yet, of those that the stack has given: the kernel tells the memory that
+ * they take in the pair, which is more. */
+static uint32_t unread_by_program(const struct relay *r, uint64_t taken)
+{
+	int memory = 0;
+
+	if (!taken || ioctl(r->fd, SIOCOUTQ, &memory) < 0 || memory <= 0)
+		return 0;
+	return taken < (uint64_t)memory ? (uint32_t)taken : (uint32_t)memory;
+}
+
+/* What waits in the pair: what the program wrote and the stack has not taken, and what it has not read. */
+static void put_pair(const struct relay *r, uint32_t protocol, struct inet_diag_msg *m)
+{
+	struct tcp_diag t;
+
+	if (m->idiag_state == DIAG_TCP_LISTEN) {
+		/* Whom it has not accepted yet; of the backlog the stack is told only the rest. */
+		m->idiag_rqueue += r->pushed;
+		m->idiag_wqueue += r->pushed;
+		return;
+	}
+	if (r->pending || (r->ready & RELAY_PAIR_IN))
+		m->idiag_wqueue += (uint32_t)relay_unread(r);
+	if (protocol != IPPROTO_TCP)
+		return;
+	/* A FIN counts until it is read, which is when the pair was told of it. */
+	if ((r->shut & RELAY_SHUT_WR) && m->idiag_rqueue)
+		m->idiag_rqueue--;
+	tcp_diag(r->k->ep, &t);
+	m->idiag_rqueue += unread_by_program(r, t.taken);
+}
+
+void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
+{
+	struct diag *d = source;
+	struct endpoint *ep = e->handle;
+	const struct diag_record *r = ep ? diag_record_of(d, ep, false) : NULL;
+	size_t room = sizeof(d->cong);
+
+	if (r && r->relay)
+		put_pair(r->relay, diag_protocol_of(ep), &e->msg);
+	if (ep && (ext & DIAG_EXT_CONG) && diag_protocol_of(ep) == IPPROTO_TCP &&
+	    !endpoint_get_option(ep, SOCKOPT_CONGESTION_CONTROL, d->cong, &room))
+		e->cong = d->cong;
 }
 
 void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e)

@@ -167,6 +167,7 @@ static size_t put_lines(struct job *j, char *buf, bool *end)
 		}
 		if (e.msg.idiag_family != j->family || e.kind == SOCK_KIND_BOUND)
 			continue;
+		diag_complete(d, &e, 0);
 		if (j->protocol == IPPROTO_TCP && e.kind == SOCK_KIND_FULL)
 			diag_tcp_info(e.handle, &info);
 		n += diag_procnet_line(buf + n, j->index++, &e.msg, j->protocol,

@@ -191,6 +191,11 @@ void diag_tcp_info(struct endpoint *ep, struct diag_tcp_info *ti)
 static void table_info(void *source, const struct sock_entry *e, struct diag_tcp_info *ti)
 {
 	diag_tcp_info(e->handle, ti);
+	/* A listener's accept queue and its bound, which are in part in the pair. */
+	if (e->msg.idiag_state == DIAG_TCP_LISTEN) {
+		ti->unacked = e->msg.idiag_rqueue;
+		ti->sacked = e->msg.idiag_wqueue;
+	}
 }
 
 static void table_memory(void *source, const struct sock_entry *e, uint32_t mem[SK_MEMINFO_VARS])
@@ -240,6 +245,7 @@ static int table_destroy(void *source, const struct sock_entry *e)
 
 const struct sock_source_ops diag_table_ops = {
 	.next = table_next,
+	.complete = diag_complete,
 	.end = table_end,
 	.find = table_find,
 	.info = table_info,

@@ -88,7 +88,7 @@ static int add_addrs(const struct spec_nic *n, char *error)
 
 static int if_request(int fd, const struct spec_nic *n, unsigned long request_nr, struct ifreq *ifr)
 {
-	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", n->device);
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%.15s", n->device);
 	return ioctl(fd, request_nr, ifr) < 0 ? -errno : 0;
 }
 

@@ -132,6 +132,15 @@ static int serve_at(struct host *h, const struct options *o, struct place *place
 	return err;
 }
 
+static unsigned needs(const struct spec *spec)
+{
+	unsigned more = 0;
+
+	for (size_t i = 0; i < spec->nnics; i++)
+		more |= spec->nics[i].link == SPEC_LINK_LAN ? CONFINE_LAN : 0;
+	return more;
+}
+
 /* Everything up to being ready; 0, 1 if another one serves, or -errno with @error. */
 static int start(const struct options *o, const struct spec *spec, struct place *place, struct stop *stop,
 		 struct host **h, char *error)
@@ -157,7 +166,7 @@ static int start(const struct options *o, const struct spec *spec, struct place 
 	if (!err)
 		err = daemon_detach(o->log);
 	if (!err)
-		err = confine();
+		err = confine(needs(spec));
 	if (err && !error[0])
 		snprintf(error, SPEC_ERROR_MAX, "cannot start: %s", strerror(-err));
 	return err;

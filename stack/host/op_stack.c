@@ -101,24 +101,6 @@ int op_ifaddrs(struct request *q)
 	return 0;
 }
 
-static int text_fd(const struct json *j)
-{
-	int fd = memfd_create("sockshim-text", MFD_CLOEXEC);
-	size_t done = 0;
-
-	while (fd >= 0 && done < j->len) {
-		ssize_t n = write(fd, j->text + done, j->len - done);
-
-		if (n <= 0) {
-			close(fd);
-			fd = -1;
-		} else {
-			done += (size_t)n;
-		}
-	}
-	return fd;
-}
-
 int op_info(struct request *q)
 {
 	struct json j;
@@ -141,14 +123,9 @@ int op_stats(struct request *q)
 
 	json_init(&j);
 	report_stats(q->host, &j);
-	q->fd_out = j.failed ? -1 : text_fd(&j);
+	q->fd_out = j.failed ? -1 : request_text_fd(j.text, j.len);
 	json_free(&j);
 	return q->fd_out < 0 ? -ENOMEM : 0;
-}
-
-int op_rules(struct request *q)
-{
-	return -EOPNOTSUPP;
 }
 
 int op_keep(struct request *q)

@@ -40,4 +40,8 @@ int op_rules(struct request *q);
 int op_keep(struct request *q);
 int op_down(struct request *q);
 
+
+/** request_text_fd() - a memfd with this text, for a reply; -1 if there is no memory or descriptor for it */
+int request_text_fd(const char *text, size_t len);
+
 #endif

@@ -10,7 +10,7 @@
 
 #include "host/diag.h"
 
-enum { EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | (int)EPOLLET };
+static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 static uint64_t cookie_hash(uint64_t cookie)
 {
@@ -44,6 +44,25 @@ static void relay_note(struct waiter *w, uint32_t events)
 	relay_try(r, ready);
 }
 
+void relay_full(struct relay *r)
+{
+	r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
+	if (r->wants_room || r->watched)
+		return;
+	/* If there is room again already, that is an event too. */
+	r->wants_room = true;
+	loop_modify(&r->host->loop, r->fd, pair_events | EPOLLOUT, &r->src);
+}
+
+static void has_room(struct relay *r)
+{
+	r->ready |= RELAY_PAIR_OUT;
+	if (!r->wants_room || r->state == STACK_BOARD_LISTENING)
+		return;
+	r->wants_room = false;
+	loop_modify(&r->host->loop, r->fd, pair_events, &r->src);
+}
+
 static void relay_turn(struct source *s)
 {
 	struct relay *r = container_of(s, struct relay, src);
@@ -53,7 +72,9 @@ static void relay_turn(struct source *s)
 	if (ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		r->ready |= RELAY_PAIR_IN;
 	if (ev & EPOLLOUT)
-		r->ready |= RELAY_PAIR_OUT;
+		has_room(r);
+	if (ev & EPOLLRDHUP)
+		r->ready |= RELAY_PAIR_END;
 	if (ev & EPOLLPRI)
 		r->ready |= RELAY_PAIR_URGENT;
 	if (ev & EPOLLHUP)
@@ -115,7 +136,7 @@ static int make_pair(struct relay *r, bool filled, int *program_fd)
 	if (!err && filled)
 		err = fill(r->host, sv[1]);
 	if (!err)
-		err = loop_add(&r->host->loop, sv[0], (uint32_t)EVENTS, &r->src);
+		err = loop_add(&r->host->loop, sv[0], pair_events, &r->src);
 	if (!err && !htab_insert(&r->host->relays, &r->by_cookie, cookie_hash(r->cookie)))
 		err = -ENOMEM;
 	if (err) {
@@ -172,6 +193,7 @@ int relay_new(struct host *h, struct sock *k, bool connected, int *program_fd, s
 	h->nrelays++;
 	h->served = true;
 	r->state = STACK_BOARD_NEW;
+	r->ready = RELAY_PAIR_OUT;
 	*out = r;
 	return 0;
 }
@@ -239,7 +261,7 @@ int relay_renew(struct relay *r, int *program_fd)
 	close(old.fd);
 	pkt_free(r->pending);
 	r->pending = NULL;
-	r->watched = r->up_ended = false;
+	r->watched = r->up_ended = r->wants_room = false;
 	r->shut = 0;
 	r->ready = 0;
 	r->ops = ops_for(r->k);

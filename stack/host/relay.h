@@ -26,6 +26,7 @@ enum relay_ready {
 	RELAY_STACK_OUT = 32,		/* the socket may have room */
 	RELAY_STACK_ERR = 64,		/* something is to be seen to: an error, an end */
 	RELAY_STACK_URGENT = 128,
+	RELAY_PAIR_END = 256,		/* the program has shut down its sending side */
 };
 
 /** enum relay_shut - of our end of the pair: nothing more comes from the program, nothing more goes to it */
@@ -54,6 +55,7 @@ struct relay_ops {
  * @up_ended: the program will write no more, and all it wrote has been read
  * @shut:    enum relay_shut: how the pair is shut down, seen from our end
  * @watched: it is both ways
+ * @wants_room: the loop is asked to tell of room in the pair
  * @waiting: in the list of watched pairs to be asked about
  * @pushed:  listening: how many accepted connections are in the pair; @push_unit what each takes there
  * @backlog: listening: as the program wanted it
@@ -76,7 +78,7 @@ struct relay {
 	void *extra;
 	struct timer retry;
 	struct list waiting;
-	bool up_ended, watched, error_told;
+	bool up_ended, watched, wants_room;
 	uint8_t shut;
 	int backlog;
 	uint32_t pushed, push_unit;
@@ -130,6 +132,10 @@ static inline void relay_try(struct relay *r, uint32_t ready)
 
 /** relay_retry_in() - another turn after a time */
 void relay_retry_in(struct relay *r, int64_t ns);
+
+/** relay_full() - the pair has no room: a turn once it has. Only then is the loop asked: else each time
+ * the program reads would be an event. */
+void relay_full(struct relay *r);
 
 /** relay_fail() - the connection is over because of @err (0: none to be told): shut the pair down */
 void relay_fail(struct relay *r, int err, bool reset);

@@ -114,7 +114,7 @@ static bool push(struct relay *r, struct stack_dgram *d, uint8_t *data, size_t l
 
 	if (sendmsg(r->fd, &m, send_flags) >= 0 || errno != EAGAIN)
 		return true;	/* what cannot be sent at all is lost, as datagrams may be */
-	r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
+	relay_full(r);
 	held = malloc(sizeof(*held) + len);
 	if (!held) {
 		r->host->counters.out_of_memory++;

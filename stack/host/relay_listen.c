@@ -142,6 +142,8 @@ int relay_listen(struct relay *r, int backlog)
 		return 0;
 	r->ops = &relay_listen_ops;
 	relay_set_state(r, STACK_BOARD_LISTENING);
+	/* Each connection that is taken is an event. */
+	relay_full(r);
 	relay_try(r, RELAY_STACK_IN);
 	return 0;
 }

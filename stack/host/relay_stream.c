@@ -22,7 +22,7 @@
 #include "host/relay.h"
 #include "host/rx.h"
 
-enum { TURN_BYTES = 512 * 1024 };
+enum { TURN_BYTES = 512 * 1024, SUPER_SEGMENT = 65535 - 80 };
 
 static bool closed(const struct relay *r)
 {
@@ -37,13 +37,28 @@ static void finish(struct relay *r, bool reset)
 	relay_close(r);
 }
 
-/* Returns what read_pair() found: a packet, or NULL with 0 (end), -EAGAIN or another -errno in @err. */
+/* As many bytes as make whole segments, one super-segment of them at most. */
+static size_t whole_segments(const struct relay *r)
+{
+	int64_t mss = 0;
+
+	if (endpoint_get_int(r->k->ep, SOCKOPT_MAX_SEGMENT, &mss) || mss <= 0 || mss > SUPER_SEGMENT)
+		return RX_MAX;
+	return (size_t)(SUPER_SEGMENT / mss * mss);
+}
+
+/* A packet from the pair, in @pending; none at its end. -EAGAIN, or another. */
 static int fill_pending(struct relay *r)
 {
-	int err = rx_read(&r->host->rx, r->host->stack->pool, r->fd, &r->pending);
+	const uint32_t more = RELAY_PAIR_END | RELAY_PAIR_URGENT | RELAY_PAIR_CLOSED;
+	size_t max = whole_segments(r);
+	int err = rx_read(&r->host->rx, r->host->stack->pool, r->fd, max, &r->pending);
 
 	if (err == -ENOMEM)
 		r->host->counters.out_of_memory++;
+	/* Less than asked for is all there is: what comes later is an event of its own. */
+	if (r->pending && r->pending->len < max && !(r->ready & more) && !(r->shut & RELAY_SHUT_RD))
+		r->ready &= ~(uint32_t)RELAY_PAIR_IN;
 	return err;
 }
 
@@ -161,12 +176,23 @@ static bool down_urgent(struct relay *r)
 		return true;
 	if (sock_recv(r->k, &iov, 1, NULL, MSG_OOB | MSG_PEEK) == 1 && !(r->shut & RELAY_SHUT_WR) &&
 	    send(r->fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN) {
-		r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
+		relay_full(r);
 		return false;
 	}
 	sock_recv(r->k, &iov, 1, NULL, MSG_OOB);
 	r->ready &= ~(uint32_t)RELAY_STACK_URGENT;
 	return true;
+}
+
+static void see_send_error(struct relay *r, int err)
+{
+	if (err == EAGAIN)
+		relay_full(r);
+	else if (err == ENOBUFS || err == ENOMEM)
+		relay_retry_in(r, 10 * NS_PER_MS);
+	else
+		relay_try(r, RELAY_PAIR_IN);	/* closed: reading tells how */
+	r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
 }
 
 static void down(struct relay *r, size_t *moved)
@@ -199,11 +225,7 @@ static void down(struct relay *r, size_t *moved)
 			n = sendmsg(r->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 		}
 		if (n < 0) {
-			r->ready &= ~(uint32_t)RELAY_PAIR_OUT;
-			if (errno != EAGAIN && errno != EPIPE && errno != ENOBUFS && errno != ENOMEM)
-				r->ready |= RELAY_PAIR_IN;
-			if (errno == ENOBUFS || errno == ENOMEM)
-				relay_retry_in(r, 10 * NS_PER_MS);
+			see_send_error(r, errno);
 			return;
 		}
 		rx_consume(r->k, (size_t)n);

@@ -20,10 +20,26 @@ static bool prepare(struct rx *rx, struct pkt_pool *pool)
 	return rx->head != NULL;
 }
 
-int rx_read(struct rx *rx, struct pkt_pool *pool, int fd, struct pkt **out)
+/* The pieces of memory for @max bytes; how many. */
+static int make_iov(const struct rx *rx, size_t room, size_t max, struct iovec iov[1 + RX_BULK])
+{
+	int n = 1;
+
+	iov[0] = (struct iovec){ pkt_data(rx->head), room < max ? room : max };
+	max -= iov[0].iov_len;
+	for (int i = 0; i < RX_BULK && max; i++) {
+		size_t part = max < CHUNK_BULK ? max : CHUNK_BULK;
+
+		iov[n++] = (struct iovec){ rx->bulk[i]->data, part };
+		max -= part;
+	}
+	return n;
+}
+
+int rx_read(struct rx *rx, struct pkt_pool *pool, int fd, size_t max, struct pkt **out)
 {
 	struct iovec iov[1 + RX_BULK];
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 1 + RX_BULK };
+	struct msghdr m = { .msg_iov = iov };
 	size_t room, left;
 	ssize_t n;
 
@@ -31,9 +47,7 @@ int rx_read(struct rx *rx, struct pkt_pool *pool, int fd, struct pkt **out)
 	if (!prepare(rx, pool))
 		return -ENOMEM;
 	room = rx->head->head->cap - rx->head->off;
-	iov[0] = (struct iovec){ pkt_data(rx->head), room };
-	for (int i = 0; i < RX_BULK; i++)
-		iov[1 + i] = (struct iovec){ rx->bulk[i]->data, CHUNK_BULK };
+	m.msg_iovlen = (size_t)make_iov(rx, room, max, iov);
 	do
 		n = recvmsg(fd, &m, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);

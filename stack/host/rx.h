@@ -6,7 +6,7 @@
 
 struct sock;
 
-enum { RX_BULK = 4, RX_IOV = 64 };
+enum { RX_BULK = 4, RX_IOV = 64, RX_MAX = RX_BULK * CHUNK_BULK };
 
 /** struct rx - memory for the next read; what was not needed waits for the one after */
 struct rx {
@@ -15,11 +15,11 @@ struct rx {
 };
 
 /**
- * rx_read() - read at most about 66 KiB from @fd as a packet, small reads in a small chunk
+ * rx_read() - read at most @max <= RX_MAX bytes from @fd as a packet, small reads in a small chunk
  *
  * Return: 0 and the packet, or NULL in @out at the end of the file; -EAGAIN, -ENOMEM, or another.
  */
-int rx_read(struct rx *rx, struct pkt_pool *pool, int fd, struct pkt **out);
+int rx_read(struct rx *rx, struct pkt_pool *pool, int fd, size_t max, struct pkt **out);
 void rx_fini(struct rx *rx);
 
 /** rx_peek() - borrows, until anything else is done to @k: the first unread bytes as they lie there;

@@ -80,13 +80,22 @@ static int add_gateway(struct nic *nic, const struct addr *gw, struct rows *rows
 	return 0;
 }
 
+static bool has_v4(const struct spec_nic *n)
+{
+	for (size_t i = 0; i < n->naddrs; i++)
+		if (n->addrs[i].addr.len == ADDR_LEN_V4)
+			return true;
+	return false;
+}
+
 static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struct rows *rows, char *error)
 {
 	const char *name = n->name[0] ? n->name : n->device[0] ? n->device : "eth0";
+	struct addr_prefix lease;
 	struct link *link;
 	struct nic *nic;
 	enum ns_err nerr;
-	int err = device_open(h, n, &link, error);
+	int err = device_open(h, n, &link, &lease, error);
 
 	if (err)
 		return err;
@@ -95,6 +104,8 @@ static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struc
 		return fail(error, "the NIC ", name, nerr);
 	for (size_t i = 0; i < n->naddrs && !err; i++)
 		err = add_addr(nic, &n->addrs[i], rows, error);
+	if (lease.addr.len && !has_v4(n) && !err)
+		err = add_addr(nic, &lease, rows, error);
 	for (size_t i = 0; i < n->nroutes && !err; i++)
 		add_row(rows, id, &n->routes[i].to, n->routes[i].gateway.len ? &n->routes[i].gateway : NULL);
 	for (size_t i = 0; i < n->ngateways && !err; i++)
@@ -104,6 +115,20 @@ static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struc
 		nic_set_forwarding(nic, NET_IPV6, true);
 	}
 	return err;
+}
+
+static int set_congestion_control(struct host *h, char *error)
+{
+	const char *cc = h->spec.cc;
+	enum ns_err err;
+
+	if (!cc[0])
+		return 0;
+	err = stack_set_trans_option(h->stack, IP_PROTO_TCP, SOCKOPT_CONGESTION_CONTROL, cc, strlen(cc) + 1);
+	if (!err)
+		return 0;
+	snprintf(error, SPEC_ERROR_MAX, "cc=%s: no such congestion control: expected cubic or reno", cc);
+	return -EINVAL;
 }
 
 int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
@@ -118,7 +143,9 @@ int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
 	/* The addresses are to be usable when the first program starts. */
 	v6.dad_transmits = 0;
 	ipv6_config_set(h->stack, &v6);
-	err = make_loopback(h, rows, error);
+	err = set_congestion_control(h, error);
+	if (!err)
+		err = make_loopback(h, rows, error);
 	for (size_t i = 0; i < h->spec.nnics && !err; i++)
 		err = make_nic(h, (uint32_t)(LOOPBACK_NIC + 1 + i), &h->spec.nics[i], rows, error);
 	sort_rows(rows);

@@ -43,10 +43,12 @@ static bool set_text(char *to, size_t size, const char *value)
 
 static bool set_device(struct parser *p, enum spec_link link, const char *value)
 {
+	size_t room = link == SPEC_LINK_LAN ? SPEC_DEVICE_MAX : SPEC_NAME_MAX;
+
 	if (p->nic->link != SPEC_LINK_NONE || strchr(value, '/'))
 		return false;
 	p->nic->link = link;
-	return set_text(p->nic->device, sizeof(p->nic->device), value);
+	return set_text(p->nic->device, room, value);
 }
 
 static bool set_tap(struct parser *p, const char *value)
@@ -57,6 +59,22 @@ static bool set_tap(struct parser *p, const char *value)
 static bool set_tun(struct parser *p, const char *value)
 {
 	return set_device(p, SPEC_LINK_TUN, value);
+}
+
+static bool set_packet(struct parser *p, const char *value)
+{
+	return set_device(p, SPEC_LINK_PACKET, value);
+}
+
+static bool set_lan(struct parser *p, const char *value)
+{
+	return set_device(p, SPEC_LINK_LAN, value);
+}
+
+static bool set_share(struct parser *p, const char *value)
+{
+	p->nic->share = true;
+	return true;
 }
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *out)
@@ -227,6 +245,9 @@ static const struct setting settings[] = {
 	{ "tap", "a device's name, once a NIC", set_tap, NIC_SETTING },
 	{ "tun", "a device's name, once a NIC", set_tun, NIC_SETTING },
 	{ "fd", "the number of an open descriptor, once a NIC", set_fd, NIC_SETTING },
+	{ "packet", "an interface's name, once a NIC", set_packet, NIC_SETTING },
+	{ "share", "no value", set_share, NIC_SETTING | WORD },
+	{ "lan", "the name of a network, once a NIC", set_lan, NIC_SETTING },
 	{ "addr", "ADDRESS/BITS, such as 10.0.0.2/24 (at most 16)", set_addr, NIC_SETTING },
 	{ "peer", "ADDRESS/BITS, such as 10.0.0.1/24 (at most 16)", set_peer, NIC_SETTING },
 	{ "gw", "an address, such as 10.0.0.1 (at most 4)", set_gateway, NIC_SETTING },
@@ -289,8 +310,8 @@ static int parse_item(struct parser *p, const char *item)
 		if (strlen(settings[i].key) == key_len && memcmp(settings[i].key, item, key_len) == 0)
 			s = &settings[i];
 	if (!s)
-		return fail(p, item, "no such setting; there are lo, tap=, tun=, fd=, addr=, peer=, gw=, route=, "
-			    "mtu=, mac=, dns=, loss=, delay=, rate=, pcap= and others: see sockshim(1)");
+		return fail(p, item, "no such setting; there are lo, tap=, tun=, lan=, packet=, fd=, addr=, peer=, gw=, "
+			    "route=, mtu=, mac=, dns=, loss=, delay=, rate=, pcap= and others: see sockshim(1)");
 	if (!(s->kind & STACK_SETTING) && !p->nic) {
 		err = add_nic(p, "");
 		if (err)
@@ -394,11 +415,14 @@ static int check(struct parser *p)
 		p->column = 1;
 		if (n->link == SPEC_LINK_NONE)
 			return fail(p, n->name[0] ? n->name : "the NIC",
-				    "has no link: expected tap=DEVICE, tun=DEVICE or fd=N");
-		if (n->npeers && n->link == SPEC_LINK_FD)
-			return fail(p, "peer", "the other end of a descriptor has no addresses: expected tap= or tun=");
+				    "has no link: expected tap=, tun=, lan=, packet= or fd=");
+		if (n->npeers && n->link != SPEC_LINK_TAP && n->link != SPEC_LINK_TUN)
+			return fail(p, "peer", "there is no kernel's end to give an address: expected tap= or tun=");
+		if (n->share && n->link != SPEC_LINK_PACKET)
+			return fail(p, "share", "expected packet=");
 		for (size_t j = 0; j < n->ngateways; j++)
-			if (n->gateways[j].len == ADDR_LEN_V4 && !has_family(n, ADDR_LEN_V4))
+			if (n->gateways[j].len == ADDR_LEN_V4 && !has_family(n, ADDR_LEN_V4) &&
+			    n->link != SPEC_LINK_LAN)
 				return fail(p, "gw", "the NIC has no IPv4 address to reach it from: expected addr=");
 		for (size_t j = 0; j < i; j++)
 			if (n->link != SPEC_LINK_FD && !strcmp(n->device, p->spec->nics[j].device))

@@ -10,12 +10,14 @@
 
 enum {
 	SPEC_NICS = 8, SPEC_ADDRS = 16, SPEC_GATEWAYS = 4, SPEC_ROUTES = 32, SPEC_DNS = 4,
-	SPEC_NAME_MAX = 16, SPEC_ERROR_MAX = 320, SPEC_FILE_MAX = 65536,
+	SPEC_NAME_MAX = 16, SPEC_DEVICE_MAX = 33, SPEC_ERROR_MAX = 320, SPEC_FILE_MAX = 65536,
 	SPEC_HISTORY = 1000,
 };
 
 /** enum spec_link - what a NIC is made of */
-enum spec_link { SPEC_LINK_NONE, SPEC_LINK_TAP, SPEC_LINK_TUN, SPEC_LINK_FD };
+enum spec_link {
+	SPEC_LINK_NONE, SPEC_LINK_TAP, SPEC_LINK_TUN, SPEC_LINK_FD, SPEC_LINK_PACKET, SPEC_LINK_LAN,
+};
 
 /** struct spec_route - @gateway.len 0: the destination is on the link */
 struct spec_route {
@@ -26,7 +28,8 @@ struct spec_route {
 /**
  * struct spec_nic - one NIC beside the loopback
  * @name:    of the interface in the stack; "" for the device's
- * @device:  tap=, tun=
+ * @device:  tap=, tun=, packet= and lan=
+ * @share:   packet=: with the interface's link address
  * @fd:      fd=: a descriptor the host was started with
  * @peers:   addresses for the kernel's end of the device
  * @mtu, @txqueuelen: 0 if not given
@@ -37,7 +40,7 @@ struct spec_route {
 struct spec_nic {
 	char name[SPEC_NAME_MAX];
 	enum spec_link link;
-	char device[SPEC_NAME_MAX];
+	char device[SPEC_DEVICE_MAX];
 	int fd;
 	struct addr_prefix addrs[SPEC_ADDRS], peers[SPEC_ADDRS];
 	size_t naddrs, npeers;
@@ -48,7 +51,7 @@ struct spec_nic {
 	uint32_t mtu, txqueuelen;
 	struct link_addr mac;
 	struct impair_dir impair;
-	bool impaired, forwarding;
+	bool impaired, forwarding, share;
 	uint64_t seed;
 	char pcap[PATH_MAX];
 };

@@ -205,6 +205,7 @@ struct link *fdbased_new(const struct fdbased_config *c)
 	f->link.ops = &fdbased_ops;
 	f->link.mtu = c->mtu;
 	f->link.hdr_len = c->vnet_hdr_len;
+	f->link.rx_queue_pkts = c->rx_queue_pkts;
 	if (c->ethernet)
 		f->link.caps |= LINK_CAP_ETHERNET;
 	if (vnet && (c->tx_csum || c->tso))

@@ -13,6 +13,7 @@ enum { FDBASED_MAX_QUEUES = 8 };
  * @mtu:      network packet, link headers not counted
  * @ethernet: frames start with Ethernet headers (wrap it with ether_new())
  * @vnet_hdr_len: bytes of virtio-net header before each frame: 0, 10 or 12
+ * @rx_queue_pkts: packets the descriptors' other side keeps for us at most, 0: not known
  * @tx_csum, @tso: with a virtio-net header: leave checksums, and cutting up, to the other side
  */
 struct fdbased_config {
@@ -22,6 +23,7 @@ struct fdbased_config {
 	uint32_t mtu;
 	bool ethernet;
 	uint8_t vnet_hdr_len;
+	uint32_t rx_queue_pkts;
 	bool tx_csum, tso;
 };
 

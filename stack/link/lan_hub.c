@@ -340,7 +340,8 @@ static void member_ready(struct member *m)
 
 	if (!m->shm)
 		member_drain(m);
-	else
+	/* Also when he has only just joined: what woke us may have been read with the request. */
+	if (m->shm)
 		n = sharedmem_rx(m->shm, BUDGET);
 	if (n < 0)
 		m->gone = true;

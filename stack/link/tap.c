@@ -14,6 +14,8 @@
 #include "header/vnet.h"
 #include "link/fdbased.h"
 
+enum { DEFAULT_QUEUE = 1000 };
+
 static const char tun_path[] = "/dev/net/tun";
 
 static int fail(char *error, const char *what, const char *name)
@@ -68,6 +70,22 @@ static int device_mtu(const char *name, uint32_t *mtu, char *error)
 	return err;
 }
 
+/* How many packets the kernel keeps for us; if it does not say, its default for TAP devices. */
+static uint32_t device_queue(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+	uint32_t len = DEFAULT_QUEUE;
+
+	if (fd < 0)
+		return len;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ioctl(fd, SIOCGIFTXQLEN, &ifr) == 0 && ifr.ifr_qlen > 0)
+		len = (uint32_t)ifr.ifr_qlen;
+	close(fd);
+	return len;
+}
+
 static int check(const struct tap_config *c, char *error)
 {
 	if (!c->name || !c->name[0] || strlen(c->name) >= IFNAMSIZ) {
@@ -99,6 +117,8 @@ int tap_open(const struct tap_config *c, struct link **out, char error[TAP_ERROR
 	}
 	if (!err && !f.mtu)
 		err = device_mtu(c->name, &f.mtu, error);
+	if (!err)
+		f.rx_queue_pkts = device_queue(c->name);
 	*out = err ? NULL : fdbased_new(&f);
 	if (!err && !*out) {
 		errno = ENOMEM;

@@ -328,6 +328,16 @@ static int socket_ioctl(struct pd_file *f, unsigned long req, int *arg)
 
 	if (!arg)
 		return pd_errno(EFAULT);
+	if (req == SIOCOUTQNSD && f->protocol == IPPROTO_TCP) {
+		struct tcp_conn_info info;
+		size_t len = sizeof(info);
+
+		err = endpoint_get_option(f->ep, SOCKOPT_TCP_INFO, &info, &len);
+		if (err)
+			return pd_fail(err);
+		*arg = (int)info.notsent_bytes;
+		return 0;
+	}
 	if (req == FIONBIO) {
 		f->nonblock = *arg;
 		return 0;

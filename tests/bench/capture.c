@@ -120,6 +120,7 @@ static pid_t start_tool(int tool, int err_fd)
 	if (pid)
 		return pid;
 	dup2(err_fd, STDERR_FILENO);
+	signal(SIGINT, SIG_DFL);	/* ignored in what a script runs in the background */
 	snprintf(kib, sizeof(kib), "%d", BUFFER_KIB);
 	snprintf(command, sizeof(command), "%s/sockshim", build);
 	if (tool == 0)
@@ -235,13 +236,13 @@ static void compare(size_t size, double pps, int rounds)
 int main(int argc, char **argv)
 {
 	int rounds = argc > 2 ? atoi(argv[2]) : 3;
-	char path[64];
+	char path[4096];
 
 	if (argc == 4 && !strcmp(argv[1], "--libpcap"))
 		return bare_libpcap(argv[2], argv[3]);
 	build = argc > 1 ? argv[1] : "build";
 	self = argv[0];
-	snprintf(path, sizeof(path), "/tmp/capture-%d", getpid());
+	snprintf(path, sizeof(path), "%s/capture-%d", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", getpid());
 	out_file = path;
 	if (rounds < 1 || rounds > MAX_ROUNDS || unshare(CLONE_NEWNET) ||
 	    system("ip link add va type veth peer name vb && ip link set va up && ip link set vb up")) {

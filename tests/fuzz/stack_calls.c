@@ -93,7 +93,8 @@ static void transfer(struct endpoint *ep, const uint8_t *d)
 
 static void make(struct stack *s, struct endpoint **ep, const uint8_t *d)
 {
-	static const uint8_t protos[] = { IP_PROTO_UDP, IP_PROTO_ICMP, IP_PROTO_ICMPV6, 99 };
+	static const uint8_t protos[] = { IP_PROTO_UDP, IP_PROTO_ICMP, IP_PROTO_ICMPV6, 99,
+					  IP_PROTO_TCP, IP_PROTO_TCP, IP_PROTO_TCP, IP_PROTO_TCP };
 	static const uint8_t raws[] = { IP_PROTO_ICMP, IP_PROTO_ICMPV6, IP_PROTO_UDP, IP_PROTO_RAW };
 	enum net_index net = (enum net_index)(d[0] & 1);
 	enum ns_err err;
@@ -103,7 +104,7 @@ static void make(struct stack *s, struct endpoint **ep, const uint8_t *d)
 	else if (d[0] & 0x40)
 		err = endpoint_new_packet(s, net, d[0] & 0x20 ? 0x0800 : PACKET_PROTO_ALL, ep);
 	else
-		err = endpoint_new(s, net, protos[d[0] >> 1 & 3], ep);
+		err = endpoint_new(s, net, protos[d[0] >> 1 & 7], ep);
 	if (err)
 		*ep = NULL;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -290,6 +291,60 @@ Test(control, interfaces_are_listed)
 	cr_assert_eq(e.prefix_len, 8);
 	cr_assert_eq(peer_call(&p, STACK_OP_IFADDRS, 0, 2, 0, 0, NULL, 0), 0);
 	cr_assert_eq(p.reply.arg[0], 1);
+	peer_stop(&p);
+}
+
+/* RULES with a text, or with none; the reply's text in @out. */
+static int rules(struct peer *p, const char *text, char *out, size_t size)
+{
+	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = STACK_OP_RULES, .seq = ++p->seq,
+			       .arg = { AF_INET } };
+	struct iovec iov = { &m, STACK_MSG_HEAD };
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fd = text ? memfd_create("rules", 0) : -1, err;
+	ssize_t n;
+
+	if (text) {
+		cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+		h.msg_control = control;
+		h.msg_controllen = sizeof(control);
+		*CMSG_FIRSTHDR(&h) = (struct cmsghdr){ CMSG_LEN(sizeof(fd)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&h)), &fd, sizeof(fd));
+	}
+	cr_assert_gt(sendmsg(p->ctl, &h, 0), 0);
+	err = peer_wait(p);
+	if (fd >= 0)
+		close(fd);
+	if (err) {
+		snprintf(out, size, "%.*s", (int)p->reply.len, (char *)p->reply.data);
+		return err;
+	}
+	n = pread(p->reply_fd, out, size - 1, 0);
+	cr_assert_geq(n, 0);
+	out[n] = '\0';
+	close(p->reply_fd);
+	return 0;
+}
+
+Test(control, rules_go_in_and_come_out)
+{
+	struct sockaddr_in to = v4("127.0.0.1", 9);
+	char text[4096];
+	struct peer p;
+	struct sockp s;
+
+	peer_start(&p, "lo");
+	cr_assert_eq(rules(&p, "*filter\n-A OUTPUT -p udp --dport 9 -j DROP\nCOMMIT\n", text, sizeof(text)), 0, "%s", text);
+	cr_assert(strstr(text, "--dport 9 -j DROP") != NULL, "%s", text);
+	cr_assert_eq(rules(&p, "*filter\n-A NOWHERE -j DROP\nCOMMIT\n", text, sizeof(text)), -EINVAL);
+	cr_assert(strstr(text, "line 2") != NULL, "%s", text);
+	s = peer_socket(&p, AF_INET, SOCK_DGRAM);
+	cr_assert_eq(dgram_send(s.fd, &to, "x", 1), 1);
+	do
+		cr_assert_eq(rules(&p, NULL, text, sizeof(text)), 0);
+	while (!strstr(text, "[1:29] -A OUTPUT"));
+	close(s.fd);
 	peer_stop(&p);
 }
 

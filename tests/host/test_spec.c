@@ -89,6 +89,9 @@ Test(spec, errors_say_where_and_what_was_expected)
 	bad("tap=a/b", "a device's name");
 	bad("addr=10.0.0.2/24", "no link");
 	bad("fd=3,peer=10.0.0.1/24", "expected tap= or tun=");
+	bad("tap=x,share", "expected packet=");
+	good("packet=eth0,share,addr=10.0.0.2/24");
+	good("lan=a-name-of-more-than-16-letters,gw=10.77.0.1");
 	bad("tap=ss0,addr=fd00::2/64,gw=10.0.0.1", "no IPv4 address");
 	bad("tap=ss0,route=10.9.0.0/16@fd00::1", "expected NETWORK");
 	bad("tap=ss0,route=10.9.0.1/16", "expected NETWORK");

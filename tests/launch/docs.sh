@@ -38,7 +38,7 @@ t_completion_has_every_option() {
 }
 
 t_completion_of_words() {
-	same commands "$(complete_words sockshim st)" stats || return
+	same commands "$(complete_words sockshim stat)" stats || return
 	same actions "$(complete_words sockshim fault re)" replace || return
 	same formats "$(complete_words sockshim stats --format j)" json || return
 	run true

@@ -39,6 +39,7 @@ struct flow {
 
 struct tcp_check {
 	struct flow *flows[BUCKETS];
+	bool revivals;
 	char failure[400];
 	char segment[160];
 };
@@ -70,6 +71,11 @@ void tcp_check_free(struct tcp_check *w)
 			free(f);
 		}
 	free(w);
+}
+
+void tcp_check_revivals(struct tcp_check *w)
+{
+	w->revivals = true;
 }
 
 const char *tcp_check_failure(const struct tcp_check *w)
@@ -285,16 +291,17 @@ static void check_ack(struct tcp_check *w, struct side *a, const struct side *b,
 		return;		/* a reset's, or of a connection before our time */
 	if (seq_gt(g->h.ack, b->sent_end))
 		broken(w, "acknowledges %d that were not sent", seq_diff(g->h.ack, b->sent_end));
-	if (a->acked && seq_lt(g->h.ack, a->ack))
+	if (!w->revivals && a->acked && seq_lt(g->h.ack, a->ack))
 		broken(w, "acknowledges %d less than before", seq_diff(a->ack, g->h.ack));
 	a->ack = g->h.ack;
 	a->acked = true;
-	/* A SYN-ACK made anew, because nothing was kept of the one before, may say less. */
-	if (a->has_promised && !(g->h.flags & TCP_SYN) && seq_lt(edge + grain - 1, a->promised))
+	if (!w->revivals && a->has_promised && seq_lt(edge + grain - 1, a->promised))
 		broken(w, "the window's edge goes back by %d", seq_diff(a->promised, edge));
-	if (!a->has_promised || g->h.flags & TCP_SYN || seq_gt(edge, a->promised))
+	/* Not what a SYN-ACK says: one may be forgotten, and the next be of another mind. */
+	if (!(g->h.flags & TCP_SYN) && (!a->has_promised || seq_gt(edge, a->promised))) {
 		a->promised = edge;
-	a->has_promised = true;
+		a->has_promised = true;
+	}
 	check_sack(w, b, g);
 }
 

@@ -16,6 +16,10 @@
 struct tcp_check *tcp_check_new(void);
 void tcp_check_free(struct tcp_check *w);
 
+/** tcp_check_revivals() - somebody uses SYN cookies: a connection that its host has forgotten may come to life
+ * again with the same numbers, acknowledge from the start and have another window. Its end, a reset, may not have got out. */
+void tcp_check_revivals(struct tcp_check *w);
+
 /** tcp_check_sent() - a frame a host sent, with an address of its own as its source */
 void tcp_check_sent(struct tcp_check *w, const uint8_t *frame, size_t len);
 

@@ -46,6 +46,14 @@ static void digest_frame(void *ctx, const uint8_t *frame, size_t len)
 		     (uint64_t)sc->sim->clock.now_ns;
 }
 
+static bool has_addr(const struct sim_host *h, const struct addr *a)
+{
+	for (int i = 0; i < h->nports; i++)
+		if (nic_find_addr(h->ports[i]->nic, a))
+			return true;
+	return false;
+}
+
 /* Routers pass on what others said. */
 static void watch_frame(void *ctx, struct sim_host *h, bool sent, const uint8_t *frame, size_t len)
 {
@@ -56,7 +64,7 @@ static void watch_frame(void *ctx, struct sim_host *h, bool sent, const uint8_t 
 	if (!tcp_check_addrs_of(frame, len, &a))
 		return;
 	own = addr_from_bytes(sent ? a.src : a.dst, a.len);
-	if (!stack_find_addr(h->stack, &own, 0))
+	if (!has_addr(h, &own))
 		return;
 	if (sent)
 		tcp_check_sent(sc->check, frame, len);
@@ -114,8 +122,10 @@ static void random_settings(struct scenario *sc, struct sim_host *h)
 		set_proto(h, SOCKOPT_WINDOW_SCALING_ENABLED, 0);
 	set_proto(h, SOCKOPT_ECN, pick(sc, 3));
 	/* A cookie cannot send its SYN-ACK again: a client that only listens may never learn that it is on. */
-	if (!sc->calm && !pick(sc, 5))
+	if (!sc->calm && !pick(sc, 5)) {
 		set_proto(h, SOCKOPT_SYN_COOKIES, 2);
+		tcp_check_revivals(sc->check);
+	}
 	if (!pick(sc, 6))
 		set_proto(h, SOCKOPT_RECOVERY, 0);
 	set_proto(h, SOCKOPT_MTU_PROBING, pick(sc, 2));

@@ -2,7 +2,7 @@
  * What an acknowledgement changes: the window, the records of what was sent, the round trip time, and
  * congestion control (RFC 9293, 3.10.7.4; RFC 5961, 5; RFC 6298; RFC 5681).
  */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { RENEGING_DELAY_MS = 10 };
 
@@ -187,7 +187,7 @@ static void clean_queue(struct tcp_conn *c, const struct tcp_rx *rx, struct tcp_
 		a->flag |= AF_SET_TIMER;
 		if (!c->has_sack)
 			remove_reno_sacks(c, acked, a);
-		else if (seq_lt(a->reord, prior_fack) && !(a->flag & AF_RETRANS_ACKED))
+		else if (seq_lt(a->reord, prior_fack))	/* a hole was filled by the original */
 			tcp_note_reordering(c, a->reord, prior_fack);
 	} else if (head && sampled && a->first_sack_ns >= 0 && a->first_sack_ns < head->sent_ns) {
 		/* The head was sent after what this told of: its timer starts with it. */
@@ -278,14 +278,13 @@ static void ack_probe(struct tcp_conn *c)
 	}
 }
 
-static void finish(struct tcp_conn *c, struct tcp_ack_state *a, const struct tcp_rx *rx)
+static void finish(struct tcp_conn *c, struct tcp_ack_state *a)
 {
 	a->acked_sacked = c->n.delivered - a->prior_delivered;
 	a->newly_lost = c->n.lost - a->prior_lost;
 	if (a->flag & AF_ECE)
 		c->n.delivered_ce += a->acked_sacked;
 	rate_sample(c, a);
-	(void)rx;
 	cong_control(c, a);
 	xmit_recovery(c, a);
 }
@@ -312,8 +311,9 @@ static int old_ack(struct tcp_conn *c, struct tcp_rx *rx, struct tcp_ack_state *
 	if (rx->o.nsack && c->has_sack) {
 		a->flag |= tcp_sack_blocks(c, rx, a);
 		if (c->packets_out) {
+			/* What is sent again may change by it, the window not: that goes by the newest. */
 			alert(c, a, rx);
-			finish(c, a, rx);
+			xmit_recovery(c, a);
 		}
 	}
 	return 0;
@@ -364,6 +364,6 @@ int tcp_ack(struct tcp_conn *c, struct tcp_rx *rx, unsigned flag)
 		alert(c, &a, rx);
 	if (a.flag & AF_SET_TIMER)
 		tcp_arm_rto_or_tlp(c);
-	finish(c, &a, rx);
+	finish(c, &a);
 	return 1;
 }

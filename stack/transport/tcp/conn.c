@@ -1,16 +1,7 @@
 /* The life of a connection's structure. */
 #include <stdlib.h>
 
-#include "transport/tcp/conn.h"
-
-static void run_output(struct task *t)
-{
-	struct tcp_conn *c = container_of(t, struct tcp_conn, task);
-
-	tcp_hold(c);
-	tcp_output(c, false);
-	tcp_put(c);
-}
+#include "transport/tcp/impl.h"
 
 struct tcp_conn *tcp_conn_new(struct tcp_proto *p, enum net_index net)
 {
@@ -32,7 +23,6 @@ struct tcp_conn *tcp_conn_new(struct tcp_proto *p, enum net_index net)
 	list_init(&c->lost);
 	list_init(&c->rcvq);
 	ooo_init(&c->ooo);
-	task_init(&c->task, run_output);
 	tcp_timer_init(c);
 	rtt_init(&c->rtt, &limits);
 	tcp_cc_init(&c->cc, p->set.cc);
@@ -77,7 +67,6 @@ static void drop_sending(struct tcp_conn *c)
 	tcp_sndq_purge(c);
 	c->write_seq = c->snd_nxt;
 	ooo_fini(&c->ooo);
-	task_cancel(&c->task);
 	tcp_disarm_rtx(c);
 	c->delack_at = c->keep_at = CLOCK_NEVER;
 	c->tlp_high_seq = 0;

@@ -1,5 +1,5 @@
 /* Explicit congestion notification (RFC 3168). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { ECN_ECT0 = 2 };
 

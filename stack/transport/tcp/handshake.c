@@ -101,20 +101,14 @@ static bool choose_window(struct tcp_conn *l, struct tcp_req *r)
 {
 	struct route_key key = { .local = r->tuple.local, .remote = r->tuple.remote,
 				 .nic = addr_is_link_local(&r->tuple.remote) ? r->nic : 0 };
-	uint32_t hdrs = r->tuple.local.len == ADDR_LEN_V4 ? 40 : 60, mtu, mss;
 	struct tcp_initial_window w;
 	struct route route;
 
 	if (route_find(l->ep.stack, &key, &route))
 		return false;
-	mtu = route_mtu(&route);
+	r->advmss = (uint16_t)tcp_local_mss(r->tuple.local.len, &route, route_mtu(&route), l->user_mss);
 	route_release(&route);
-	mss = mtu > hdrs + TCP_MIN_MSS ? mtu - hdrs : TCP_MIN_MSS;
-	if (l->user_mss && mss > l->user_mss)
-		mss = l->user_mss;
-	r->advmss = (uint16_t)(mss > UINT16_MAX ? UINT16_MAX : mss);
-	w = tcp_initial_window(l->proto, l->rcvbuf, l->user_clamp, r->advmss - (r->has_ts ? 12u : 0u),
-			       r->has_wscale);
+	w = tcp_initial_window(l, r->advmss - (r->has_ts ? 12u : 0u), r->has_wscale);
 	r->rcv_wnd = w.wnd;
 	r->clamp = w.clamp;
 	r->rcv_wscale = w.wscale;

@@ -1,7 +1,7 @@
 /* What SOCKOPT_TCP_INFO tells of a connection. */
 #include "transport/tcp/info.h"
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 static uint32_t since_ms(const struct tcp_conn *c, int64_t at)
 {

@@ -1,5 +1,5 @@
 /* A segment arrives at a connection: RFC 9293, 3.10.7.4, step by step; RFC 5961; RFC 7323, 5. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 #define PAWS_IDLE_NS (24ll * 24 * 3600 * NS_PER_SEC)	/* RFC 7323, 5.5: 24 days */
 #define OOW_ACK_NS (500 * NS_PER_MS)			/* Linux's tcp_invalid_ratelimit */
@@ -69,7 +69,12 @@ static void note_ts(struct tcp_conn *c, const struct tcp_rx *rx)
 /* First step. As Linux, from what was acknowledged on: an ACK of ours that got lost is answered. */
 static bool sequence_ok(const struct tcp_conn *c, const struct tcp_rx *rx)
 {
-	return seq_ge(rx->end_seq, c->rcv_wup) && seq_le(rx->seq, c->rcv_nxt + tcp_rcv_window(c));
+	uint32_t end = c->rcv_nxt + tcp_rcv_window(c);
+
+	if (seq_lt(rx->end_seq, c->rcv_wup) || seq_gt(rx->seq, end))
+		return false;
+	/* One that is too long is refused whole, but taken whole where nothing waits to be read. */
+	return seq_le(rx->end_seq, end) || !c->rcv_bytes || !rx->len;
 }
 
 /* RFC 5961, 3.2: only the exact number resets; with SACK also the one after the last block told. */
@@ -215,6 +220,7 @@ static void data_step(struct tcp_conn *c, struct tcp_rx *rx)
 			      TCPS_BIT(TCPS_LAST_ACK)) && seq_ge(rx->seq, c->rcv_nxt))
 		return;
 	if (data_for_nobody(c, rx)) {
+		stat_inc(&c->ep.stats.receive_errors.closed_receiver);
 		tcp_send_stateless_reset(c->proto, rx);
 		tcp_done(c, NS_ERR_CONNECTION_RESET);
 		return;
@@ -239,6 +245,11 @@ static void rx_synchronized(struct tcp_conn *c, struct tcp_rx *rx)
 			rx->seq++;
 		}
 		tcp_timer_kick(c, c->keep_at);
+	}
+	/* RFC 5961, 5.2: before anything of it is believed. */
+	if (seq_gt(rx->ack, c->snd_nxt) || seq_lt(rx->ack, c->snd_una - c->max_window)) {
+		tcp_challenge_ack(c);
+		return;
 	}
 	c->rcv_ecr = rx->o.has_ts ? rx->o.ts_ecr : 0;
 	note_ts(c, rx);

@@ -2,7 +2,7 @@
 #ifndef STACK_TRANSPORT_TCP_LISTEN_H
 #define STACK_TRANSPORT_TCP_LISTEN_H
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 /**
  * struct tcp_listener - what a listening endpoint has beside its structure

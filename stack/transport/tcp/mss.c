@@ -1,7 +1,9 @@
 /* The sender's MSS: from the path MTU, the peer's option, and the options every segment carries. */
 #include "header/ipv4.h"
 #include "header/ipv6.h"
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
+
+#define PROBE_AGAIN_NS (600 * NS_PER_SEC)
 
 static uint32_t net_hdr_len(const struct tcp_conn *c)
 {
@@ -29,8 +31,11 @@ void tcp_sync_mss(struct tcp_conn *c)
 		return;
 	}
 	mtu = route_mtu(&c->route);
-	if (c->route.loop && mtu < 65535)
-		mtu = 65535;		/* it is never cut on its way through this stack */
+	if (c->route.loop)
+		mtu = TCP_LOOP_MTU;
+	/* RFC 4821, 7.7: what was taken for a black hole may be gone. */
+	if (c->probe_mtu && tcp_now(c) - c->probe_mtu_ns > PROBE_AGAIN_NS)
+		c->probe_mtu = 0;
 	if (c->probe_mtu && c->probe_mtu < mtu)
 		mtu = c->probe_mtu;
 	c->pmtu = mtu;
@@ -49,6 +54,8 @@ uint32_t tcp_mss(struct tcp_conn *c)
 {
 	uint32_t mss, blocks;
 
+	if (c->probe_mtu && tcp_now(c) - c->probe_mtu_ns > PROBE_AGAIN_NS)
+		c->mss = 0;
 	if (!route_is_set(&c->route) || c->pmtu_gen != c->ep.stack->pmtu.gen || c->route_gen != c->ep.stack->route_gen || !c->mss)
 		tcp_sync_mss(c);
 	mss = c->mss;
@@ -60,13 +67,15 @@ uint32_t tcp_mss(struct tcp_conn *c)
 	return mss > 4 + 8 * blocks ? mss - 4 - 8 * blocks : mss;
 }
 
-uint32_t tcp_local_mss(const struct tcp_conn *c, uint32_t mtu)
+uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss)
 {
-	uint32_t hdrs = net_hdr_len(c) + TCP_HDR_LEN, mss;
+	uint32_t hdrs = (addr_len == ADDR_LEN_V4 ? IPV4_HDR_LEN : IPV6_HDR_LEN) + TCP_HDR_LEN, mss;
 
+	if (r->loop)
+		mtu = TCP_LOOP_MTU;
 	mss = mtu > hdrs + TCP_MIN_MSS ? mtu - hdrs : TCP_MIN_MSS;
-	if (c->user_mss && mss > c->user_mss)
-		mss = c->user_mss;
+	if (user_mss && mss > user_mss)
+		mss = user_mss;
 	return mss > UINT16_MAX ? UINT16_MAX : mss;
 }
 
@@ -85,8 +94,8 @@ static uint32_t autosize(const struct tcp_conn *c, uint32_t max, uint32_t mss)
 	bytes = segs * mss * ratio / 100 * 1000000 / (uint64_t)(srtt / 1000 + 1) >> 10;
 	if (least >= 0 && least / 1000 >> 9 < 32)
 		bytes += max >> (least / 1000 >> 9);
-	if (bytes < 2 * mss)
-		bytes = 2 * mss;
+	if (bytes < c->proto->set.min_tso_segs * mss)
+		bytes = c->proto->set.min_tso_segs * mss;
 	return bytes < max ? (uint32_t)bytes : max;
 }
 

@@ -1,5 +1,5 @@
 /* Endpoint operations: bind, connect, addresses. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 #include "transport/tcp/isn.h"
 
 struct addr tcp_show_addr(const struct tcp_conn *c, const struct addr *a)
@@ -112,7 +112,7 @@ static void begin(struct tcp_conn *c)
 	c->rack = (struct tcp_rack){ .reo_steps = 1 };
 	memset(&c->n, 0, sizeof(c->n));
 	c->ca = TCP_CA_OPEN;
-	c->retransmits = c->probes = c->keep_probes = c->ecn = c->quick = c->pingpong = 0;
+	c->retransmits = c->probes = c->keep_probes = c->ecn = c->quick = 0;
 	c->ack_pending = 0;
 	c->retrans_stamp = c->high_seq = c->tlp_high_seq = c->undo_marker = 0;
 	c->retrans_ns = c->probe_start_ns = c->ato_ns = c->rcv_rtt_ns = c->rtt_seq_ns = 0;
@@ -162,8 +162,8 @@ static void open_active(struct tcp_conn *c)
 	c->snd_nxt = c->write_seq = c->iss + 1;
 	c->snd_up = c->snd_sml = c->pushed_seq = c->push_seq = c->iss;
 	c->snd_wnd = 0;
-	c->advmss = tcp_local_mss(c, route_mtu(&c->route));
-	w = tcp_initial_window(c->proto, c->rcvbuf, c->user_clamp, c->advmss, set->wscale);
+	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
+	w = tcp_initial_window(c, c->advmss, set->wscale);
 	c->rcv_wnd = w.wnd;
 	c->window_clamp = w.clamp;
 	c->rcv_wscale = w.wscale;

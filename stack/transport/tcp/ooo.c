@@ -289,8 +289,10 @@ struct pkt *ooo_pop(struct ooo *q, uint32_t rcv_nxt)
 {
 	while (q->nruns && seq_le(run_at(q, 0)->start, rcv_nxt)) {
 		struct pkt *pkt = take_first(q);
-		uint32_t skip = rcv_nxt - pkt->frag_off;
+		uint32_t skip = rcv_nxt - pkt->frag_off, end = pkt->frag_off + pkt->len;
 
+		/* What was held and came again with what filled the hole. */
+		ooo_dsack(q, pkt->frag_off, seq_min(rcv_nxt, end));
 		if (skip < pkt->len) {
 			pkt_pull(pkt, skip);
 			pkt->frag_off = 0;

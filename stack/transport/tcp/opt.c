@@ -1,7 +1,7 @@
 /* Options of an endpoint: a table of those that are a number, functions for the rest (tcp(7), socket(7)). */
 #include <stddef.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { T_BOOL, T_U8, T_U32, T_NS, T_SECONDS };
 
@@ -301,6 +301,9 @@ enum ns_err tcp_get_option(struct endpoint *ep, enum sockopt opt, void *val, siz
 		return copy_out(val, len, &l, sizeof(l));
 	case SOCKOPT_TCP_INFO:
 		return get_info(c, val, len);
+	case SOCKOPT_CONGESTION_CONTROL_INFO:
+		*len = 0;
+		return NS_OK;
 	case SOCKOPT_CONGESTION_CONTROL:
 	case SOCKOPT_AVAILABLE_CONGESTION_CONTROL:
 		s = opt == SOCKOPT_CONGESTION_CONTROL ? c->cc.ops->name : tcp_cc_available();

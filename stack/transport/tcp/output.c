@@ -1,5 +1,5 @@
 /* When to send: windows, Nagle's algorithm, corks, and super-segments (RFC 9293, 3.8.6; RFC 5681). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 /* A short segment waits for what is outstanding if that is short too (Minshall's variation). */
 static bool nagle_holds(const struct tcp_conn *c, bool force)
@@ -15,7 +15,7 @@ static bool nagle_holds(const struct tcp_conn *c, bool force)
 /* How much of what is queued may go out now as one super-segment; 0: nothing. */
 static uint32_t sendable(struct tcp_conn *c, uint32_t mss, uint32_t quota, bool force)
 {
-	uint32_t unsent = tcp_unsent(c), first = unsent < mss ? unsent : mss;
+	uint32_t unsent = tcp_record_left(c), first = unsent < mss ? unsent : mss;
 	int32_t wnd = seq_diff(tcp_wnd_end(c), c->snd_nxt);
 	uint32_t max = tcp_gso_payload(c, mss), needed, partial;
 
@@ -28,7 +28,8 @@ static uint32_t sendable(struct tcp_conn *c, uint32_t mss, uint32_t quota, bool 
 	if (max <= needed)
 		return max;
 	partial = needed % mss;
-	if (partial && !(c->fin_queued && needed == unsent) && nagle_holds(c, force))
+	if (partial && !((c->fin_queued || unsent != tcp_unsent(c)) && needed == unsent) &&
+	    nagle_holds(c, force))
 		return needed - partial;
 	return needed;
 }
@@ -48,7 +49,7 @@ static bool defer(struct tcp_conn *c, uint32_t len, uint32_t mss, uint32_t quota
 		return false;
 	if (limit > wnd)
 		limit = wnd;
-	if (limit >= tcp_gso_payload(c, mss) || len == tcp_unsent(c))
+	if (limit >= tcp_gso_payload(c, mss) || len == tcp_record_left(c))
 		return false;
 	third = c->cc.cwnd * mss < c->snd_wnd ? c->cc.cwnd * mss / 3 : c->snd_wnd / 3;
 	if (third && limit >= third)
@@ -82,6 +83,7 @@ static void new_data_sent(struct tcp_conn *c, struct tcp_seg *s)
 static bool send_new(struct tcp_conn *c, uint32_t len, uint32_t mss, bool push)
 {
 	bool fin = c->fin_queued && len == tcp_unsent(c) && seq_lt(c->snd_nxt + len, tcp_wnd_end(c));
+	bool record = c->records && len == tcp_record_left(c);
 	uint32_t end = c->snd_nxt + len;
 	struct tcp_seg *s;
 	enum ns_err err;
@@ -92,7 +94,7 @@ static bool send_new(struct tcp_conn *c, uint32_t len, uint32_t mss, bool push)
 	if (!s)
 		return false;
 	/* With the end of a write, and before half the peer's window waits for one (RFC 9293, 3.9.1.2). */
-	if (len && (push || end == c->push_seq || end - c->pushed_seq > c->max_window / 2)) {
+	if (len && (push || record || end == c->push_seq || end - c->pushed_seq > c->max_window / 2)) {
 		s->flags |= SEG_PSH;
 		c->pushed_seq = end;
 	}
@@ -155,6 +157,17 @@ static void idle_restart(struct tcp_conn *c)
 		c->cc.ops->on_idle(&c->cc, idle, rtt_rto(&c->rtt));
 }
 
+/* What cwnd allows now; at most half of it in one piece, so that its ACKs keep coming. */
+static uint32_t cwnd_quota(const struct tcp_conn *c)
+{
+	uint32_t in_flight = tcp_in_flight(c), room, half = c->cc.cwnd > 1 ? c->cc.cwnd / 2 : 1;
+
+	if (in_flight >= c->cc.cwnd)
+		return 0;
+	room = c->cc.cwnd - in_flight;
+	return room < half ? room : half;
+}
+
 void tcp_output(struct tcp_conn *c, bool force)
 {
 	bool limited = false, rwnd_limited = false;
@@ -166,8 +179,7 @@ void tcp_output(struct tcp_conn *c, bool force)
 	idle_restart(c);
 	mss = tcp_mss(c);
 	while (tcp_to_send(c)) {
-		uint32_t in_flight = tcp_in_flight(c), len;
-		uint32_t quota = c->cc.cwnd > in_flight ? c->cc.cwnd - in_flight : 0;
+		uint32_t quota = cwnd_quota(c), len;
 
 		if (!quota) {
 			limited = true;
@@ -208,7 +220,7 @@ void tcp_send_fin(struct tcp_conn *c)
 /* RFC 9293, 3.8.6.1: one segment into the window's rest, else one number already used. */
 void tcp_probe(struct tcp_conn *c)
 {
-	uint32_t unsent = tcp_unsent(c), mss = tcp_mss(c), len;
+	uint32_t unsent = tcp_record_left(c), mss = tcp_mss(c), len;
 
 	if (tcp_to_send(c) && seq_lt(c->snd_nxt, tcp_wnd_end(c))) {
 		len = tcp_wnd_end(c) - c->snd_nxt;
@@ -226,7 +238,7 @@ void tcp_probe(struct tcp_conn *c)
 
 bool tcp_send_tlp(struct tcp_conn *c)
 {
-	uint32_t mss = tcp_mss(c), len = tcp_unsent(c) < mss ? tcp_unsent(c) : mss;
+	uint32_t mss = tcp_mss(c), len = tcp_record_left(c) < mss ? tcp_record_left(c) : mss;
 	struct tcp_seg *s;
 
 	if (tcp_to_send(c) && seq_le(c->snd_nxt + len, tcp_wnd_end(c)) && (len || c->fin_queued)) {

@@ -1,5 +1,5 @@
 /* Path MTU discovery (RFC 1191, RFC 8201), and what to do when its messages do not come (RFC 4821, RFC 2923). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { PROBE_FLOOR = 48 };
 

@@ -26,7 +26,8 @@ struct tcp_settings {
 	uint32_t challenge_limit;		/* challenge ACKs a second, 0: no limit */
 	uint8_t reordering;
 	uint8_t init_cwnd;
-	uint8_t mtu_probing;			/* 0 never, 1 on a black hole, 2 always */
+	uint8_t min_tso_segs;			/* [tcp_min_tso_segs] */
+	bool mtu_probing;			/* smaller segments when a black hole is suspected */
 	uint32_t base_mss;
 	uint32_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_count;

@@ -1,5 +1,5 @@
 /* Loss detection by time, and tail loss probes (RFC 8985). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { REO_PERSIST = 16, REO_STEPS_MAX = 255 };
 

@@ -1,5 +1,5 @@
 /* Data received: in order, ahead of its turn, twice; and when to acknowledge it (RFC 9293, 3.8.6.3; RFC 5681, 4.2). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { COALESCE_MAX = 1024 };
 
@@ -100,6 +100,7 @@ void tcp_queue_data(struct tcp_conn *c, struct pkt *pkt)
 void tcp_fin_received(struct tcp_conn *c)
 {
 	c->rcv_nxt++;
+	c->n.bytes_received++;		/* as Linux counts (tcpEStatsAppHCThruOctetsReceived) */
 	c->ack_pending |= ACK_SCHED;
 	c->rx_shut = true;
 	switch (c->state) {
@@ -134,6 +135,8 @@ static void take_from_ooo(struct tcp_conn *c)
 		return;
 	while ((pkt = ooo_pop(&c->ooo, c->rcv_nxt)))
 		tcp_queue_data(c, pkt);
+	if (!c->has_sack)
+		c->ooo.has_dsack = false;
 	if (ooo_fin_at(&c->ooo, c->rcv_nxt)) {
 		tcp_fin_received(c);
 		return;
@@ -198,6 +201,7 @@ static void ahead(struct tcp_conn *c, struct tcp_rx *rx, bool fin)
 	enum ooo_result r;
 
 	tcp_ecn_check_ce(c, rx);
+	measure_mss(c, rx);
 	c->ack_pending |= ACK_SCHED;
 	c->n.rcv_ooo += rx->segs;
 	if (rx->len >= c->rcv_mss)
@@ -213,11 +217,13 @@ static void ahead(struct tcp_conn *c, struct tcp_rx *rx, bool fin)
 		c->ooo.has_dsack = false;
 }
 
-/* RFC 9293, 3.10.7.4: cut to the window. */
+/* RFC 9293, 3.10.7.4: cut to the window; but what is next is taken whole where nothing waits to be read. */
 static void trim(struct tcp_conn *c, struct tcp_rx *rx, bool *fin)
 {
 	uint32_t end = c->rcv_nxt + tcp_rcv_window(c), data_end = rx->seq + rx->len;
 
+	if (rx->seq == c->rcv_nxt && !c->rcv_bytes && end != c->rcv_nxt)
+		return;
 	if (seq_gt(data_end, end)) {
 		uint32_t len = seq_gt(end, rx->seq) ? end - rx->seq : 0;
 

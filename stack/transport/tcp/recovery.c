@@ -2,7 +2,7 @@
  * What follows from a loss: the states of recovery, proportional rate reduction, F-RTO (RFC 5681, RFC 6582,
  * RFC 6675, RFC 6937, RFC 5682). The states are Linux's.
  */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 static bool any_retrans(const struct tcp_conn *c)
 {

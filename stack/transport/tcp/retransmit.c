@@ -1,5 +1,5 @@
 /* Sending again what was lost. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 /* Cuts @s to what may go out at once: @max_segs segments, inside the peer's window. */
 static bool fit(struct tcp_conn *c, struct tcp_seg *s, uint32_t mss, uint32_t max_segs)

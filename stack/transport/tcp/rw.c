@@ -1,5 +1,5 @@
 /* Endpoint operations: read, write, readiness (RFC 9293, 3.10.2 and 3.10.3). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 #define CONNECTING (TCPS_BIT(TCPS_SYN_SENT) | TCPS_BIT(TCPS_SYN_RECV))
 
@@ -90,6 +90,7 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		c->want_space = true;
 	}
 	note_app_limited(c);
+	tcp_chrono(c, CHRONO_BUSY, true);
 	*n = tcp_write_bytes(c, p, len);
 	if (!*n && len)
 		return NS_ERR_NO_MEMORY;
@@ -97,6 +98,8 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		c->urg_out = true;
 		c->snd_up = c->write_seq;
 	}
+	if (o->end_of_record && *n && !p->len)
+		tcp_end_record(c);
 	if (!o->more)
 		c->push_seq = c->write_seq;
 	tcp_hold(c);

@@ -2,7 +2,7 @@
  * The receive window: what to announce, how it grows, and the buffer behind it (RFC 9293, 3.8.6.2.2;
  * RFC 7323, 2). Half of the buffer is for payload, as Linux counts: the rest is what packets cost beside it.
  */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 static uint32_t win_from_space(uint32_t space)
 {
@@ -47,12 +47,17 @@ uint32_t tcp_queue_clamp(const struct tcp_conn *c, uint32_t mss)
 	return clamp < UINT32_MAX ? (uint32_t)clamp : UINT32_MAX;
 }
 
-struct tcp_initial_window tcp_initial_window(const struct tcp_proto *p, uint32_t rcvbuf, uint32_t user_clamp,
-					     uint32_t mss, bool wscale_ok)
+struct tcp_initial_window tcp_initial_window(const struct tcp_conn *c, uint32_t mss, bool wscale_ok)
 {
-	struct tcp_initial_window w = { .clamp = user_clamp ? user_clamp : (uint32_t)TCP_WINDOW_MAX << 14 };
-	uint32_t space = win_from_space(rcvbuf);
+	const struct tcp_proto *p = c->proto;
+	struct tcp_initial_window w = {
+		.clamp = c->user_clamp ? c->user_clamp : (uint32_t)TCP_WINDOW_MAX << 14,
+	};
+	uint32_t space = win_from_space(c->rcvbuf);
 
+	/* A size the user set is not going to grow. */
+	if (c->rcvbuf_locked && w.clamp > space)
+		w.clamp = space;
 	if (space > w.clamp)
 		space = w.clamp;
 	if (space > mss)

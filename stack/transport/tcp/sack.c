@@ -1,5 +1,5 @@
 /* Selective acknowledgements on the sender's side: the scoreboard (RFC 2018, RFC 2883, RFC 6675). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { MAX_REORDERING = 250 };
 

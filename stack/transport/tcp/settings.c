@@ -1,7 +1,7 @@
 /* Settings of the whole protocol: one table (sysctls of Linux in tcp(7) and ip-sysctl). */
 #include <stddef.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { T_BOOL, T_U8, T_U32, T_NS };
 
@@ -42,8 +42,9 @@ static const struct set_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_CHALLENGE_ACK_LIMIT] = ROW(challenge_limit, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_REORDERING] = ROW(reordering, T_U8, 1, 127),
 	[SOCKOPT_INITIAL_WINDOW] = ROW(init_cwnd, T_U8, 1, 255),
+	[SOCKOPT_MIN_TSO_SEGMENTS] = ROW(min_tso_segs, T_U8, 1, 255),
 	[SOCKOPT_SLOW_START_AFTER_IDLE] = ROW(slow_start_after_idle, T_BOOL, 0, 1),
-	[SOCKOPT_MTU_PROBING] = ROW(mtu_probing, T_U8, 0, 2),
+	[SOCKOPT_MTU_PROBING] = ROW(mtu_probing, T_BOOL, 0, 1),
 	[SOCKOPT_KEEPALIVE_IDLE] = ROW(keep_idle_s, T_U32, 1, 32767),
 	[SOCKOPT_KEEPALIVE_INTERVAL] = ROW(keep_intvl_s, T_U32, 1, 32767),
 	[SOCKOPT_KEEPALIVE_COUNT] = ROW(keep_count, T_U8, 1, 127),
@@ -178,8 +179,8 @@ void tcp_settings_default(struct tcp_settings *set)
 		.syncookies = 1, .max_syn_backlog = 4096, .max_backlog = 4096,
 		.tw_reuse = 2, .tw_ns = 60 * NS_PER_SEC, .fin_ns = 60 * NS_PER_SEC,
 		.max_tw = 262144, .max_orphans = 65536, .rfc1337 = true, .slow_start_after_idle = true,
-		.challenge_limit = 1000, .reordering = TCP_DUPTHRESH, .init_cwnd = TCP_CC_INIT_CWND,
-		.mtu_probing = 1, .base_mss = 1024, .keep_idle_s = 7200, .keep_intvl_s = 75,
+		.challenge_limit = 1000, .reordering = TCP_DUPTHRESH, .init_cwnd = TCP_CC_INIT_CWND, .min_tso_segs = 2,
+		.mtu_probing = true, .base_mss = 1024, .keep_idle_s = 7200, .keep_intvl_s = 75,
 		.keep_count = 9,
 	};
 }

@@ -6,9 +6,9 @@
  */
 #include <stdlib.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
-enum { SEGS_KEPT = 4096 };
+enum { SEGS_KEPT = 4096, ROPE_RECORD_END = 0x80 };
 
 static struct pkt *rope_pkt(struct list *n)
 {
@@ -51,6 +51,32 @@ static void tail_put(struct tcp_conn *c, struct payload *p, size_t n)
 	tail->head_len += (uint32_t)n;
 	tail->len += (uint32_t)n;
 	c->write_seq += (uint32_t)n;
+}
+
+/* A packet's type is free to say so: the rope's were never received. */
+void tcp_end_record(struct tcp_conn *c)
+{
+	struct pkt *tail = list_empty(&c->rope) ? NULL : rope_pkt(c->rope.prev);
+
+	if (!tail || tail->type == ROPE_RECORD_END || c->records == UINT16_MAX)
+		return;
+	tail->type = ROPE_RECORD_END;
+	c->tail_open = false;
+	c->records++;
+}
+
+uint32_t tcp_record_left(const struct tcp_conn *c)
+{
+	const struct pkt *pkt = c->send_pkt;
+	uint32_t off = c->send_off, n = 0;
+
+	if (!c->records || !pkt)
+		return tcp_unsent(c);
+	for (;; pkt = rope_pkt(pkt->node.next), off = 0) {
+		n += pkt->len - off;
+		if ((n && pkt->type == ROPE_RECORD_END) || pkt->node.next == &c->rope)
+			return n;
+	}
 }
 
 static size_t chunk_size_for(const struct tcp_conn *c, size_t n)
@@ -97,6 +123,7 @@ size_t tcp_write_bytes(struct tcp_conn *c, struct payload *p, size_t n)
 	if (!pkt)
 		return 0;
 	list_init(&pkt->node);
+	pkt->type = 0;
 	c->tail_open = false;
 	rope_append(c, pkt);
 	return n;
@@ -325,4 +352,5 @@ void tcp_sndq_purge(struct tcp_conn *c)
 	c->send_off = 0;
 	c->tail_open = false;
 	c->packets_out = c->sacked_out = c->lost_out = c->retrans_out = 0;
+	c->records = 0;
 }

@@ -1,5 +1,5 @@
 /* Endpoint operations: close, shutdown, disconnect, state, ICMP errors. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 static enum ns_err tcp_disconnect(struct endpoint *ep);
 

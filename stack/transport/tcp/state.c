@@ -1,7 +1,7 @@
 /* The states of a connection: names, and the one setter. */
 #include "transport/tcp/state.h"
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 static const char *const state_names[TCPS_COUNT] = {
 	[TCPS_ESTABLISHED] = "ESTABLISHED", [TCPS_SYN_SENT] = "SYN-SENT",

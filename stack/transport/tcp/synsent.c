@@ -1,5 +1,5 @@
 /* The active side of a handshake: SYN-SENT (RFC 9293, 3.10.7.3), simultaneous open. */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 void tcp_take_syn_opts(struct tcp_conn *c, const struct tcp_rx *rx)
 {
@@ -58,7 +58,7 @@ static void established(struct tcp_conn *c, struct tcp_rx *rx)
 	/* Data that was written meanwhile carries the ACK along; where some is expected, it may wait for it. */
 	if (tcp_to_send(c))
 		tcp_output(c, false);
-	if (c->defer_accept && !(c->ack_pending & ACK_SCHED) && !tcp_to_send(c)) {
+	if ((c->defer_accept || c->pingpong) && !(c->ack_pending & ACK_SCHED) && !tcp_to_send(c)) {
 		c->ack_pending |= ACK_SCHED;
 		tcp_timer_kick(c, c->delack_at = tcp_now(c) + TCP_DELACK_MAX_NS);
 	} else if (c->last_ack_sent != c->rcv_nxt) {

@@ -86,6 +86,25 @@ static bool parse(struct nic *nic, struct pkt *pkt, struct tcp_rx *rx)
 	return true;
 }
 
+/* A segment that is no good, in the books of the connection it seems to be for. */
+static void count_bad(struct nic *nic, struct pkt *pkt, bool cksum)
+{
+	struct demux_key key = { .local = pkt->dst, .remote = pkt->src, .nic = nic->id };
+	struct tcp_tuple *t;
+	struct endpoint_stats *st;
+
+	if (!pkt_pullup(pkt, 4))
+		return;
+	key.rport = be16_load(pkt_data(pkt));
+	key.lport = be16_load(pkt_data(pkt) + 2);
+	t = tcp_table_find(tcp_proto_of(nic->stack), &key);
+	if (!t || t->kind != TUPLE_CONN)
+		return;
+	st = &container_of(t, struct tcp_conn, tuple)->ep.stats;
+	stat_inc(cksum ? &st->receive_errors.checksum_errors
+		       : &st->receive_errors.malformed_packets_received);
+}
+
 static void dispatch(struct tcp_proto *p, struct tcp_rx *rx, struct demux_key *key)
 {
 	struct tcp_tuple *t = tcp_table_find(p, key);
@@ -128,11 +147,13 @@ static enum trans_rx tcp_rx(struct nic *nic, struct pkt *pkt)
 	if (!parse(nic, pkt, &rx)) {
 		stat_inc(&st->invalid_segments_received);
 		stat_inc(&s->stats.malformed_rcvd_packets);
+		count_bad(nic, pkt, false);
 		pkt_free(pkt);
 		return TRANS_RX_TAKEN;
 	}
 	if (!cksum_ok(pkt)) {
 		stat_inc(&st->checksum_errors);
+		count_bad(nic, pkt, true);
 		pkt_free(pkt);
 		return TRANS_RX_TAKEN;
 	}

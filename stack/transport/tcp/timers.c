@@ -5,7 +5,7 @@
  * One timer of the clock serves all; moving a deadline later costs a store, and an early run that finds
  * nothing due.
  */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 enum { RETRIES1 = 3, ORPHAN_RETRIES = 8 };
 

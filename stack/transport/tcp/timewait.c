@@ -1,7 +1,7 @@
 /* TIME-WAIT (RFC 9293, 3.6.1 and 3.10.7.4; RFC 1337; RFC 6191): what is left is small, and in a list of its own. */
 #include <stdlib.h>
 
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 #include "transport/tcp/diag.h"
 
 #define OOW_ACK_NS (500 * NS_PER_MS)

@@ -1,5 +1,5 @@
 /* Taking back what was done for a loss that was none (RFC 3522, RFC 3708, RFC 4015). */
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 void tcp_undo_init(struct tcp_conn *c)
 {

@@ -1,7 +1,7 @@
 /* Segments on their way out: headers, options, checksums. */
 #include "base/cksum.h"
 #include "header/ipv4.h"
-#include "transport/tcp/conn.h"
+#include "transport/tcp/impl.h"
 
 /* Puts header and options in front of @pkt's payload; the checksum is left to the link. */
 static bool push_header(struct pkt *pkt, struct tcp_hdr *h, const struct tcp_opts *o,

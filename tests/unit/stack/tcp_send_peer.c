@@ -434,3 +434,24 @@ Test(tcp_send, buffer_is_bounded_and_room_is_told)
 	peer_drop();
 	cr_assert(endpoint_readiness(ep, WAIT_ALL) & WAIT_OUT);
 }
+
+Test(tcp_send, records_are_not_joined)
+{
+	struct endpoint *ep = peer_passive(PLAIN, 65535);
+	char bytes[700] = "";
+	struct iovec iov = { bytes, 700 };
+	struct write_opts o = { .end_of_record = true };
+	size_t n;
+
+	endpoint_set_int(ep, SOCKOPT_NO_DELAY, 1);
+	peer_write(ep, 10000);
+	peer_drop();
+	endpoint_write(ep, &iov, 1, &o, &n);
+	endpoint_write(ep, &iov, 1, &o, &n);
+	peer_write(ep, 700);
+	peer_none();
+	ack(10001);
+	peer_out("P. 10001:10701(700) ack 1");
+	peer_out("P. 10701:11401(700) ack 1");
+	peer_out("P. 11401:12101(700) ack 1");
+}

@@ -1,0 +1,106 @@
+/* RULES: the stack's packet filter, in and out as text of iptables-save; and texts as replies. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/ops.h"
+
+int request_text_fd(const char *text, size_t len)
+{
+	int fd = memfd_create("sockshim-text", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fd >= 0 && done < len) {
+		ssize_t n = write(fd, text + done, len - done);
+
+		if (n <= 0) {
+			close(fd);
+			fd = -1;
+		} else {
+			done += (size_t)n;
+		}
+	}
+	return fd;
+}
+
+/* The whole file. Only plain ones: reading must not wait for anybody. */
+static int read_rules(int fd, char **text, size_t *len)
+{
+	struct stat st;
+	ssize_t n = 0;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_size > FILTER_TEXT_MAX)
+		return -EFBIG;
+	*text = malloc((size_t)st.st_size + 1);
+	if (!*text)
+		return -ENOMEM;
+	for (*len = 0; *len < (size_t)st.st_size; *len += (size_t)n) {
+		n = pread(fd, *text + *len, (size_t)st.st_size - *len, (off_t)*len);
+		if (n <= 0)
+			break;
+	}
+	if (n >= 0)
+		return 0;
+	free(*text);
+	return -EIO;
+}
+
+static int load(struct request *q, enum net_index net)
+{
+	struct filter_error e = { 0 };
+	enum ns_err err;
+	char *text;
+	size_t len;
+	int r = read_rules(q->fd_in, &text, &len);
+
+	if (r)
+		return r;
+	err = filter_load(q->host->stack, net, text, len, 0, &e);
+	free(text);
+	if (!err)
+		return 0;
+	q->out->len = (uint32_t)snprintf((char *)q->out->data, STACK_MSG_DATA, "line %u, column %u: %s", e.line,
+					 e.column, e.text[0] ? e.text : ns_err_str(err));
+	return -ns_err_errno(err);
+}
+
+static void write_text(void *ctx, const char *text, size_t len)
+{
+	fwrite(text, 1, len, ctx);
+}
+
+static int print(struct request *q, enum net_index net)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	enum ns_err err;
+
+	if (!f)
+		return -ENOMEM;
+	err = filter_print(q->host->stack, net, true, write_text, f);
+	if (fclose(f) != 0 && !err)
+		err = NS_ERR_NO_MEMORY;
+	q->fd_out = err ? -1 : request_text_fd(text, len);
+	free(text);
+	return err ? -ns_err_errno(err) : q->fd_out < 0 ? -ENOMEM : 0;
+}
+
+int op_rules(struct request *q)
+{
+	int64_t family = q->in->arg[0];
+	enum net_index net = family == AF_INET ? NET_IPV4 : NET_IPV6;
+	int err = 0;
+
+	if (family != AF_INET && family != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (q->fd_in >= 0)
+		err = load(q, net);
+	return err ? err : print(q, net);
+}

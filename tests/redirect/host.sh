@@ -1,0 +1,248 @@
+#!/usr/bin/env bash
+# The library and its host: starting one, not finding one, losing it, another version, bad replies.
+. "$(dirname "$0")/lib.sh"
+
+cat >"$T/echo.py" <<'PY'
+import socket, threading
+l = socket.create_server(("127.0.0.1", 0))
+def serve():
+    c, a = l.accept()
+    while True:
+        d = c.recv(65536)
+        if not d:
+            break
+        c.sendall(d)
+    c.close()
+t = threading.Thread(target=serve)
+t.start()
+s = socket.create_connection(l.getsockname())
+data = bytes(range(256)) * 4000
+def send():
+    s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+threading.Thread(target=send).start()
+got = b""
+while True:
+    d = s.recv(65536)
+    if not d:
+        break
+    got += d
+t.join()
+assert got == data
+print("echoed", len(got))
+PY
+cat >"$T/try.py" <<'PY'
+import socket, sys
+for what in sys.argv[1:] or ["stream", "dgram", "stream"]:
+    try:
+        s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if what == "stream" else socket.SOCK_DGRAM)
+        s.connect(("127.0.0.1", 9))
+        print("connected")
+    except OSError as e:
+        print(e.errno)
+PY
+
+alone_starts_one() {
+	alone lo "$PY" "$T/echo.py" >out 2>err || fail "exit status $?: $(cat err)"
+	is "output" "$(cat out)" "echoed 1024000"
+	[ ! -s err ] || fail "it says: $(cat err)"
+}
+
+# Many at once, of which each would start it, share one.
+started_once() {
+	local i pids=()
+	for i in 1 2 3 4 5 6 7 8; do
+		alone lo "$PY" -c 'import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); time.sleep(1.5)' &
+		pids+=($!)
+	done
+	sleep 0.8
+	is "hosts" "$("$SHIM" stack list | wc -l)" 1
+	for i in "${pids[@]}"; do wait "$i" || fail "exit status $?"; done
+}
+
+leaves_with_its_last_client() {
+	alone lo "$PY" "$T/echo.py" >out
+	await no_sockets || fail "the host is still there"
+}
+no_sockets() { ! ls "$SOCKSHIM_DIR"/stack/*.sock >/dev/null 2>&1; }
+
+# A program sees no child, no signal and no descriptor of the starting.
+unnoticed() {
+	cat >look.py <<-'PY'
+		import os, signal, socket
+		got = []
+		signal.signal(signal.SIGCHLD, lambda *a: got.append(1))
+		before = set(os.listdir("/proc/self/fd"))
+		s = socket.socket()
+		s.close()
+		low = {f for f in set(os.listdir("/proc/self/fd")) - before if int(f) < 100}
+		assert not low, low
+		assert not got
+		try:
+		    os.waitpid(-1, os.WNOHANG)
+		    raise SystemExit("a child")
+		except ChildProcessError:
+		    print("no child")
+	PY
+	alone lo "$PY" look.py >out 2>err || fail "$(cat err)"
+	is "output" "$(cat out)" "no child"
+}
+
+no_program() {
+	SOCKSHIM_STACKD=/nowhere/stackd alone lo "$PY" "$T/try.py" >out 2>err || fail "exit status $?"
+	is "errors" "$(xargs <out)" "100 100 100"
+	is "lines" "$(wc -l <err)" 1
+	has err "cannot start the stack host.*SOCKSHIM_STACKD.*ENETDOWN"
+}
+
+wrong_specification() {
+	alone "nonesuch=1" "$PY" "$T/try.py" >out 2>err || fail "exit status $?"
+	is "errors" "$(xargs <out)" "100 100 100"
+	is "lines" "$(wc -l <err)" 1
+	has err "nonesuch"
+	alone "nameofnone" "$PY" "$T/try.py" >out 2>err || fail "exit status $?"
+	is "errors" "$(xargs <out)" "100 100 100"
+	has err "nameofnone.sock"
+}
+
+# What is said once in one process is not said again by its children.
+said_once() {
+	cat >fork.py <<-'PY'
+		import os, socket
+		for i in range(3):
+		    if os.fork() == 0:
+		        try:
+		            socket.socket()
+		        except OSError:
+		            pass
+		        os._exit(0)
+		try:
+		    socket.socket()
+		except OSError:
+		    pass
+		for i in range(3):
+		    os.wait()
+	PY
+	SOCKSHIM_STACK=none "$SHIM" run -q -- "$PY" fork.py 2>err
+	is "lines" "$(wc -l <err)" 1
+}
+
+other_version() {
+	fake --version 7
+	alone "$FAKE" "$PY" "$T/try.py" >out 2>err || fail "exit status $?"
+	is "errors" "$(xargs <out)" "100 100 100"
+	is "lines" "$(wc -l <err)" 1
+	has err "version 1 .*version 7"
+}
+
+with_fake_host() {
+	fake
+	alone "$FAKE" "$PY" "$T/echo.py" >out 2>err || fail "exit status $?: $(cat err)"
+	is "output" "$(cat out)" "echoed 1024000"
+}
+
+# A host that answers what it must not is not asked again.
+garbled() {
+	local op
+	for op in 1 2 5; do
+		fake --garble $op
+		timeout 20 env SOCKSHIM_STACK="$FAKE" LD_PRELOAD="$LIB" "$PY" "$T/try.py" stream stream >out 2>err ||
+			fail "request $op: exit status $?"
+		is "errors, request $op" "$(xargs <out)" "100 100"
+		is "lines" "$(wc -l <err)" 1
+		kill "$PID"
+		rm -f fake.sock fake.log
+	done
+}
+
+dies_at() {
+	local op
+	for op in 1 2 5 10; do
+		fake --die-at $op
+		timeout 20 env SOCKSHIM_STACK="$FAKE" LD_PRELOAD="$LIB" "$PY" "$T/try.py" stream stream >out 2>err
+		is "exit status, request $op" $? 0
+		is "last error, request $op" "$(tail -n 1 out | sed 's/111/100/')" "100"
+		rm -f fake.sock fake.log
+	done
+}
+
+# Killed while programs are blocked in every call that blocks.
+killed() {
+	local host
+	if [ "$2" = connect ]; then
+		# A device behind which nobody answers, in a network namespace of its host's.
+		unshare -rn "$SHIM" stack up test "$1" || skip "no TAP device can be made"
+	else
+		up "$1"
+	fi
+	cat >blocked.py <<-'PY'
+		import socket, sys, threading, time, traceback
+		out = {}
+		def run(name, f):
+		    def g():
+		        try:
+		            out[name] = repr(f())
+		        except OSError as e:
+		            out[name] = str(e.errno)
+		    t = threading.Thread(target=g, daemon=True)
+		    t.start()
+		    return t
+		ts = []
+		x = socket.socket()
+		if sys.argv[1] == "connect":
+		    ts.append(run("connect", lambda: x.connect(("10.9.0.9", 9))))
+		else:
+		    l = socket.create_server(("127.0.0.1", 0))
+		    s = socket.create_connection(l.getsockname())
+		    c, _ = l.accept()
+		    u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		    u.bind(("127.0.0.1", 0))
+		    def fill():
+		        while True:
+		            s.send(bytes(100000))
+		    def poll():
+		        import select
+		        p = select.poll()
+		        p.register(u, select.POLLIN)
+		        return p.poll(20000) != []
+		    ts = [run("accept", l.accept), run("recv", lambda: s.recv(10)), run("udp", lambda: u.recv(10)),
+		          run("send", fill), run("poll", poll)]
+		time.sleep(0.3)
+		print("blocked", flush=True)
+		sys.stdin.readline()
+		for t in ts:
+		    t.join(8)
+		print(sorted(out.items()), "left", sum(t.is_alive() for t in ts), flush=True)
+	PY
+	mkfifo in
+	sleep 100 >in & sleeper=$!
+	echo "$sleeper $(started $sleeper)" >>"$PIDS"
+	OUT=out start "$SHIM" run -q --stack test -- "$PY" blocked.py "$2" <in
+	await grep -q blocked out || fail "it does not get so far"
+	host=$(host_pid)
+	kill -9 "$host"
+	echo >in
+	kill "$sleeper"
+	wait "$PID" || fail "exit status $?"
+	cat out
+	has out "left 0"
+	if [ "$2" = connect ]; then
+		has out "'connect', '100'"
+	else
+		has out "'accept', '100'.*'poll', 'True'.*'recv', '10[04]'.*'send', '10[04]'.*'udp', '100'"
+	fi
+}
+
+check host_started_by_the_library with_stacks alone_starts_one
+check host_started_once_by_many with_stacks started_once
+check host_leaves_with_its_last_client with_stacks leaves_with_its_last_client
+check host_started_unnoticed with_stacks unnoticed
+check host_program_missing no_program
+check host_specification_wrong wrong_specification
+check host_missing_said_once said_once
+check host_of_other_version other_version
+check host_without_stack with_fake_host
+check host_garbled_replies garbled
+check host_dies_at_request dies_at
+check host_killed_under_blocked_calls with_stacks killed lo all
+check host_killed_under_blocked_connect with_stacks killed tap=ssgone,addr=10.9.0.2/24,peer=10.9.0.1/24 connect

@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# Programs on a stack: what they do to descriptors, threads, signals; statistics and faults as on the kernel's sockets; where traffic
+# goes.
+. "$(dirname "$0")/lib.sh"
+
+stress() {
+	timeout 60 "$SHIM" run -q --stack lo -- "$PROGS/stress" "$1" >out 2>err || fail "exit status $?: $(cat err)"
+	is "output" "$(cat out)" well
+}
+
+cat >"$T/talk.py" <<'PY'
+import socket, sys
+l = socket.create_server(("127.0.0.1", 0))
+s = socket.create_connection(l.getsockname())
+c, a = l.accept()
+s.sendall(b"x" * 1000)
+assert len(c.recv(1000, socket.MSG_WAITALL)) == 1000
+n = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+n.connect_ex(l.getsockname())
+import select
+select.select([], [n], [], 5)
+assert n.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+x = socket.socket()
+port = l.getsockname()[1]
+l.close()
+assert x.connect_ex(("127.0.0.1", port)) == 111
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.1", 0))
+u.sendto(b"abc", u.getsockname())
+u.recv(10)
+p, q = socket.socketpair()
+for k in (s, c, n, x, u, p, q):
+    k.close()
+PY
+
+# What is counted does not show where the sockets are.
+statistics() {
+	SOCKSHIM_DUMP=$PWD/kernel LD_PRELOAD=$LIB "$PY" "$T/talk.py" || fail "exit status $? on the kernel"
+	SOCKSHIM_STACK=lo SOCKSHIM_DUMP=$PWD/stack LD_PRELOAD=$LIB "$PY" "$T/talk.py" || fail "exit status $? on the stack"
+	is "statistics" "$(sed 's/^[^ ]* //' stack)" "$(sed 's/^[^ ]* //' kernel)"
+}
+
+sockets_shown() {
+	up
+	OUT=out start "$SHIM" run -q --stack test -- "$PY" -c "
+import socket, time
+l = socket.create_server(('127.0.0.1', 7777))
+s = socket.create_connection(('127.0.0.1', 7777))
+print('there', flush=True)
+time.sleep(100)"
+	await grep -q there out || fail "it does not get so far"
+	"$SHIM" sockets >sockets
+	has sockets "listening.*127.0.0.1:7777"
+	has sockets "connected.*127.0.0.1:7777"
+}
+
+faults() {
+	local rules=('fail connect with ETIMEDOUT on 1st' 'fail socket with EMFILE on 2nd' 'short recv to 1..3' \
+		'fail bind with EADDRINUSE from 127.0.0.1:0' 'delay send by 5ms')
+	cat >faulted.py <<-'PY'
+		import socket
+		log = []
+		for i in range(4):
+		    try:
+		        l = socket.create_server(("127.0.0.1", 0))
+		        s = socket.create_connection(l.getsockname())
+		        c, a = l.accept()
+		        log.append(s.send(b"0123456789"))
+		        c.settimeout(5)
+		        log.append(len(c.recv(10)) <= 10)
+		    except OSError as e:
+		        log.append(e.errno)
+		print(log)
+	PY
+	for rule in "${rules[@]}"; do
+		"$SHIM" run -q --seed 3 -f "$rule" -- "$PY" faulted.py >kernel 2>&1
+		"$SHIM" run -q --seed 3 -f "$rule" --stack lo -- "$PY" faulted.py >stack 2>&1
+		is "with '$rule'" "$(cat stack)" "$(cat kernel)"
+	done
+}
+
+# The peer sees a reset, and the program what it would see on the kernel.
+resets() {
+	cat >reset.py <<-'PY'
+		import socket
+		l = socket.create_server(("127.0.0.1", 0))
+		s = socket.create_connection(l.getsockname())
+		c, a = l.accept()
+		log = []
+		for f in (lambda: s.send(b"x"), lambda: s.recv(1), lambda: s.send(b"x"), lambda: c.recv(1), lambda: c.recv(1)):
+		    try:
+		        log.append(f())
+		    except OSError as e:
+		        log.append(e.errno)
+		print(log)
+	PY
+	"$SHIM" run -q -f 'reset send on 1st' -- "$PY" reset.py >kernel 2>&1
+	"$SHIM" run -q -f 'reset send on 1st' --stack lo -- "$PY" reset.py >stack 2>&1
+	has kernel "^\[104, b'', 32, 104, b''\]"
+	is "on the stack" "$(cat stack)" "$(cat kernel)"
+}
+
+trace() {
+	shim --trace=trace --stack lo -- "$PY" "$T/talk.py" || fail "exit status $?"
+	has trace 'connect(.*127.0.0.1:'
+	has trace 'accept4(.*127.0.0.1:'
+}
+
+# One address to the kernel and another to the stack, by sockets that can't be told apart before.
+traffic() {
+	cat >where.py <<-'PY'
+		import socket, sys
+		k = socket.socket()                                        # where it goes shows at bind
+		k.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		k.bind(("127.0.0.2", 0))
+		k.listen()
+		d = k.dup()
+		assert d.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == socket.AF_INET
+		s = socket.socket()                                        # ... at connect
+		s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+		s.settimeout(5)
+		e = s.dup()
+		s.connect(k.getsockname())
+		c, a = d.accept()
+		e.send(b"hello")
+		assert c.recv(5) == b"hello" and s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+		u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)       # ... at sendto
+		v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		v.bind(("127.0.0.2", 0))
+		u.sendto(b"hello", v.getsockname())
+		assert v.recv(5) == b"hello"
+		l = socket.create_server(("127.0.0.1", 0))                 # of the stack
+		t = socket.create_connection(l.getsockname())
+		m, a = l.accept()
+		import os
+		kind = lambda x: open("/proc/self/net/unix").read().count(os.readlink("/proc/self/fd/%d" % x.fileno())[8:-1])
+		print([kind(x) for x in (k, s, e, c, u, v, l, t, m)])
+	PY
+	"$SHIM" run -q --stack lo "$@" -- "$PY" where.py >out 2>err || fail "$*: $(cat err)"
+	is "unix sockets" "$(cat out)" "[0, 0, 0, 0, 0, 0, 1, 1, 1]"
+}
+traffic_options() {
+	traffic --except 127.0.0.2
+	traffic --except 127.0.0.2/32 --except 10.0.0.0/8:80
+	traffic --only 127.0.0.0/31
+	traffic --only 127.0.0.1 --only 127.0.0.3/32
+	is "status" "$("$SHIM" run --stack lo --only 1.2.3 -- true 2>err; echo $?)" 125
+	is "status" "$("$SHIM" run --only 1.2.3.4 -- true 2>err; echo $?)" 125
+	SOCKSHIM_STACK=lo SOCKSHIM_EXCEPT=nonsense LD_PRELOAD=$LIB "$PY" -c 'import socket; socket.socket()' 2>err && fail "it goes on"
+	has err "SOCKSHIM_EXCEPT is wrong at: nonsense"
+}
+
+# Nothing of a program on a stack is to be found in the kernel's tables.
+nothing_in_the_kernel() {
+	cat >kernel.py <<-'PY'
+		import socket
+		l = socket.create_server(("127.0.0.1", 47123))
+		u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+		u.bind(("::1", 47124))
+		import subprocess
+		print(sum(open("/proc/net/" + f).read().count(p) for f in ("tcp", "tcp6", "udp", "udp6") for p in (":B813", ":B814")))
+	PY
+	is "sockets" "$("$SHIM" run -q --stack lo -- "$PY" kernel.py)" 0
+}
+
+stopped_program_hurts_nobody() {
+	up
+	OUT=out start "$SHIM" run -q --stack test -- "$PY" -c "
+import socket, os
+l = socket.create_server(('127.0.0.1', 7000))
+c, a = l.accept()
+print('pid', os.getpid(), flush=True)
+while True:
+    c.send(bytes(65536))"
+	cat >slow.py <<-'PY'
+		import socket, sys, time, os, signal
+		s = socket.create_connection(("127.0.0.1", 7000))
+		s.recv(10)
+		os.kill(os.getpid(), signal.SIGSTOP)
+	PY
+	await on "$PY" -c "import socket; socket.create_connection(('127.0.0.1', 7000), 1)" 2>/dev/null
+	OUT=slow start "$SHIM" run -q --stack test -- "$PY" slow.py
+	timeout 20 "$SHIM" run -q --stack test -- "$PY" "$T/talk.py" || fail "another program: exit status $?"
+	on "$PY" -c "pass"
+}
+
+commands() {
+	up
+	"$SHIM" stack up test lo 2>err && fail "up twice"
+	has err "up already"
+	"$SHIM" stack list >list
+	has list "^test  .*lo$"
+	"$SHIM" stack list -j | "$PY" -c 'import json, sys; d = json.load(sys.stdin); assert d[0]["name"] == "test", d' || fail "JSON"
+	"$SHIM" stack stats test | "$PY" -c 'import json, sys; assert "stack" in json.load(sys.stdin)' || fail "stats are no JSON"
+	on "$PY" "$T/talk.py" || fail "exit status $?"
+	"$SHIM" stack down test || fail "it does not go down"
+	is "stacks" "$("$SHIM" stack list)" ""
+	"$SHIM" stack down test 2>err && fail "down twice"
+	has err "not up; start it: sockshim stack up test"
+	is "status" "$(on true 2>err; echo $?)" 125
+	has err "not up"
+	is "status" "$("$SHIM" run --stack bogus=1 -- true 2>err; echo $?)" 125
+	has err "bogus"
+	"$SHIM" stack up 'a b' lo 2>err && fail "a name with a space"
+	is "runs" "$("$SHIM" list | grep -c stack)" 0
+}
+
+check stress_closes stress closes
+check stress_threads stress threads
+check stress_signals stress signals
+check stress_jumps stress jumps
+check stress_vforks stress vforks
+check stress_forks stress forks
+check program_statistics with_stacks statistics
+check program_sockets_shown with_stacks sockets_shown
+check program_faults faults
+check program_resets resets
+check program_trace trace
+check program_traffic traffic_options
+check program_nothing_in_the_kernel nothing_in_the_kernel
+check program_stopped_hurts_nobody with_stacks stopped_program_hurts_nobody
+check stack_commands with_stacks commands
