@@ -135,6 +135,16 @@ $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter: $(B)/tests/bench/stac
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
 
+$(B)/tests/bench/stack-tcp: tests/bench/tcp.c tests/bench/tcp_peer.c tests/bench/tcp_peer.h tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/bench -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
+$(B)/tests/bench/stack-loss: tests/bench/loss.c tests/bench/tcp_peer.c tests/bench/tcp_peer.h tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/bench -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
 $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
@@ -144,3 +154,8 @@ $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsocksta
 ## bench-stack   the stack's speed: a packet's cost, look-ups, UDP echo over TAP beside a bare loop and the kernel
 bench-stack: $(STACK_BENCHES)
 	@for b in $(STACK_BENCHES); do $$b || exit 1; done
+
+.PHONY: bench-loss
+## bench-loss    throughput against loss, delay and rate, beside the kernel's; writes tests/bench/loss.md
+bench-loss: $(B)/tests/bench/stack-loss
+	@scripts/tcp-loss $(B)/tests/bench/stack-loss
