@@ -179,6 +179,9 @@ static void in_order(struct tcp_conn *c, struct tcp_rx *rx, bool fin)
 		out_of_window(c);
 		return;
 	}
+	/* A FIN that did not wait for the window to open would come again and again. */
+	if (!tcp_rcv_window(c))
+		c->ack_pending |= ACK_SCHED | ACK_NOW;
 	if (rx->len) {
 		tcp_data_event(c, rx);
 		rx->pkt = NULL;
