@@ -293,7 +293,7 @@ void tcp_ack_sent(struct tcp_conn *c, uint32_t segs)
 
 static void delay_ack(struct tcp_conn *c)
 {
-	int64_t ato = c->ato_ns ? c->ato_ns : TCP_ATO_MIN_NS, now = tcp_now(c), at, max = 500 * NS_PER_MS;
+	int64_t ato = c->ato_ns, now = tcp_now(c), at, max = 500 * NS_PER_MS;
 
 	if (ato > TCP_ATO_MIN_NS) {
 		if (c->pingpong || c->ack_pending & ACK_PUSHED)
