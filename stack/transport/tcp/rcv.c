@@ -137,13 +137,11 @@ static void take_from_ooo(struct tcp_conn *c)
 		tcp_queue_data(c, pkt);
 	if (!c->has_sack)
 		c->ooo.has_dsack = false;
-	if (ooo_fin_at(&c->ooo, c->rcv_nxt)) {
-		tcp_fin_received(c);
-		return;
-	}
 	/* RFC 5681, 4.2: at once when all or part of a gap is filled. */
-	if (ooo_empty(&c->ooo))
+	if (c->ooo.nruns == 0)
 		c->ack_pending |= ACK_NOW;
+	if (ooo_fin_at(&c->ooo, c->rcv_nxt))
+		tcp_fin_received(c);
 }
 
 /* Memory, not bytes, is what a hostile sender uses up. */
