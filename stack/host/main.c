@@ -137,7 +137,8 @@ static unsigned needs(const struct spec *spec)
 	unsigned more = 0;
 
 	for (size_t i = 0; i < spec->nnics; i++)
-		more |= spec->nics[i].link == SPEC_LINK_LAN ? CONFINE_LAN : 0;
+		more |= spec->nics[i].link == SPEC_LINK_LAN ? CONFINE_LAN :
+			spec->nics[i].link == SPEC_LINK_USER ? CONFINE_USER : 0;
 	return more;
 }
 
