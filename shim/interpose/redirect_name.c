@@ -96,6 +96,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	socklen_t len = (socklen_t)a[2];
 	struct target now;
 	int err = redirect_get_addr(&ss, (const void *)a[1], (int)len), wait;
+	bool told;
 
 	if (err)
 		return err;
@@ -104,8 +105,12 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 		return err ? err : LIBC(connect)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
 	t->s->stack_checked = 0;
-	__atomic_fetch_and(&t->s->stack_flags, ~REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
+	told = __atomic_fetch_and(&t->s->stack_flags, ~(REDIRECT_DISSOLVED | REDIRECT_TOLD), __ATOMIC_RELAXED) &
+	       REDIRECT_TOLD;
 	err = ask_with_addr(t, STACK_OP_CONNECT, 0, &ss, len);
+	/* The host says once that an attempt has come to its end: it does not know that we have. */
+	if (!err && told && ss.ss_family != AF_UNSPEC)
+		return -EISCONN;
 	if (err != -EINPROGRESS && err != -EALREADY)
 		return dissolved_by(t, err);
 	if (redirect_nonblocking(t->fd))
@@ -120,8 +125,10 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 		return wait;
 	if (client_host_gone())
 		return -ENETDOWN;
-	if (board_state(now.e) == STACK_BOARD_CONNECTED)
+	if (board_state(now.e) == STACK_BOARD_CONNECTED) {
+		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_TOLD, __ATOMIC_RELAXED);
 		return 0;
+	}
 	err = redirect_take_error(&now);
 	return dissolved_by(t, err ? -err : -ECONNABORTED);
 }
