@@ -332,7 +332,5 @@ int redirect_put_addr(void *addr, socklen_t *len, const struct stack_addr *from)
 		return -EINVAL;
 	if (room > from->len)
 		room = from->len;
-	if (room && !memory_write(addr, from->bytes, room))
-		return -EFAULT;
-	return memory_write(len, &from->len, sizeof(*len)) ? 0 : -EFAULT;
+	return memory_write_two(len, &from->len, sizeof(*len), addr, from->bytes, room) ? 0 : -EFAULT;
 }
