@@ -110,6 +110,9 @@ void redirect_error_taken(const struct target *t);
 /* Asks about t: a request with two words. */
 int redirect_ask(const struct target *t, enum stack_op op, int64_t arg0, int64_t arg1);
 
+/* Blocks until a connection attempt has ended, or SO_SNDTIMEO is over (-ETIMEDOUT), or a signal came (-EINTR). */
+int redirect_wait_connected(const struct target *t);
+
 bool redirect_is_stream(const struct run_socket *s);
 bool redirect_nonblocking(int fd);
 

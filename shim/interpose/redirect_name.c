@@ -49,7 +49,7 @@ long redirect_bind(enum call_id id, const struct target *t, const uint64_t *a)
 
 /* Waits for the end of a connection attempt. It is a cancellation point, as connect is, though the waiting is a system
  * call that libc has no function for. */
-static int wait_connected(const struct target *t)
+int redirect_wait_connected(const struct target *t)
 {
 	struct timeval timeout = { 0, 0 };
 	struct timespec deadline;
@@ -118,7 +118,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	now = redirect_target(t->fd, t->s);	/* its pair may be another by now */
 	if (!now.e)
 		return -ENETDOWN;
-	wait = wait_connected(&now);
+	wait = redirect_wait_connected(&now);
 	if (wait == -ETIMEDOUT)
 		return err;		/* SO_SNDTIMEO is over: as if it were not waited for */
 	if (wait)

@@ -280,8 +280,9 @@ static void see_errors(struct relay *r)
 	bool over = endpoint_state(r->k->ep) == TCP_CLOSE;
 	int err;
 
-	/* What came before the end is for the program to read first. */
-	if (over && (r->ready & RELAY_STACK_IN) && !(r->ready & RELAY_PAIR_OUT))
+	/* What came before the end is for the program to read first: the pair may be full, or have just been
+	 * widened, or this turn's share is used up. */
+	if (over && (r->ready & RELAY_STACK_IN) && !closed(r))
 		return;
 	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
 	err = relay_note_error(r);
