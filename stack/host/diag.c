@@ -215,8 +215,10 @@ void diag_attach(struct relay *r, int program_fd, const struct client *c, const 
 		rec->uid = other->uid;
 		rec->process = other->process;
 	}
+	/* Filters match by it too. */
 	r->k->ep->has_cred = true;
 	r->k->ep->uid = rec->uid;
+	r->k->ep->gid = c ? c->gid : like ? like->k->ep->gid : 0;
 }
 
 void diag_detach(struct relay *r)
