@@ -78,7 +78,7 @@ demo: deps
 	scripts/demo
 
 ## install       to PREFIX (default /usr/local), below DESTDIR
-install: install-shim install-diag
+install: install-shim install-diag install-host
 
 ## clean         remove build/
 clean:

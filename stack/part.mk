@@ -33,7 +33,7 @@ $(STACK_SAMPLES): $(B)/sample/%: stack/sample/%.c stack/sample/host.c stack/samp
 HOST_SRCS := $(wildcard stack/host/*.c)
 HOST_OBJS := $(HOST_SRCS:%.c=$(B)/%.o)
 HOST_LIB  := $(B)/libstackhost.a
-HOST_LIBS := -lmnl -lcares -lseccomp
+HOST_LIBS := -lmnl -lcares -lseccomp $(STACK_SLIRP_LIBS)
 
 ALL += $(B)/sockshim-stackd
 
@@ -65,3 +65,8 @@ $(B)/libsockstack-packetdrill.so: $(PACKETDRILL_OBJS) $(B)/libsockstack.a stack/
 	@echo "  LD      $@"
 	@$(CC) $(SANFLAGS) -shared -Wl,-z,defs -Wl,--version-script=stack/packetdrill/export.map -o $@ \
 		$(PACKETDRILL_OBJS) $(B)/libsockstack.a -lpthread
+
+## install-host  install sockshim-stackd
+.PHONY: install-host
+install-host: $(B)/sockshim-stackd
+	install -D -m 755 $(B)/sockshim-stackd $(DESTDIR)$(PREFIX)/bin/sockshim-stackd

@@ -31,13 +31,19 @@ $(STACK_SIMS): $(B)/tests/sim/%: tests/sim/test_%.c $(STACK_TEST_SUPPORT) $(B)/l
 
 # Against the kernel, in a network namespace the program makes itself.
 STACK_KERNEL := $(B)/tests/kernel/tap $(B)/tests/kernel/routed $(B)/tests/kernel/tcp $(B)/tests/kernel/raw $(B)/tests/kernel/rules
-TEST_SCRIPTS += $(STACK_KERNEL)
-test-programs: $(STACK_KERNEL)
+STACK_KERNEL_WIRED := $(B)/tests/kernel/filtered
+TEST_SCRIPTS += $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
+test-programs: $(STACK_KERNEL) $(STACK_KERNEL_WIRED)
 
 $(STACK_KERNEL): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c tests/kernel/duplex.c $(wildcard tests/kernel/*.h) $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
+$(STACK_KERNEL_WIRED): $(B)/tests/kernel/%: tests/kernel/%.c tests/kernel/rig.c $(STACK_TEST_SUPPORT) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/sim -o $@ $(filter %.c %.o,$^) $(B)/libsockstack.a
 
 # Scripts in packetdrill's language, against the shared object that packetdrill would load. `-k` runs them
 # against the kernel instead, to see whether they are right.
@@ -129,6 +135,16 @@ $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter: $(B)/tests/bench/stac
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -o $@ $< $(B)/libsockstack.a
 
+$(B)/tests/bench/stack-tcp: tests/bench/tcp.c tests/bench/tcp_peer.c tests/bench/tcp_peer.h tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/bench -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
+$(B)/tests/bench/stack-loss: tests/bench/loss.c tests/bench/tcp_peer.c tests/bench/tcp_peer.h tests/kernel/rig.c $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -Itests/bench -o $@ $(filter %.c,$^) $(B)/libsockstack.a
+
 $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
@@ -138,3 +154,8 @@ $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsocksta
 ## bench-stack   the stack's speed: a packet's cost, look-ups, UDP echo over TAP beside a bare loop and the kernel
 bench-stack: $(STACK_BENCHES)
 	@for b in $(STACK_BENCHES); do $$b || exit 1; done
+
+.PHONY: bench-loss
+## bench-loss    throughput against loss, delay and rate, beside the kernel's; writes tests/bench/loss.md
+bench-loss: $(B)/tests/bench/stack-loss
+	@scripts/tcp-loss $(B)/tests/bench/stack-loss

@@ -69,7 +69,8 @@ void channel_after_fork(void);
 /* Has n connections made ahead of the time when they can't be. */
 void channel_prepare(const char *path, int n);
 
-/* What is not in use any more is not looked at before it is used. */
-extern bool channel_no_checks;
+/* The program has had its system calls filtered: requests are made with read and write alone, on the connections that
+ * there are. */
+extern bool channel_sandboxed;
 
 #endif

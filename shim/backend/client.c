@@ -59,7 +59,7 @@ static void say_gone(int err)
 
 static bool is_name(const char *s)
 {
-	if (strcmp(s, "lo") == 0)
+	if (strcmp(s, "lo") == 0 || strcmp(s, "user") == 0)
 		return false;
 	for (; *s; s++)
 		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '_' ||

@@ -286,6 +286,6 @@ void hook_enter_sandbox(void)
 	if (hook_vforked)
 		return;
 	hook.run.mapped = false;	/* no more files: what follows is kept in memory */
-	channel_no_checks = true;
+	channel_sandboxed = true;
 	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
 }

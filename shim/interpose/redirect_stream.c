@@ -12,6 +12,9 @@
 #include "interpose/memory.h"
 #include "run/sys.h"
 
+#define BULK_BYTES 32768
+#define PAIR_BYTES 524288
+
 /* A pipe that is broken raises SIGPIPE as the call would have, once the errno is known. */
 static long broken(int flags)
 {
@@ -34,6 +37,19 @@ static long send_ended(const struct target *t, int flags)
 	return client_host_gone() ? -ENETDOWN : broken(flags);
 }
 
+/* Who writes that much at once means to write more: the pair's buffer, which costs nothing while it is empty, may be
+ * larger. What the program sets as its own SO_SNDBUF is the host's. */
+static void widen(const struct target *t)
+{
+	int bytes = PAIR_BYTES;
+
+	if (__atomic_load_n(&t->s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_WIDENED)
+		return;
+	__atomic_fetch_or(&t->s->stack_flags, REDIRECT_WIDENED, __ATOMIC_RELAXED);
+	if (board_state(t->e) == STACK_BOARD_CONNECTED)
+		sys(SYS_setsockopt, t->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 long stream_send(const struct target *t, struct msghdr *m, int flags)
 {
 	enum stack_board_state state = t->e ? board_state(t->e) : STACK_BOARD_CLOSED;
@@ -52,6 +68,8 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 	m->msg_control = NULL;
 	m->msg_controllen = 0;
 	flags &= ~(MSG_ZEROCOPY | MSG_CONFIRM);
+	if (UNLIKELY((m->msg_flags & REDIRECT_OWN) && m->msg_iov->iov_len >= BULK_BYTES))
+		widen(t);
 	if (m->msg_flags & REDIRECT_OWN)
 		r = LIBC(send)(t->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, flags | MSG_NOSIGNAL);
 	else

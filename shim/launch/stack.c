@@ -18,7 +18,7 @@
 
 bool stack_is_name(const char *s)
 {
-	if (!s[0] || strcmp(s, "lo") == 0)
+	if (!s[0] || strcmp(s, "lo") == 0 || strcmp(s, "user") == 0)
 		return false;
 	return s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")] == '\0';
 }

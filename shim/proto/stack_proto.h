@@ -56,7 +56,8 @@ enum stack_op {
 	STACK_OP_BIND,		/* (cookie, data = sockaddr) */
 	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error; cookie. A pair
 				 * whose connection has ended is of no use to the next one: then the cookie
-				 * is another, and SCM_RIGHTS a descriptor to put in the place of the old */
+				 * is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
+				 * the place of the old */
 	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) */
 	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
 				 * replies. Nobody else may: to the host it would look like a close */

@@ -39,6 +39,10 @@ enum pkt_type { PKT_HOST, PKT_BROADCAST, PKT_MULTICAST, PKT_OTHER_HOST, PKT_OUTG
  */
 enum pkt_csum { PKT_CSUM_NONE, PKT_CSUM_VALID, PKT_CSUM_PARTIAL };
 
+/* In flow_info, set by whoever answers a packet with an ICMP error or the like: @flow and the rest are
+ * of the packet that it answers. */
+enum { PKT_FLOW_ANSWER = 0x80 };
+
 /** enum pkt_gso - how the link is to cut the packet up, or from what it was merged */
 enum pkt_gso { PKT_GSO_NONE, PKT_GSO_TCP4, PKT_GSO_TCP6 };
 
@@ -202,6 +206,13 @@ bool pkt_finish_cksum(struct pkt *pkt);
 
 /** pkt_truesize() - memory the packet holds, for accounting against socket buffers */
 size_t pkt_truesize(const struct pkt *pkt);
+
+/** pkt_answers() - note that @pkt is being made as an answer to @to */
+static inline void pkt_answers(struct pkt *pkt, const struct pkt *to)
+{
+	pkt->flow = to->flow;
+	pkt->flow_info = to->flow_info | PKT_FLOW_ANSWER;
+}
 
 static inline uint8_t *pkt_net_hdr(const struct pkt *pkt)
 {

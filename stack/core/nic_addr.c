@@ -123,12 +123,20 @@ struct nic_addr *nic_find_addr(const struct nic *nic, const struct addr *addr)
 
 struct nic_addr *stack_find_addr(const struct stack *s, const struct addr *addr, uint32_t nic)
 {
+	static const struct addr first = { .b = { 127, 0, 0, 1 }, .len = ADDR_LEN_V4 };
+
 	htab_for_each_match(n, &s->addrs, addr_hash(s, addr)) {
 		struct nic_addr *a = container_of(n, struct nic_addr, node);
 
 		if (addr_equal(&a->addr, addr) && nic_addr_usable(a) && a->nic->enabled &&
 		    (nic == 0 || a->nic->id == nic))
 			return a;
+	}
+	/* All of 127/8 is this host's (RFC 1122, 3.2.1.3 (g)), by the one address that stands for it. */
+	if (addr->len == ADDR_LEN_V4 && addr->b[0] == 127 && !addr_equal(addr, &first)) {
+		struct nic_addr *a = stack_find_addr(s, &first, nic);
+
+		return a && nic_is_loopback(a->nic) && subnet_contains(&a->subnet, addr) ? a : NULL;
 	}
 	return NULL;
 }

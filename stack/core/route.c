@@ -286,7 +286,7 @@ enum ns_err route_find(struct stack *s, const struct route_key *key, struct rout
 	own = stack_find_addr(s, &key->remote, addr_is_link_local(&key->remote) ? key->nic : 0);
 	out->loop = own != NULL;
 	if (own) {
-		out->local = addr_is_any(&key->local) ? key->remote : key->local;
+		out->local = addr_is_any(&key->local) ? own->addr : key->local;
 		route_fill(out, own->nic);
 		return NS_OK;
 	}

@@ -4,6 +4,7 @@
 
 #include "core/netproto.h"
 
+struct demux_key;
 struct endpoint;
 
 /** enum trans_rx - what became of a received packet */
@@ -20,6 +21,8 @@ enum trans_rx {
  * @endpoint_new: an endpoint for family @net, with one reference that endpoint_close() drops
  * @rx:           @pkt's transport header first; @pkt->src, dst, trans_proto, nic_id, type are set
  * @rx_error:     an ICMP error about a packet this protocol sent
+ * @find:         the endpoint that would receive a packet, for who asks whose one is (filters); NULL: it is
+ *                the demultiplexer's
  * @set_option, @get_option: protocol-wide settings (enum sockopt); NULL: none
  */
 struct trans_proto_ops {
@@ -30,6 +33,7 @@ struct trans_proto_ops {
 	enum ns_err (*endpoint_new)(struct stack *s, enum net_index net, struct endpoint **ep);
 	enum trans_rx (*rx)(struct nic *nic, struct pkt *pkt);
 	void (*rx_error)(struct stack *s, struct net_error *e);
+	struct endpoint *(*find)(struct stack *s, const struct demux_key *k);
 	enum ns_err (*set_option)(struct stack *s, int opt, const void *val, size_t len);
 	enum ns_err (*get_option)(struct stack *s, int opt, void *val, size_t len);
 };

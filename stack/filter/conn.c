@@ -33,6 +33,8 @@ static void conn_free(struct conn *c)
 			htab_remove(&t->table, &c->way[i].node);
 		htab_remove(&t->ids, &c->by_id);
 	}
+	if (c->in_sources)
+		htab_remove(&t->sources, &c->by_source);
 	for (int i = 0; i < CONN_PENDING_MAX; i++)
 		if (t->pending[i] == c)
 			t->pending[i] = NULL;
@@ -73,6 +75,7 @@ struct tracker *tracker_new(struct stack *s)
 	t->next_id = rand_u32(&s->rand);	/* packets may still have numbers of a table before this one */
 	htab_init(&t->table);
 	htab_init(&t->ids);
+	htab_init(&t->sources);
 	list_init(&t->all);
 	list_init(&t->unassured);
 	task_init(&t->purge, purge_run);
@@ -94,6 +97,7 @@ void tracker_free(struct tracker *t)
 	task_cancel(&t->purge);
 	htab_fini(&t->table);
 	htab_fini(&t->ids);
+	htab_fini(&t->sources);
 	free(t);
 }
 
@@ -108,16 +112,6 @@ static struct conn_way *find_way(struct tracker *t, const struct tuple *x)
 	return NULL;
 }
 
-/* Among the pending ones: for errors about packets that have not left yet. */
-static struct conn_way *find_pending(struct tracker *t, const struct tuple *x)
-{
-	for (int i = 0; i < CONN_PENDING_MAX; i++)
-		for (int w = 0; t->pending[i] && w < 2; w++)
-			if (tuple_equal(&t->pending[i]->way[w].tuple, x))
-				return &t->pending[i]->way[w];
-	return NULL;
-}
-
 bool conn_tuple_taken(struct tracker *t, const struct tuple *x, const struct conn *but)
 {
 	htab_for_each_match(n, &t->table, tuple_hash(t->stack, x)) {
@@ -127,6 +121,27 @@ bool conn_tuple_taken(struct tracker *t, const struct tuple *x, const struct con
 			return true;
 	}
 	return false;
+}
+
+static uint64_t source_hash(const struct tracker *t, const struct tuple *x)
+{
+	return hash_addr(&t->stack->secret, &x->src,
+			 (uint64_t)x->sport | (uint64_t)x->proto << 16 | (uint64_t)x->net << 24);
+}
+
+struct conn *conn_find_source(struct tracker *t, const struct tuple *x, struct conn *after)
+{
+	struct htab_node *n = after ? after->by_source.next
+				    : htab_find(&t->sources, source_hash(t, x));
+
+	for (; n; n = n->next) {
+		struct conn *c = container_of(n, struct conn, by_source);
+		const struct tuple *y = &c->way[0].tuple;
+
+		if (y->sport == x->sport && y->proto == x->proto && addr_equal(&y->src, &x->src))
+			return c;
+	}
+	return NULL;
 }
 
 static struct conn *find_id(struct tracker *t, uint32_t id)
@@ -340,10 +355,8 @@ static void track_error(struct tracker *t, struct filter_pkt *k)
 	struct quoted q;
 
 	/* It goes where answers to the packet it quotes would go. */
-	if (conn_quoted(k, &q) && error_cksum_ok(k) && tuple_invert(&q.tuple, &answer)) {
+	if (conn_quoted(k, &q) && error_cksum_ok(k) && tuple_invert(&q.tuple, &answer))
 		w = find_way(t, &answer);
-		w = w ? w : find_pending(t, &answer);
-	}
 	if (!w || !addr_equal(&w->tuple.dst, &k->pkt->dst)) {
 		k->state = CONN_INVALID;
 		t->invalid++;
@@ -354,17 +367,17 @@ static void track_error(struct tracker *t, struct filter_pkt *k)
 	k->state = CONN_RELATED;
 }
 
-/* What is sent while a packet is being rejected: RELATED, in the other direction. */
+/* An error, or a reset, that we send ourselves: RELATED, in the other direction. */
 static bool track_answer(struct tracker *t, struct filter_pkt *k)
 {
-	const struct filter_pkt *to = t->answering;
+	uint8_t info = k->pkt->flow_info;
 
-	if (!to || !to->conn || k->at != HOOK_OUTPUT || !addr_equal(&k->pkt->dst, &to->pkt->src))
+	if (!(info & PKT_FLOW_ANSWER))
 		return false;
-	k->conn = to->conn;
-	k->reply = !to->reply;
+	k->conn = k->pkt->flow ? find_id(t, k->pkt->flow) : NULL;
+	k->reply = !(info & INFO_REPLY);
 	k->state = CONN_RELATED;
-	return true;
+	return k->conn != NULL;
 }
 
 /* Neighbours and group membership are between hosts on one link: no connections (RFC 4861, 2710). */
@@ -384,13 +397,14 @@ bool conn_track(struct tracker *t, struct filter_pkt *k)
 	struct tuple x;
 	bool ok = true;
 
-	conn_attach(t, k);
-	if (k->conn || k->state == CONN_UNTRACKED)
-		return true;		/* it came round by the loopback, or a rule said so */
 	if (track_answer(t, k)) {
 		conn_note(k);
 		return true;
 	}
+	conn_attach(t, k);
+	if (k->conn || k->state == CONN_UNTRACKED)
+		return true;		/* it came round by the loopback, or a rule said so */
+	k->reply = false;
 	if (is_link_talk(k)) {
 		k->state = CONN_UNTRACKED;
 	} else if (conn_is_error(k)) {
@@ -431,6 +445,10 @@ bool conn_confirm(struct tracker *t, struct filter_pkt *k)
 		goto fail;
 	}
 	c->status |= FILTER_CONN_CONFIRMED;
+	/* Without memory for this one, its source's next connection may look different: no harm. */
+	if (c->status & FILTER_CONN_SNAT)
+		c->in_sources = htab_insert(&t->sources, &c->by_source,
+					    source_hash(t, &c->way[0].tuple));
 	t->created++;
 	list_push_back(&t->all, &c->all);
 	if (!(c->status & FILTER_CONN_ASSURED))

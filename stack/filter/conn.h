@@ -45,6 +45,7 @@ struct conn_way {
 
 /**
  * struct conn - a tracked connection
+ * @by_source: if its source is translated: what it was
  * @all:       in the order in which they began
  * @unassured: those that may have to make room, likewise
  * @timeout_ns: from its last packet on
@@ -53,27 +54,26 @@ struct conn_way {
  */
 struct conn {
 	struct conn_way way[2];
-	struct htab_node by_id;
+	struct htab_node by_id, by_source;
 	struct list all, unassured;
 	struct tracker *tracker;
 	struct timer timer;
 	uint32_t id, status, masq_nic;
 	uint8_t tcp_state;
+	bool in_sources;
 	int64_t timeout_ns, stream_ns;
 };
 
 /**
  * struct tracker - of a stack
  * @last:      found last
- * @answering: a packet that is being rejected: what is sent meanwhile belongs to its connection
  */
 struct tracker {
 	struct stack *stack;
-	struct htab table, ids;
+	struct htab table, ids, sources;
 	struct list all, unassured;
 	struct conn *pending[CONN_PENDING_MAX], *last;
 	struct task purge;
-	const struct filter_pkt *answering;
 	uint32_t limit, count, next_id, nat_counter;
 	uint64_t created, early_drop, drop, invalid;
 };
@@ -108,6 +108,9 @@ void conn_set_assured(struct conn *c);
 
 /** conn_tuple_taken() - whether a connection other than @but has this tuple, in either direction */
 bool conn_tuple_taken(struct tracker *t, const struct tuple *x, const struct conn *but);
+
+/** conn_find_source() - a translated connection with the source of @x; @after: the one after that */
+struct conn *conn_find_source(struct tracker *t, const struct tuple *x, struct conn *after);
 
 /** tuple_of_packet() - false if its protocol's header is not all there, or begins no connection */
 bool tuple_of_packet(struct filter_pkt *k, struct tuple *out);

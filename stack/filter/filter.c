@@ -60,11 +60,12 @@ static enum hook_verdict filter_hook(struct hook *h, enum hook_point at, struct 
 	struct filter *f = container_of(h - at, struct filter, hooks[0]);
 	struct filter_pkt k;
 
-	/* Only what went round inside the stack keeps what was noted: a number of ours means nothing
-	 * in a packet from elsewhere, and an answer may be written into the packet that it answers. */
+	/* Only what went round inside the stack, and answers, keep what was noted: a number of ours means
+	 * nothing in a packet from elsewhere, and an echo is written into the packet that asked for it. */
 	if (at == HOOK_OUTPUT || (at == HOOK_PREROUTING && !pkt->looped && !nic_is_loopback(in))) {
-		pkt->mark = pkt->flow = 0;
-		pkt->flow_info = 0;
+		pkt->mark = 0;
+		if (at == HOOK_PREROUTING || !(pkt->flow_info & PKT_FLOW_ANSWER))
+			pkt->flow = pkt->flow_info = 0;
 	}
 	if (!packet_open(&k, f->stack, pkt, at, in, out))
 		return HOOK_DROP;

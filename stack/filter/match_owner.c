@@ -61,8 +61,10 @@ static struct endpoint *sender(struct filter_pkt *k)
 {
 	struct demux_key key = {
 		.local = k->pkt->src, .remote = k->pkt->dst, .net = (uint8_t)k->net, .proto = k->proto,
+		.nic = k->out ? k->out->id : 0,
 	};
 	const uint8_t *p = packet_l4(k);
+	struct stack_trans *trans = stack_trans(k->stack, k->proto);
 	const struct tuple *t = k->conn ? &k->conn->way[k->reply].tuple : NULL;
 
 	if (k->later_fragment || k->l4_len < ICMP_HDR_LEN)
@@ -80,7 +82,7 @@ static struct endpoint *sender(struct filter_pkt *k)
 	}
 	if (k->proto == IP_PROTO_ICMP || k->proto == IP_PROTO_ICMPV6)
 		key.rport = 0;
-	return demux_find(k->stack, &key);
+	return trans && trans->ops->find ? trans->ops->find(k->stack, &key) : demux_find(k->stack, &key);
 }
 
 static bool in_ids(const uint32_t ids[2], uint32_t id)

@@ -4,6 +4,7 @@
 #include "base/byteorder.h"
 #include "filter/rewrite.h"
 
+enum { MAPPINGS_MAX = 8 };			/* of a source, how many are looked at */
 enum { ATTEMPTS_MAX = 128, ATTEMPTS_MIN = 16 };	/* of ports, as Netfilter tries them */
 
 static struct tracker *tracker_of(const struct filter_pkt *k)
@@ -135,6 +136,40 @@ static bool has_ports(uint8_t proto)
 	       proto == IP_PROTO_ICMPV6;
 }
 
+/* Whether the source may stay as it is. */
+static bool in_range(const struct nat_range *r, const struct tuple *x)
+{
+	if (r->min.len && (memcmp(x->src.b, r->min.b, r->min.len) < 0 ||
+			   memcmp(x->src.b, r->max.b, r->max.len) > 0))
+		return false;
+	return !r->has_ports || (x->sport >= r->port[0] && x->sport <= r->port[1]);
+}
+
+/* The source as it is, or as another of its connections has it already, if that will do. */
+static bool keep_source(struct filter_pkt *k, const struct nat_range *r, struct tuple *x)
+{
+	struct conn *c = NULL;
+	struct tuple mapped;
+
+	if (in_range(r, x))
+		return !is_used(k, x);
+	for (int i = 0; i < MAPPINGS_MAX; i++) {
+		c = conn_find_source(tracker_of(k), &k->conn->way[0].tuple, c);
+		if (!c)
+			return false;
+		tuple_invert(&c->way[1].tuple, &mapped);
+		mapped.dst = x->dst;
+		mapped.dport = x->dport;
+		if (!in_range(r, &mapped))
+			continue;
+		if (is_used(k, &mapped))
+			return false;
+		*x = mapped;
+		return true;
+	}
+	return false;
+}
+
 /* Makes @x, which packets have now, what they shall have; false if all that is allowed is taken. A
  * destination may be taken: the source, which is settled later, then gets another port. */
 static bool choose(struct filter_pkt *k, const struct nat_range *r, bool dst, struct tuple *x)
@@ -143,6 +178,8 @@ static bool choose(struct filter_pkt *k, const struct nat_range *r, bool dst, st
 	struct port_place p = { dst && !icmp ? &x->dport : &x->sport, r->port[0], r->port[1] };
 	struct addr *addr = dst ? &x->dst : &x->src;
 
+	if (!dst && !r->random && keep_source(k, r, x))
+		return true;
 	if (r->min.len)
 		*addr = pick_addr(k, r, x);
 	if (!has_ports(x->proto))

@@ -5,7 +5,8 @@
  * its destination (PREROUTING, OUTPUT) and of its source (POSTROUTING, INPUT): the tuple that answers
  * will have is changed accordingly. From then on each packet is rewritten, at the hooks of either
  * kind, to the inverse of what the other direction has. Two connections never share a tuple: a
- * source port that is taken is exchanged for another one, even where no rule asked for anything.
+ * source port that is taken is exchanged for another one, even where no rule asked for anything. One
+ * source looks the same to all its peers as far as that can be (RFC 4787, REQ-1).
  */
 #ifndef STACK_FILTER_NAT_H
 #define STACK_FILTER_NAT_H

@@ -107,6 +107,7 @@ static void send_reset(struct filter_pkt *k)
 		uint8_t *p = pkt_put(out, TCP_HDR_MIN);
 
 		build_reset(k, p);
+		pkt_answers(out, k->pkt);
 		r.local = k->pkt->dst;	/* the host it pretends to be, which need not be us */
 		sum = cksum_pseudo(&r.local, &r.remote, IP_PROTO_TCP, TCP_HDR_MIN);
 		sum = (uint16_t)~cksum_add(sum, p, TCP_HDR_MIN);
@@ -120,20 +121,15 @@ static enum filter_verdict reject_run(const void *data, struct filter_pkt *k)
 {
 	const struct reject *m = data;
 	struct nic *nic = k->in ? k->in : k->out;
-	struct tracker *t = k->filter->tracker;
 
 	/* Here already: what is rejected is an answer to what is rejected. */
 	if (k->filter->rejecting)
 		return V_DROP;
 	k->filter->rejecting = true;
-	if (t)
-		t->answering = k;
 	if (m->with == TCP_RESET)
 		send_reset(k);
 	else if (nic)
 		k->stack->net[k->net]->reject(nic, k->pkt, (enum net_reject)m->with);
-	if (t)
-		t->answering = NULL;
 	k->filter->rejecting = false;
 	return V_DROP;
 }

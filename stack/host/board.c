@@ -15,6 +15,21 @@ static size_t board_bytes(uint32_t entries)
 	return sizeof(struct stack_board) + (size_t)entries * sizeof(struct stack_board_entry);
 }
 
+/* When this thread ends, however it does, the kernel marks the word and wakes one who waits for it. */
+static void show_alive(struct board *b)
+{
+	static struct robust_list node;
+	static struct robust_list_head head;
+
+	__atomic_store_n(&b->head->alive, (uint32_t)gettid() | FUTEX_WAITERS, __ATOMIC_RELEASE);
+	node.next = &head.list;
+	head.list.next = &node;
+	head.futex_offset = (long)((char *)&b->head->alive - (char *)&node);
+	head.list_op_pending = NULL;
+	if (syscall(SYS_set_robust_list, &head, sizeof(head)) < 0)
+		__atomic_store_n(&b->head->alive, 0, __ATOMIC_RELEASE);
+}
+
 int board_init(struct board *b, uint32_t entries)
 {
 	size_t bytes = board_bytes(entries);
@@ -44,12 +59,26 @@ int board_init(struct board *b, uint32_t entries)
 		.entry_size = sizeof(struct stack_board_entry), .entries_off = sizeof(struct stack_board),
 		.host_pid = getpid(),
 	};
+	show_alive(b);
 	return 0;
+}
+
+void board_watch(struct board *b)
+{
+	/* One entry, in a list of its own: nothing here uses the C library's robust mutexes. */
+	b->robust.list.next = &b->robust_entry;
+	b->robust_entry.next = &b->robust.list;
+	b->robust.futex_offset = (char *)&b->head->alive - (char *)&b->robust_entry;
+	__atomic_store_n(&b->head->alive, (uint32_t)syscall(SYS_gettid) | FUTEX_WAITERS, __ATOMIC_RELEASE);
+	if (syscall(SYS_set_robust_list, &b->robust, sizeof(b->robust)) < 0)
+		__atomic_store_n(&b->head->alive, 0, __ATOMIC_RELEASE);
 }
 
 void board_leave(struct board *b)
 {
 	__atomic_store_n(&b->head->gone, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->head->alive, 0, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &b->head->alive, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 	for (uint32_t i = 0; i < b->fresh; i++)
 		if (b->entry[i].cookie) {
 			board_edit(b, i);
@@ -63,6 +92,8 @@ void board_fini(struct board *b)
 {
 	if (!b->head)
 		return;
+	/* Nothing of it may be in the kernel's list once it is unmapped. */
+	syscall(SYS_set_robust_list, NULL, sizeof(struct robust_list_head));
 	munmap(b->head, board_bytes(b->entries));
 	close(b->fd);
 	free(b->free);

@@ -2,6 +2,7 @@
 #ifndef STACK_HOST_BOARD_H
 #define STACK_HOST_BOARD_H
 
+#include <linux/futex.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@ enum { BOARD_ENTRIES = 65536, BOARD_NONE = UINT32_MAX };
  * struct board
  * @fd:   sealed: whoever gets it can map it for reading only
  * @free: indices given back; entries from @fresh on were never used
+ * @robust: the thread's list of robust futexes (set_robust_list(2)), with one in it: @head->alive
  */
 struct board {
 	int fd;
@@ -20,10 +22,15 @@ struct board {
 	uint32_t *free;
 	struct stack_board *head;
 	struct stack_board_entry *entry;
+	struct robust_list_head robust;
+	struct robust_list robust_entry;
 };
 
 /** board_init() - 0 or -errno */
 int board_init(struct board *b, uint32_t entries);
+
+/** board_watch() - from now on the kernel says on the board, and wakes who waits, when this thread is killed */
+void board_watch(struct board *b);
 
 /** board_leave() - say in the file that the host is gone, to all who wait for something */
 void board_leave(struct board *b);

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TURN_MESSAGES = 16, CLIENT_EVENTS = EPOLLIN | EPOLLRDHUP };
+enum { CLIENT_EVENTS = EPOLLIN | EPOLLRDHUP };
 
 static int send_msg(int to, const struct stack_msg *m, size_t len, int fd)
 {
@@ -204,12 +204,11 @@ static void client_turn(struct source *s)
 		client_close(c);
 		return;
 	}
-	for (int i = 0; i < TURN_MESSAGES && r > 0 && !c->unsent && !c->waiting; i++)
+	/* One: who has another in flight is rare, and that it is there is an event again. */
+	if (!c->unsent && !c->waiting)
 		r = serve(c, &in, &out);
 	if (r < 0)
 		client_close(c);
-	else if (r > 0 && !c->unsent && !c->waiting)
-		loop_wake(&c->host->loop, s);
 }
 
 int client_new(struct host *h, int fd)

@@ -64,6 +64,10 @@ static const int allowed_lan[] = {
 	SCMP_SYS(getuid), SCMP_SYS(renameat), SCMP_SYS(fchmod),
 };
 
+static const int allowed_user[] = {
+	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(openat),
+};
+
 static int allow(scmp_filter_ctx ctx, const int *calls, size_t n)
 {
 	int err = 0;
@@ -80,6 +84,8 @@ static int filter_calls(unsigned more)
 
 	if (!err && more & CONFINE_LAN)
 		err = allow(ctx, allowed_lan, sizeof(allowed_lan) / sizeof(allowed_lan[0]));
+	if (!err && more & CONFINE_USER)
+		err = allow(ctx, allowed_user, sizeof(allowed_user) / sizeof(allowed_user[0]));
 	if (!err)
 		err = seccomp_load(ctx);
 	if (ctx)

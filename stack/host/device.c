@@ -13,6 +13,7 @@
 
 #include "link/lan.h"
 #include "link/packet_link.h"
+#include "link/slirp.h"
 
 enum { TURN_PACKETS = 128 };
 
@@ -186,6 +187,22 @@ static int wrap_impair(struct host *h, const struct spec_nic *n, struct link **l
 	return *link ? 0 : -ENOMEM;
 }
 
+static int open_user(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
+{
+	struct slirp_config c = { .clock = h->stack->clock, .pool = h->stack->pool, .mtu = n->mtu,
+				  .forwards = n->forwards, .nforwards = (int)n->nforwards };
+	char why[SLIRP_ERROR_MAX];
+	int err = slirp_link_open(&c, &out->link, why);
+
+	if (err) {
+		snprintf(error, SPEC_ERROR_MAX, "user: %s", why);
+		return err;
+	}
+	out->fd = slirp_link_fd(out->link);
+	out->rx = slirp_link_rx;
+	return 0;
+}
+
 /* The same each time, so that who knew us before need not learn it anew; locally administered. */
 static struct link_addr make_mac(const struct spec_nic *n)
 {
@@ -219,6 +236,7 @@ static int open_link(struct host *h, const struct spec_nic *n, struct opened *o,
 	static int (*const opens[])(struct host *, const struct spec_nic *, struct opened *, char *) = {
 		[SPEC_LINK_TAP] = open_tap, [SPEC_LINK_TUN] = open_tap, [SPEC_LINK_FD] = open_fd,
 		[SPEC_LINK_PACKET] = open_packet, [SPEC_LINK_LAN] = open_lan,
+		[SPEC_LINK_USER] = open_user,
 	};
 
 	return opens[n->link](h, n, o, error);

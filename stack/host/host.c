@@ -217,6 +217,8 @@ static bool unneeded(struct host *h)
 
 void host_run(struct host *h)
 {
-	while (!h->down && !unneeded(h))
+	while (!h->down && !unneeded(h)) {
+		__atomic_store_n(&h->board.head->route_gen, h->stack->route_gen, __ATOMIC_RELEASE);
 		loop_once(&h->loop, h->keep || h->nclients || h->nrelays ? CLOCK_NEVER : look_ns);
+	}
 }

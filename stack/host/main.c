@@ -137,7 +137,8 @@ static unsigned needs(const struct spec *spec)
 	unsigned more = 0;
 
 	for (size_t i = 0; i < spec->nnics; i++)
-		more |= spec->nics[i].link == SPEC_LINK_LAN ? CONFINE_LAN : 0;
+		more |= spec->nics[i].link == SPEC_LINK_LAN ? CONFINE_LAN :
+			spec->nics[i].link == SPEC_LINK_USER ? CONFINE_USER : 0;
 	return more;
 }
 
@@ -165,8 +166,10 @@ static int start(const struct options *o, const struct spec *spec, struct place 
 		err = serve_at(*h, o, place, error);
 	if (!err)
 		err = daemon_detach(o->log);
-	if (!err)
+	if (!err) {
+		board_watch(&(*h)->board);
 		err = confine(needs(spec));
+	}
 	if (err && !error[0])
 		snprintf(error, SPEC_ERROR_MAX, "cannot start: %s", strerror(-err));
 	return err;

@@ -123,25 +123,45 @@ static bool somebody_serves(const struct place *p)
 	return yes;
 }
 
+/* Opens the lock, and takes it if it is free. 1: taken, 0: not; what was locked may be a file that the host
+ * before has removed meanwhile: then there is another to be opened. */
+static int try_lock(struct place *p, const char *lock)
+{
+	struct stat mine, there;
+
+	p->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (p->lock < 0)
+		return -errno;
+	if (flock(p->lock, LOCK_EX | LOCK_NB) == 0 && fstat(p->lock, &mine) == 0 && stat(lock, &there) == 0 &&
+	    mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+		return 1;
+	close(p->lock);
+	p->lock = -1;
+	return 0;
+}
+
+static void lock_path(const struct place *p, char out[sizeof(p->path) + 8])
+{
+	snprintf(out, sizeof(p->path) + 8, "%s.lock", p->path);
+}
+
 int place_take(struct place *p, char error[PLACE_ERROR_MAX])
 {
 	const struct timespec step = { 0, STEP_MS * 1000000l };
 	char lock[sizeof(p->path) + 8];
 
-	snprintf(lock, sizeof(lock), "%s.lock", p->path);
-	p->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (p->lock < 0)
-		return fail(error, lock, "cannot open the lock");
+	lock_path(p, lock);
 	for (int ms = 0; ms < GIVE_UP_MS; ms += STEP_MS) {
-		if (flock(p->lock, LOCK_EX | LOCK_NB) == 0)
+		int r = try_lock(p, lock);
+
+		if (r > 0)
 			return 1;
-		if (errno != EWOULDBLOCK)
-			return fail(error, lock, "cannot lock it");
-		if (somebody_serves(p)) {
-			close(p->lock);
-			p->lock = -1;
-			return 0;
+		if (r < 0) {
+			errno = -r;
+			return fail(error, lock, "cannot open the lock");
 		}
+		if (somebody_serves(p))
+			return 0;
 		nanosleep(&step, NULL);
 	}
 	errno = ETIMEDOUT;
@@ -195,7 +215,7 @@ int place_listen_diag(struct place *p, char error[PLACE_ERROR_MAX])
 
 void place_leave(struct place *p)
 {
-	char diag[sizeof(p->path)];
+	char diag[sizeof(p->path)], lock[sizeof(p->path) + 8];
 
 	if (p->lock < 0)
 		return;
@@ -203,6 +223,9 @@ void place_leave(struct place *p)
 	if (diag[0])
 		unlink(diag);
 	unlink(p->path);
+	/* While we hold it: who has it open sees that it is not the one there any more. */
+	lock_path(p, lock);
+	unlink(lock);
 	close(p->lock);
 	p->lock = -1;
 }

@@ -128,6 +128,7 @@ static bool drain(struct relay *r)
 static int make_pair(struct relay *r, bool filled, int *program_fd)
 {
 	int type = r->k->type == SOCK_STREAM ? SOCK_STREAM : SOCK_SEQPACKET, sv[2], err;
+	const int wide = RELAY_WIDE;
 	socklen_t len = sizeof(r->cookie);
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sv) < 0)
@@ -135,6 +136,8 @@ static int make_pair(struct relay *r, bool filled, int *program_fd)
 	err = getsockopt(sv[1], SOL_SOCKET, SO_COOKIE, &r->cookie, &len) < 0 ? -errno : 0;
 	if (!err && filled)
 		err = fill(r->host, sv[1]);
+	else if (type == SOCK_STREAM)
+		setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &wide, sizeof(wide));
 	if (!err)
 		err = loop_add(&r->host->loop, sv[0], pair_events, &r->src);
 	if (!err && !htab_insert(&r->host->relays, &r->by_cookie, cookie_hash(r->cookie)))
@@ -261,7 +264,7 @@ int relay_renew(struct relay *r, int *program_fd)
 	close(old.fd);
 	pkt_free(r->pending);
 	r->pending = NULL;
-	r->watched = r->up_ended = r->wants_room = false;
+	r->watched = r->up_ended = r->wants_room = r->widened = false;
 	r->shut = 0;
 	r->ready = 0;
 	r->ops = ops_for(r->k);

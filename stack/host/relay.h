@@ -32,6 +32,9 @@ enum relay_ready {
 /** enum relay_shut - of our end of the pair: nothing more comes from the program, nothing more goes to it */
 enum relay_shut { RELAY_SHUT_RD = 1, RELAY_SHUT_WR = 2, RELAY_SHUT_BOTH = 3 };
 
+/* What a pair is given that moves much: with less, the two sides wait for one another in turn. */
+enum { RELAY_WIDE = 524288 };
+
 struct relay;
 
 /** struct relay_ops - @turn: do what @ready allows, a bounded amount of it; may close the relay.
@@ -56,6 +59,7 @@ struct relay_ops {
  * @shut:    enum relay_shut: how the pair is shut down, seen from our end
  * @watched: it is both ways
  * @wants_room: the loop is asked to tell of room in the pair
+ * @widened: our end of the pair takes more than the kernel's default, since it was too little once
  * @waiting: in the list of watched pairs to be asked about
  * @pushed:  listening: how many accepted connections are in the pair; @push_unit what each takes there
  * @backlog: listening: as the program wanted it
@@ -78,7 +82,7 @@ struct relay {
 	void *extra;
 	struct timer retry;
 	struct list waiting;
-	bool up_ended, watched, wants_room;
+	bool up_ended, watched, wants_room, widened;
 	uint8_t shut;
 	int backlog;
 	uint32_t pushed, push_unit;

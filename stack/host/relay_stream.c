@@ -165,27 +165,58 @@ static void end_down(struct relay *r)
 	relay_shut_pair(r, RELAY_SHUT_WR);
 }
 
+/* The urgent byte, which is next; also where the program reads it in line: the pair does that too. */
+static bool urgent_byte(struct relay *r, uint8_t *byte, bool *in_line)
+{
+	struct iovec iov = { byte, 1 }, first[RX_IOV];
+	int64_t v = 0;
+	bool end;
+
+	*in_line = !endpoint_get_int(r->k->ep, SOCKOPT_OOB_INLINE, &v) && v;
+	if (!*in_line)
+		return sock_recv(r->k, &iov, 1, NULL, MSG_OOB | MSG_PEEK) == 1;
+	if (!rx_peek(r->k, first, &end))
+		return false;
+	*byte = *(uint8_t *)first[0].iov_base;
+	return true;
+}
+
 /* The peer's urgent byte, once what was before it is in the pair. False: no room. */
 static bool down_urgent(struct relay *r)
 {
 	int64_t at_mark = 0;
-	uint8_t byte;
-	struct iovec iov = { &byte, 1 };
+	uint8_t byte, taken;
+	struct iovec iov = { &taken, 1 };
+	bool in_line;
 
 	if (endpoint_get_int(r->k->ep, SOCKOPT_AT_MARK, &at_mark) || !at_mark)
 		return true;
-	if (sock_recv(r->k, &iov, 1, NULL, MSG_OOB | MSG_PEEK) == 1 && !(r->shut & RELAY_SHUT_WR) &&
-	    send(r->fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EAGAIN) {
+	r->ready &= ~(uint32_t)RELAY_STACK_URGENT;
+	if (!urgent_byte(r, &byte, &in_line))
+		return true;
+	if (!(r->shut & RELAY_SHUT_WR) && send(r->fd, &byte, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+	    errno == EAGAIN) {
+		r->ready |= RELAY_STACK_URGENT;
 		relay_full(r);
 		return false;
 	}
-	sock_recv(r->k, &iov, 1, NULL, MSG_OOB);
-	r->ready &= ~(uint32_t)RELAY_STACK_URGENT;
+	if (in_line)
+		rx_consume(r->k, 1);
+	else
+		sock_recv(r->k, &iov, 1, NULL, MSG_OOB);
 	return true;
 }
 
 static void see_send_error(struct relay *r, int err)
 {
+	const int wide = RELAY_WIDE;
+
+	if (err == EAGAIN && !r->widened) {
+		r->widened = true;
+		setsockopt(r->fd, SOL_SOCKET, SO_SNDBUF, &wide, sizeof(wide));
+		loop_wake(&r->host->loop, &r->src);
+		return;
+	}
 	if (err == EAGAIN)
 		relay_full(r);
 	else if (err == ENOBUFS || err == ENOMEM)

@@ -71,6 +71,22 @@ static bool set_lan(struct parser *p, const char *value)
 	return set_device(p, SPEC_LINK_LAN, value);
 }
 
+static bool set_user(struct parser *p, const char *value)
+{
+	if (p->nic->link != SPEC_LINK_NONE)
+		return false;
+	p->nic->link = SPEC_LINK_USER;
+	return true;
+}
+
+static bool set_forward(struct parser *p, const char *value)
+{
+	char why[SLIRP_ERROR_MAX];
+
+	return p->nic->nforwards < SPEC_FORWARDS &&
+	       slirp_forward_parse(value, &p->nic->forwards[p->nic->nforwards], why) && ++p->nic->nforwards;
+}
+
 static bool set_share(struct parser *p, const char *value)
 {
 	p->nic->share = true;
@@ -248,6 +264,8 @@ static const struct setting settings[] = {
 	{ "packet", "an interface's name, once a NIC", set_packet, NIC_SETTING },
 	{ "share", "no value", set_share, NIC_SETTING | WORD },
 	{ "lan", "the name of a network, once a NIC", set_lan, NIC_SETTING },
+	{ "user", "no value, once a NIC", set_user, NIC_SETTING | WORD },
+	{ "forward", "[tcp:|udp:][ADDRESS:]PORT:PORT, such as 8080:80 (at most 32)", set_forward, NIC_SETTING },
 	{ "addr", "ADDRESS/BITS, such as 10.0.0.2/24 (at most 16)", set_addr, NIC_SETTING },
 	{ "peer", "ADDRESS/BITS, such as 10.0.0.1/24 (at most 16)", set_peer, NIC_SETTING },
 	{ "gw", "an address, such as 10.0.0.1 (at most 4)", set_gateway, NIC_SETTING },
@@ -310,7 +328,7 @@ static int parse_item(struct parser *p, const char *item)
 		if (strlen(settings[i].key) == key_len && memcmp(settings[i].key, item, key_len) == 0)
 			s = &settings[i];
 	if (!s)
-		return fail(p, item, "no such setting; there are lo, tap=, tun=, lan=, packet=, fd=, addr=, peer=, gw=, "
+		return fail(p, item, "no such setting; there are lo, tap=, tun=, user, lan=, packet=, fd=, addr=, peer=, gw=, "
 			    "route=, mtu=, mac=, dns=, loss=, delay=, rate=, pcap= and others: see sockshim(1)");
 	if (!(s->kind & STACK_SETTING) && !p->nic) {
 		err = add_nic(p, "");
@@ -415,9 +433,11 @@ static int check(struct parser *p)
 		p->column = 1;
 		if (n->link == SPEC_LINK_NONE)
 			return fail(p, n->name[0] ? n->name : "the NIC",
-				    "has no link: expected tap=, tun=, lan=, packet= or fd=");
+				    "has no link: expected tap=, tun=, user, lan=, packet= or fd=");
 		if (n->npeers && n->link != SPEC_LINK_TAP && n->link != SPEC_LINK_TUN)
 			return fail(p, "peer", "there is no kernel's end to give an address: expected tap= or tun=");
+		if (n->nforwards && n->link != SPEC_LINK_USER)
+			return fail(p, "forward", "expected user");
 		if (n->share && n->link != SPEC_LINK_PACKET)
 			return fail(p, "share", "expected packet=");
 		for (size_t j = 0; j < n->ngateways; j++)
@@ -429,6 +449,23 @@ static int check(struct parser *p)
 				return fail(p, n->device, "a device makes one NIC");
 	}
 	return 0;
+}
+
+/* What comes with libslirp's network, unless something else was asked for. */
+static void complete(struct spec *s)
+{
+	for (size_t i = 0; i < s->nnics; i++) {
+		struct spec_nic *n = &s->nics[i];
+
+		if (n->link != SPEC_LINK_USER)
+			continue;
+		if (!has_family(n, ADDR_LEN_V4) && n->naddrs < SPEC_ADDRS)
+			addr_prefix_parse(SLIRP_STACK_V4, &n->addrs[n->naddrs++]);
+		if (!n->ngateways)
+			addr_parse(SLIRP_ROUTER_V4, &n->gateways[n->ngateways++]);
+		if (!s->ndns)
+			addr_parse(SLIRP_DNS_V4, &s->dns[s->ndns++]);
+	}
 }
 
 int spec_parse(const char *text, struct spec *out, char error[SPEC_ERROR_MAX])
@@ -452,5 +489,8 @@ int spec_parse(const char *text, struct spec *out, char error[SPEC_ERROR_MAX])
 		memcpy(copy, out->text, sizeof(copy));
 		err = parse_items(&p, copy);
 	}
-	return err ? err : check(&p);
+	if (err)
+		return err;
+	complete(out);
+	return check(&p);
 }

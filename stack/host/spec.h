@@ -7,9 +7,10 @@
 #include "base/subnet.h"
 #include "core/route.h"
 #include "link/impair.h"
+#include "link/slirp.h"
 
 enum {
-	SPEC_NICS = 8, SPEC_ADDRS = 16, SPEC_GATEWAYS = 4, SPEC_ROUTES = 32, SPEC_DNS = 4,
+	SPEC_NICS = 8, SPEC_ADDRS = 16, SPEC_GATEWAYS = 4, SPEC_ROUTES = 32, SPEC_FORWARDS = 32, SPEC_DNS = 4,
 	SPEC_NAME_MAX = 16, SPEC_DEVICE_MAX = 33, SPEC_ERROR_MAX = 320, SPEC_FILE_MAX = 65536,
 	SPEC_HISTORY = 1000,
 };
@@ -17,6 +18,7 @@ enum {
 /** enum spec_link - what a NIC is made of */
 enum spec_link {
 	SPEC_LINK_NONE, SPEC_LINK_TAP, SPEC_LINK_TUN, SPEC_LINK_FD, SPEC_LINK_PACKET, SPEC_LINK_LAN,
+	SPEC_LINK_USER,
 };
 
 /** struct spec_route - @gateway.len 0: the destination is on the link */
@@ -31,6 +33,7 @@ struct spec_route {
  * @device:  tap=, tun=, packet= and lan=
  * @share:   packet=: with the interface's link address
  * @fd:      fd=: a descriptor the host was started with
+ * @forwards: user: ports of the user's that are for ports of the stack
  * @peers:   addresses for the kernel's end of the device
  * @mtu, @txqueuelen: 0 if not given
  * @mac:     length 0 if not given
@@ -48,6 +51,8 @@ struct spec_nic {
 	size_t ngateways;
 	struct spec_route routes[SPEC_ROUTES];
 	size_t nroutes;
+	struct slirp_forward forwards[SPEC_FORWARDS];
+	size_t nforwards;
 	uint32_t mtu, txqueuelen;
 	struct link_addr mac;
 	struct impair_dir impair;

@@ -16,7 +16,7 @@
 #define FIRST_RETRY_NS (5 * NS_PER_MS)
 #define RETRY_NS (500 * NS_PER_MS)
 
-enum { DEFAULT_MTU = 1500, MIN_MTU = 68, NET_LEN_MIN = 8, NET_LEN_MAX = 30 };
+enum { DEFAULT_MTU = 1500, MIN_MTU = 68, NET_LEN_MIN = 8, NET_LEN_MAX = 30, WAIT_MS = 5000, RETRY_WAIT_MS = 100 };
 
 /**
  * struct lan - @shm: the rings, NULL while there is no switch
@@ -170,14 +170,15 @@ static int start_switch(struct lan *l)
 /* With the lock held, so that no switch leaves and no two are started: connect, if need be to a new one. */
 static int connect_and_join(struct lan *l, bool wait)
 {
+	const int limit_ms = wait ? WAIT_MS : RETRY_WAIT_MS;	/* a stack that runs is not to be held up */
 	int lock = lan_dir_lock(l->dirfd, l->name, wait), sock, err = 0;
 
 	if (lock < 0)
 		return lock == -EWOULDBLOCK ? -ETIMEDOUT : lock;
-	sock = lan_dir_connect(l->dirfd, l->name);
+	sock = lan_dir_connect(l->dirfd, l->name, limit_ms);
 	if (sock == -ENOENT || sock == -ECONNREFUSED) {
 		err = start_switch(l);
-		sock = err ? err : lan_dir_connect(l->dirfd, l->name);
+		sock = err ? err : lan_dir_connect(l->dirfd, l->name, limit_ms);
 	}
 	err = sock < 0 ? sock : join(l, sock);
 	close(lock);
@@ -336,7 +337,7 @@ static int about_port(const char *dir, const char *name, struct lan_request *q, 
 	dirfd = lan_dir_open(dir);
 	if (dirfd < 0)
 		return dirfd;
-	sock = lan_dir_connect(dirfd, name);
+	sock = lan_dir_connect(dirfd, name, WAIT_MS);
 	close(dirfd);
 	if (sock < 0)
 		return sock == -ECONNREFUSED ? -ENOENT : sock;

@@ -81,10 +81,10 @@ static struct sockaddr_un address(int dirfd, const char *name)
 	return sun;
 }
 
-int lan_dir_connect(int dirfd, const char *name)
+int lan_dir_connect(int dirfd, const char *name, int limit_ms)
 {
 	struct sockaddr_un sun = address(dirfd, name);
-	struct timeval limit = { .tv_sec = WAIT_S };
+	struct timeval limit = { .tv_sec = limit_ms / 1000, .tv_usec = limit_ms % 1000 * 1000 };
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), err = 0;

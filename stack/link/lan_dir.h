@@ -15,9 +15,9 @@ int lan_dir_open(const char *dir);
  * leaves. @wait: until it is free. A descriptor, whose closing releases it; -EWOULDBLOCK; -errno. */
 int lan_dir_lock(int dirfd, const char *name, bool wait);
 
-/** lan_dir_connect() - to the switch; a descriptor; -ENOENT or -ECONNREFUSED: there is none; -EACCES: it is another
+/** lan_dir_connect() - to the switch, whose calls wait @limit_ms at most; a descriptor; -ENOENT or -ECONNREFUSED: there is none; -EACCES: it is another
  * user's; -errno */
-int lan_dir_connect(int dirfd, const char *name);
+int lan_dir_connect(int dirfd, const char *name, int limit_ms);
 
 /** lan_dir_listen() - with the lock held: as the new switch; a descriptor or -errno */
 int lan_dir_listen(int dirfd, const char *name);

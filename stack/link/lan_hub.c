@@ -24,6 +24,7 @@
 
 enum {
 	BUDGET = 64, EVENTS = 64, ADVERT_S = 200, FIRST_MEMBER_S = 10, RETRY_MS = 100, MAX_PEERS = LAN_MAX_MEMBERS + 32,
+	QUEUE_PKTS_MAX = 65536,
 };
 
 /** struct member - somebody who is connected; @number: 0 until he has joined */
@@ -230,7 +231,7 @@ static bool impair_ok(const struct lan_impair *i)
 	const int64_t most = 3600 * NS_PER_SEC;
 
 	return i->delay_ns >= 0 && i->delay_ns <= most && i->jitter_ns >= 0 && i->jitter_ns <= most &&
-	       i->reorder_ns >= 0 && i->reorder_ns <= most && i->queue_pkts <= 1000000;
+	       i->reorder_ns >= 0 && i->reorder_ns <= most && i->queue_pkts <= QUEUE_PKTS_MAX;
 }
 
 /* About a port: INFO, IMPAIR. */

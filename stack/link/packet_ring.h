@@ -18,6 +18,7 @@
 #ifndef STACK_LINK_PACKET_RING_H
 #define STACK_LINK_PACKET_RING_H
 
+#include <errno.h>
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,7 +71,8 @@ enum packet_ring_link_type {
  * @promiscuous: receive what is for other stations, too
  * @nonblock:  reads that wait and writes that cannot be done at once end with -EAGAIN
  * @no_link_layer: packets come, and are written, without link layer header (cooked)
- * @proto:     only packets of this Ethernet protocol, host order; the default is PACKET_RING_PROTO_ALL
+ * @proto:     only packets of this Ethernet protocol, host order; the default is PACKET_RING_PROTO_ALL. With any
+ *             other, the kernel shows no packets that go out.
  * @tstamp:    resolution of times; nanoseconds by default
  * @direction: both by default
  * @max_nil_read: with a direction, a read that passes over more than so many packets of the other one in
@@ -173,7 +175,8 @@ int packet_ring_open(const char *iface, const struct packet_ring_config *config,
  * Return: 1; 0 and no packet (*@data is NULL) after too long a run of the unwanted direction;
  * PACKET_RING_WOULD_POLL: none, without @wait; PACKET_RING_BREAK_LOOP: with @wait, told to stop;
  * -EAGAIN: none, with @wait and the configuration's @nonblock; -ETIMEDOUT; -EINTR: a signal came;
- * -ENETDOWN: the interface went down; -EINVAL: closed.
+ * -ENETDOWN: the interface went down; -EINVAL: closed. Without @wait nothing asks whether the interface is up: an
+ * event loop that finds the descriptor readable and no packet asks the socket (SO_ERROR).
  */
 int packet_ring_read(struct packet_ring *r, bool wait, uint8_t **data, struct packet_ring_info *info);
 

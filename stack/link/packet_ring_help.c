@@ -31,6 +31,9 @@ bool packet_ring_config_check(const struct packet_ring_config *c)
 	if (c->proto == 0 || (unsigned)c->tstamp > PACKET_RING_MICRO ||
 	    (unsigned)c->direction > PACKET_RING_OUT)
 		return false;
+	/* What goes out is shown only to those that want every protocol. */
+	if (c->direction == PACKET_RING_OUT && c->proto != PACKET_RING_PROTO_ALL)
+		return false;
 	/* Without a link layer header there is nothing the offsets in a virtio-net header could count from. */
 	return !(c->vnet_hdr && c->no_link_layer);
 }

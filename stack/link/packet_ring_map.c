@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-	BLOCK_MIN = 128 << 10, BLOCK_MAX = 256 << 10, BLOCKS_WANTED = 8,
+	BLOCK_MIN = 128 << 10, BLOCK_MAX = 256 << 10, BLOCKS_WANTED = 8, BLOCKS_MIN = 4,
 	SLOT_BLOCK_MIN = 64 << 10, SLOT_BLOCK_MAX = 2 << 20,
 	LARGEST_PACKET = 65535 + 64,	/* a merged packet, link layer header, tag, virtio-net header */
 	LINK_ROOM = 64,
@@ -52,8 +52,10 @@ static int map_blocks(struct packet_ring *r)
 	while (req.tp_block_size > BLOCK_MIN && want < (int64_t)req.tp_block_size * BLOCKS_WANTED)
 		req.tp_block_size /= 2;
 	blocks = (want + req.tp_block_size - 1) / req.tp_block_size;
-	if (blocks < 2)
-		blocks = 2;	/* one to fill while the other is read */
+	/* One is the reader's, one is filled; others may be handed over half empty meanwhile, by the timeout. When the
+	 * kernel finds none that is free, it drops packets. */
+	if (blocks < BLOCKS_MIN)
+		blocks = BLOCKS_MIN;
 	if (blocks > UINT32_MAX / 2)
 		return -ENOMEM;
 	req.tp_block_nr = (unsigned)blocks;

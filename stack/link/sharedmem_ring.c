@@ -58,10 +58,9 @@ int sharedmem_ring_put(struct sharedmem_ring *r, const struct iovec *iov, int io
 		at += (uint32_t)iov[i].iov_len;
 	}
 	r->own += room_for(len);
-	__atomic_store_n(&r->shared->tail, r->own, __ATOMIC_RELEASE);
-	/* Either the reader sees this message before it sleeps, or we see that it does. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&r->shared->sleeping, __ATOMIC_RELAXED))
+	/* In one order for both: either the reader sees this message before it sleeps, or we see that it does. */
+	__atomic_store_n(&r->shared->tail, r->own, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&r->shared->sleeping, __ATOMIC_SEQ_CST))
 		*wake = __atomic_exchange_n(&r->shared->sleeping, 0, __ATOMIC_ACQ_REL);
 	return 0;
 }
@@ -97,7 +96,6 @@ void sharedmem_ring_take(struct sharedmem_ring *r, void *to, size_t n, size_t le
 
 uint32_t sharedmem_ring_sleep(struct sharedmem_ring *r)
 {
-	__atomic_store_n(&r->shared->sleeping, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return __atomic_load_n(&r->shared->tail, __ATOMIC_ACQUIRE);
+	__atomic_store_n(&r->shared->sleeping, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&r->shared->tail, __ATOMIC_SEQ_CST);
 }

@@ -88,6 +88,7 @@ void icmpv4_send_error(struct nic *nic, struct pkt *pkt, uint8_t type, uint8_t c
 	p = pkt_put(out, ICMP_HDR_LEN + quote);
 	icmp_emit(&h, p);
 	pkt_copy_from(pkt, pkt->net_off, p + ICMP_HDR_LEN, quote);
+	pkt_answers(out, pkt);
 	sum = (uint16_t)~cksum_add(0, p, ICMP_HDR_LEN + quote);
 	memcpy(p + ICMP_CKSUM_OFF, &sum, 2);
 	err = ipv4_tx(&r, out, &tx);

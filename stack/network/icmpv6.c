@@ -94,6 +94,7 @@ void icmpv6_send_error(struct nic *nic, struct pkt *pkt, uint8_t type, uint8_t c
 		p = pkt_put(out, ICMP_HDR_LEN + quote);
 		icmp_emit(&h, p);
 		pkt_copy_from(pkt, pkt->net_off, p + ICMP_HDR_LEN, quote);
+		pkt_answers(out, pkt);
 		icmpv6_send(&r, out, &tx);
 	}
 	route_release(&r);

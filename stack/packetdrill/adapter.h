@@ -27,16 +27,19 @@ enum pd_kind { PD_SOCKET, PD_EPOLL };
 /**
  * struct pd_file - what a descriptor stands for
  * @items: epoll: what it watches; socket: who watches it (struct pd_item)
+ * @inq:   TCP_INQ: recvmsg() tells how much is left
  * @rcv_timeout_ns, @snd_timeout_ns: SO_RCVTIMEO, SO_SNDTIMEO; 0 none
+ * @port_min, @port_max: IP_LOCAL_PORT_RANGE, 0 none
  * @refs:  the table's and those of calls under way: a call on another thread may outlive close()
  */
 struct pd_file {
 	enum pd_kind kind;
 	int fd, domain, type, protocol;
-	bool nonblock, listening, connecting;
+	bool nonblock, listening, inq;
 	struct endpoint *ep;
 	struct list items;
 	int64_t rcv_timeout_ns, snd_timeout_ns;
+	uint16_t port_min, port_max;
 	int refs;
 };
 
@@ -76,7 +79,6 @@ struct pd {
 	int settling;
 	uint64_t calls;
 	struct pd_file *files[PD_MAX_FD];
-	bool configured;
 	struct pd_limits {
 		int64_t rmem_max, wmem_max;
 	} limits;
@@ -169,7 +171,7 @@ void pd_epoll_forget(struct pd_file *f);
 
 /* sysctl.c */
 
-/** pd_sysctls() - settings of the machine's TCP, read once, for the stack's */
+/** pd_sysctls() - give the stack the machine's settings of TCP, as they are now */
 void pd_sysctls(struct pd *pd);
 
 /* redirect.c */

@@ -277,6 +277,24 @@ static int await_connect(struct pd *pd, struct pd_file *f)
 	return err ? pd_fail((enum ns_err)err) : 0;
 }
 
+/* IP_LOCAL_PORT_RANGE: the first port of it that can be had; one that only TIME-WAIT holds can. */
+static void bind_in_range(struct pd_file *f)
+{
+	int64_t reuse = 0;
+
+	if (!f->port_min)
+		return;
+	endpoint_get_int(f->ep, SOCKOPT_REUSE_ADDRESS, &reuse);
+	endpoint_set_int(f->ep, SOCKOPT_REUSE_ADDRESS, 1);
+	for (unsigned port = f->port_min; port <= f->port_max; port++) {
+		struct full_addr a = { .port = (uint16_t)port };
+
+		if (!endpoint_bind(f->ep, &a))
+			break;
+	}
+	endpoint_set_int(f->ep, SOCKOPT_REUSE_ADDRESS, reuse);
+}
+
 int pd_connect(void *u, int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct pd *pd = pd_enter(u);
@@ -290,13 +308,13 @@ int pd_connect(void *u, int fd, const struct sockaddr *sa, socklen_t len)
 		rc = err ? pd_fail(err) : 0;
 		f->listening = false;
 	} else if (f && pd_addr_in(f, sa, len, &a)) {
+		bind_in_range(f);
 		err = endpoint_connect(f->ep, &a);
 		if ((err == NS_ERR_CONNECT_STARTED || err == NS_ERR_ALREADY_CONNECTING) &&
 		    !f->nonblock)
 			rc = await_connect(pd, f);
 		else
 			rc = err ? pd_fail(err) : 0;
-		f->connecting = err == NS_ERR_CONNECT_STARTED && rc < 0;
 	}
 	if (f)
 		pd_file_put(f);

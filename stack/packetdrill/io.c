@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
 
@@ -210,14 +212,44 @@ ssize_t pd_recvfrom(void *u, int fd, void *buf, size_t n, int flags, struct sock
 	return recv_iov(u, fd, &iov, 1, flags, sa, len, NULL);
 }
 
+/* TCP_INQ: what is left to read, and one more at the end of the stream. */
+static void tell_inq(void *u, int fd, struct msghdr *msg, ssize_t rc)
+{
+	struct pd *pd = pd_enter(u);
+	struct pd_file *f = pd_file_get(pd, fd);
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int64_t left = 0;
+	int inq;
+
+	if (!f || !f->inq || rc < 0 || !c || msg->msg_controllen < CMSG_SPACE(sizeof(inq))) {
+		msg->msg_controllen = 0;
+	} else {
+		endpoint_get_int(f->ep, SOCKOPT_RECEIVE_QUEUE_SIZE, &left);
+		inq = (int)left;
+		if (!inq && endpoint_readiness(f->ep, WAIT_IN) & WAIT_IN)
+			inq = 1;
+		c->cmsg_level = IPPROTO_TCP;
+		c->cmsg_type = TCP_CM_INQ;
+		c->cmsg_len = CMSG_LEN(sizeof(inq));
+		memcpy(CMSG_DATA(c), &inq, sizeof(inq));
+		msg->msg_controllen = CMSG_SPACE(sizeof(inq));
+	}
+	if (f)
+		pd_file_put(f);
+	pd_leave(pd);
+}
+
 ssize_t pd_recvmsg(void *u, int fd, struct msghdr *msg, int flags)
 {
+	ssize_t rc;
+
 	if (!msg)
 		return pd_errno(EFAULT);
-	msg->msg_controllen = 0;
 	msg->msg_flags = 0;
-	return recv_iov(u, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg->msg_name,
-			&msg->msg_namelen, &msg->msg_flags);
+	rc = recv_iov(u, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg->msg_name, &msg->msg_namelen,
+		      &msg->msg_flags);
+	tell_inq(u, fd, msg, rc);
+	return rc;
 }
 
 ssize_t pd_write(void *u, int fd, const void *buf, size_t n)

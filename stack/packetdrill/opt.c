@@ -15,6 +15,7 @@ enum opt_kind {
 	OPT_BOOL,
 	OPT_SECONDS,
 	OPT_MILLISECONDS,
+	OPT_UNSIGNED,			/* -1 is the most */
 	OPT_BUFFER,			/* doubled, as socket(7) has it */
 	OPT_BUFFER_FORCE,
 	OPT_LINGER,
@@ -24,7 +25,12 @@ enum opt_kind {
 	OPT_FIELD,
 };
 
-enum own_field { F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO };
+enum own_field {
+	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT,
+};
+
+/* Since Linux 6.3; not in every C library's headers. */
+enum { PD_IP_LOCAL_PORT_RANGE = 51 };
 
 static const struct opt_row {
 	int level, name;
@@ -54,6 +60,9 @@ static const struct opt_row {
 	{ IPPROTO_IP, IP_TOS, OPT_INT, SOCKOPT_TOS, false },
 	{ IPPROTO_IP, IP_TTL, OPT_INT, SOCKOPT_TTL, false },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, OPT_INT, SOCKOPT_PMTU_DISCOVER, false },
+	{ IPPROTO_IP, PD_IP_LOCAL_PORT_RANGE, OPT_FIELD, F_PORT_RANGE, false },
+	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, OPT_FIELD, F_NO_PORT, false },
+	{ IPPROTO_TCP, TCP_INQ, OPT_FIELD, F_INQ, false },
 	{ IPPROTO_IPV6, IPV6_V6ONLY, OPT_BOOL, SOCKOPT_V6_ONLY, false },
 	{ IPPROTO_IPV6, IPV6_TCLASS, OPT_INT, SOCKOPT_TRAFFIC_CLASS, false },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, OPT_INT, SOCKOPT_TTL, false },
@@ -70,7 +79,7 @@ static const struct opt_row {
 	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, OPT_INT, SOCKOPT_DEFER_ACCEPT, false },
 	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, OPT_INT, SOCKOPT_WINDOW_CLAMP, false },
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, OPT_MILLISECONDS, SOCKOPT_USER_TIMEOUT, false },
-	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_INT, SOCKOPT_NOT_SENT_LOW_WATER, false },
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_UNSIGNED, SOCKOPT_NOT_SENT_LOW_WATER, false },
 	{ IPPROTO_TCP, TCP_CONGESTION, OPT_BYTES, SOCKOPT_CONGESTION_CONTROL, false },
 	{ IPPROTO_TCP, TCP_INFO, OPT_BYTES, SOCKOPT_TCP_INFO, true },
 	{ IPPROTO_TCP, TCP_CC_INFO, OPT_BYTES, SOCKOPT_CONGESTION_CONTROL_INFO, true },
@@ -136,6 +145,9 @@ static int set_number(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 	case OPT_BOOL:
 		n = v != 0;
 		break;
+	case OPT_UNSIGNED:
+		n = (uint32_t)v;
+		break;
 	case OPT_SECONDS:
 		n = v * NS_PER_SEC;
 		break;
@@ -151,6 +163,20 @@ static int set_number(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 	}
 	err = endpoint_set_int(f->ep, (enum sockopt)row->opt, n);
 	return err ? pd_fail(err) : 0;
+}
+
+static int set_own(struct pd_file *f, const struct opt_row *row, int v)
+{
+	/* IP_BIND_ADDRESS_NO_PORT needs nothing: a bind to port 0 is seldom asked for here. */
+	if (row->opt == F_INQ) {
+		if (v != 0 && v != 1)
+			return pd_errno(EINVAL);
+		f->inq = v;
+	} else if (row->opt == F_PORT_RANGE) {
+		f->port_min = (uint16_t)v;
+		f->port_max = (uint16_t)((unsigned)v >> 16);
+	}
+	return 0;
 }
 
 static int set_option(struct pd *pd, struct pd_file *f, const struct opt_row *row, const void *val,
@@ -173,7 +199,7 @@ static int set_option(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 	if (len < sizeof(v))
 		return pd_errno(EINVAL);
 	memcpy(&v, val, sizeof(v));
-	return set_number(pd, f, row, v);
+	return row->kind == OPT_FIELD ? set_own(f, row, v) : set_number(pd, f, row, v);
 }
 
 int pd_setsockopt(void *u, int fd, int level, int name, const void *val, socklen_t len)
@@ -219,7 +245,8 @@ static int get_own(struct pd_file *f, const struct opt_row *row, void *val, sock
 	struct timeval tv = { ns / NS_PER_SEC, ns % NS_PER_SEC / NS_PER_US };
 	const int values[] = {
 		[F_TYPE] = f->type, [F_DOMAIN] = f->domain, [F_PROTOCOL] = f->protocol,
-		[F_LISTENING] = f->listening,
+		[F_LISTENING] = f->listening, [F_INQ] = f->inq,
+		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0,
 	};
 
 	if (row->kind == OPT_TIMEVAL)

@@ -2,7 +2,7 @@
  * The machine's TCP settings for the stack.
  *
  * Scripts set sysctls of the kernel they think they test, by a command that runs after the adapter's
- * init: so they are read when the script makes its first socket.
+ * init, and between its parts: so they are read whenever it makes a socket.
  */
 #include "packetdrill/adapter.h"
 
@@ -53,6 +53,7 @@ static const struct sysctl_row {
 	{ "ipv4/tcp_keepalive_probes", SOCKOPT_KEEPALIVE_COUNT, 1 },
 	{ "ipv4/tcp_notsent_lowat", SOCKOPT_NOT_SENT_LOW_WATER, 1 },
 	{ "ipv4/tcp_recovery", SOCKOPT_RECOVERY, 1 },
+	{ "ipv4/tcp_min_tso_segs", SOCKOPT_MIN_TSO_SEGMENTS, 1 },
 };
 
 static void set(struct pd *pd, int opt, const void *val, size_t len)
@@ -87,9 +88,6 @@ void pd_sysctls(struct pd *pd)
 {
 	long long v;
 
-	if (pd->configured)
-		return;
-	pd->configured = true;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (read_numbers(rows[i].path, &v, 1) == 1) {
 			int64_t value = v * rows[i].unit;

@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SECONDS = 2, BATCH = 32, MAX_ROUNDS = 15, TOOLS = 3, BUFFER_KIB = 2048, WARM_MIB = 4096 };
+enum { SECONDS = 2, BATCH = 32, MAX_ROUNDS = 15, TOOLS = 3, BUFFER_KIB = 2048, WARM_MIB = 2048 };
 
 static const char *const tool_names[TOOLS] = { "sockshim capture", "tcpdump -w", "libpcap" };
 static const char *build, *self, *out_file;

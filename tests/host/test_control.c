@@ -1,6 +1,7 @@
 /* The control protocol: who may say what, and what becomes of those who say something else. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,9 +74,7 @@ static void wait_gone(pid_t pid)
 		usleep(1000);
 	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
 	cr_assert_lt(access(path, F_OK), 0, "the socket's file is still there");
-	snprintf(path, sizeof(path), "%s/s.lock", dir);
-	unlink(path);
-	rmdir(dir);
+	cr_assert_eq(rmdir(dir), 0, "something was left behind");
 }
 
 static bool ended(int fd)
@@ -211,6 +210,7 @@ Test(control, a_killed_host_is_an_end_of_file)
 	peer_start(&p, "lo");
 	d = peer_socket(&p, AF_INET, SOCK_DGRAM);
 	t = peer_socket(&p, AF_INET, SOCK_DGRAM);
+	cr_assert_eq(p.board->alive, (uint32_t)p.pid | FUTEX_WAITERS);
 	kill(p.pid, SIGKILL);
 	cr_assert(wait_events(d.fd, POLLIN) & POLLHUP);
 	cr_assert_leq(recv(d.fd, &byte, 1, 0), 0);
@@ -218,6 +218,8 @@ Test(control, a_killed_host_is_an_end_of_file)
 	cr_assert_lt(send(d.fd, &byte, 1, MSG_NOSIGNAL), 0);
 	cr_assert(ended(p.ctl));
 	waitpid(p.pid, NULL, 0);
+	cr_assert(p.board->alive & FUTEX_OWNER_DIED);
+	cr_assert_eq(p.board->gone, 0);
 }
 
 Test(control, a_host_told_to_leave_says_so_on_the_board)
@@ -274,7 +276,9 @@ Test(control, any_number_started_at_once_make_one_host)
 	/* Its client has gone, and nobody needs it. */
 	for (int i = 0; i < 10000 && access(path, F_OK) == 0; i++)
 		usleep(1000);
-	cr_assert_lt(access(path, F_OK), 0);
+	for (int i = 0; i < 1000 && rmdir(dir) < 0; i++)
+		usleep(1000);
+	cr_assert_lt(access(dir, F_OK), 0);
 }
 
 Test(control, interfaces_are_listed)

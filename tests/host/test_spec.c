@@ -90,6 +90,13 @@ Test(spec, errors_say_where_and_what_was_expected)
 	bad("addr=10.0.0.2/24", "no link");
 	bad("fd=3,peer=10.0.0.1/24", "expected tap= or tun=");
 	bad("tap=x,share", "expected packet=");
+	good("user,forward=8080:80,forward=udp:127.0.0.1:5353:53");
+	cr_assert_eq(s.nics[0].nforwards, 2);
+	cr_assert_eq(s.nics[0].naddrs, 1);
+	cr_assert_eq(s.nics[0].ngateways, 1);
+	cr_assert_eq(s.ndns, 1);
+	bad("user,forward=x", "PORT:PORT");
+	bad("tap=x,forward=80:80", "expected user");
 	good("packet=eth0,share,addr=10.0.0.2/24");
 	good("lan=a-name-of-more-than-16-letters,gw=10.77.0.1");
 	bad("tap=ss0,addr=fd00::2/64,gw=10.0.0.1", "no IPv4 address");

@@ -354,6 +354,59 @@ Test(stream, urgent_bytes_both_ways)
 	close(s.fd);
 }
 
+Test(stream, urgent_bytes_in_line)
+{
+	struct sockp c, s;
+	char buf[16];
+	int one = 1;
+
+	pair_up(&c, &s);
+	cr_assert_eq(peer_call(&p, STACK_OP_SETOPT, s.cookie, SOL_SOCKET, SO_OOBINLINE, 0, &one, sizeof(one)), 0);
+	cr_assert_eq(setsockopt(s.fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one)), 0);
+	cr_assert_eq(send(c.fd, "ab", 2, 0), 2);
+	cr_assert_eq(send(c.fd, "U", 1, MSG_OOB), 1);
+	cr_assert_eq(send(c.fd, "cd", 2, 0), 2);
+	cr_assert(wait_events(s.fd, POLLPRI) & POLLPRI);
+	cr_assert_eq(read_all(s.fd, buf, 5), 5);
+	cr_assert_arr_eq(buf, "abUcd", 5);
+	close(c.fd);
+	close(s.fd);
+}
+
+Test(stream, all_of_127_is_the_loopback)
+{
+	struct sockp l = peer_socket(&p, AF_INET, SOCK_STREAM), c = peer_socket(&p, AF_INET, SOCK_STREAM), s;
+	struct sockaddr_in a = v4("127.0.0.2", 0);
+	struct stack_accept accepted;
+
+	cr_assert_eq(peer_bind(&p, &l, &a), 0);
+	cr_assert_eq(peer_call(&p, STACK_OP_LISTEN, l.cookie, 5, 0, 0, NULL, 0), 0);
+	a = peer_name(&p, &l, false);
+	cr_assert_eq(connect_to(&c, &a), -EINPROGRESS);
+	peer_wait_state(&p, &c, STACK_BOARD_CONNECTED);
+	s = take(&l, &accepted);
+	cr_assert_eq(peer_name(&p, &s, false).sin_addr.s_addr, a.sin_addr.s_addr);
+	cr_assert_eq(peer_name(&p, &c, false).sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	close(l.fd);
+	close(c.fd);
+	close(s.fd);
+}
+
+Test(stream, connecting_again_while_connected)
+{
+	struct sockaddr_in name;
+	struct sockp l = listening(5, &name), c = peer_socket(&p, AF_INET, SOCK_STREAM);
+
+	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+	peer_wait_state(&p, &c, STACK_BOARD_CONNECTED);
+	/* As the kernel has it: what an earlier call began is done, once. */
+	cr_assert_eq(connect_to(&c, &name), 0);
+	cr_assert_eq(connect_to(&c, &name), -EISCONN);
+	cr_assert_eq(connect_to(&c, &name), -EISCONN);
+	close(c.fd);
+	close(l.fd);
+}
+
 Test(stream, backlog_holds)
 {
 	struct sockaddr_in name;

@@ -137,8 +137,18 @@ other_version() {
 
 with_fake_host() {
 	fake
-	alone "$FAKE" "$PY" "$T/echo.py" >out 2>err || fail "exit status $?: $(cat err)"
-	is "output" "$(cat out)" "echoed 1024000"
+	cat >small.py <<-'PY'
+		import socket
+		l = socket.create_server(("127.0.0.1", 0))
+		s = socket.create_connection(l.getsockname())
+		c, a = l.accept()
+		s.sendall(bytes(10000))
+		n = len(c.recv(10000, socket.MSG_WAITALL))
+		c.sendall(b"answer")
+		print(n, s.recv(10), c.getpeername() == s.getsockname())
+	PY
+	alone "$FAKE" timeout 20 "$PY" small.py >out 2>err || fail "exit status $?: $(cat err)"
+	is "output" "$(cat out)" "10000 b'answer' True"
 }
 
 # A host that answers what it must not is not asked again.

@@ -162,6 +162,21 @@ static void build(struct scenario *sc)
 			nic_set_forwarding(sc->hosts[0]->ports[nic]->nic, (enum net_index)net, true);
 }
 
+/* Some hosts track connections, and drop what they find invalid: nobody may notice. */
+static void load_rules(struct scenario *sc)
+{
+	static const char rules[] = "*nat\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n"
+		"-A INPUT -m conntrack --ctstate NEW,ESTABLISHED,RELATED,UNTRACKED -j ACCEPT\n"
+		"-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED,RELATED -j ACCEPT\nCOMMIT\n";
+	struct filter_error e;
+
+	for (int i = 0; i < sc->nhosts; i++)
+		for (int net = 0; net < NET_FAMILIES; net++)
+			if ((sc->sim->seed + (uint64_t)i) % 3 == 0 &&
+			    filter_load(sc->hosts[i]->stack, (enum net_index)net, rules, strlen(rules), 0, &e))
+				seeds_fail("rules: %s", e.text);
+}
+
 static void open_conns(struct scenario *sc)
 {
 	sc->nconns = 1 + (int)pick(sc, CONNS);
@@ -264,6 +279,7 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 	if (capture && !sim_capture(sc.sim, capture))
 		seeds_fail("cannot write the capture");
 	build(&sc);
+	load_rules(&sc);
 	sim_run(sc.sim, 4 * NS_PER_SEC);
 	open_conns(&sc);
 	live(&sc);

@@ -270,3 +270,122 @@ Test(nat, thousands_of_connections_come_and_go)
 	cr_assert_eq(c.n, 0);
 	endpoint_close(s);
 }
+
+static struct endpoint *tcp_to(struct sim_host *h, const char *addr, uint16_t port, enum ns_err *err)
+{
+	struct full_addr a = { .addr = sim_parse(addr), .port = port };
+	struct endpoint *ep;
+
+	cr_assert_eq(endpoint_new(h->stack, strchr(addr, ':') ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &ep), NS_OK);
+	*err = endpoint_connect(ep, &a);
+	return ep;
+}
+
+static struct endpoint *tcp_listen(struct sim_host *h, const char *addr, uint16_t port)
+{
+	struct full_addr a = { .addr = sim_parse(addr), .port = port };
+	struct endpoint *ep;
+
+	cr_assert_eq(endpoint_new(h->stack, strchr(addr, ':') ? NET_IPV6 : NET_IPV4, IP_PROTO_TCP, &ep), NS_OK);
+	cr_assert_eq(endpoint_bind(ep, &a), NS_OK);
+	cr_assert_eq(endpoint_listen(ep, 5), NS_OK);
+	return ep;
+}
+
+/* @n bytes from one to the other; what arrived wrong counts as not arrived. */
+static size_t pump(struct endpoint *from, struct endpoint *to, size_t n)
+{
+	static uint8_t out[20000], in[20000];
+	size_t sent = 0, got = 0;
+
+	for (int round = 0; got < n && round < 4000; round++) {
+		struct iovec o = { out, n - sent < sizeof(out) ? n - sent : sizeof(out) };
+		struct iovec i = { in, sizeof(in) };
+		struct read_msg m = { .iov = &i, .iovcnt = 1 };
+		size_t wrote = 0;
+
+		for (size_t k = 0; k < o.iov_len; k++)
+			out[k] = (uint8_t)((sent + k) * 7 + (sent + k) / 251);
+		if (sent < n && endpoint_write(from, &o, 1, NULL, &wrote) == NS_OK)
+			sent += wrote;
+		sim_run(sim, NS_PER_MS);
+		while (endpoint_read(to, &m) == NS_OK && m.n)
+			for (size_t k = 0; k < m.n; k++, got++)
+				if (in[k] != (uint8_t)(got * 7 + got / 251))
+					return 0;
+	}
+	return got;
+}
+
+Test(nat, tcp_both_ways)
+{
+	static const char *const to[2] = { "192.0.2.2", "2001:db8::2" };
+
+	for (int i = 0; i < 2; i++) {
+		struct endpoint *l = tcp_listen(server, to[i], 80), *c, *s;
+		struct full_addr peer, want = { .addr = sim_parse(i ? "2001:db8::1" : "192.0.2.1") };
+		enum ns_err err;
+
+		c = tcp_to(client, to[i], 80, &err);
+		cr_assert_eq(err, NS_ERR_CONNECT_STARTED);
+		sim_run(sim, NS_PER_SEC);
+		cr_assert_eq(endpoint_accept(l, &s, &peer), NS_OK);
+		cr_assert(addr_equal(&peer.addr, &want.addr));
+		cr_assert_eq(pump(c, s, 300000), 300000);
+		cr_assert_eq(pump(s, c, 300000), 300000);
+		endpoint_close(c);
+		endpoint_close(s);
+		endpoint_close(l);
+		sim_run(sim, 2 * NS_PER_SEC);
+	}
+}
+
+Test(nat, tcp_is_redirected_to_the_router)
+{
+	struct endpoint *l = tcp_listen(router, "10.0.0.1", 3128), *c, *s;
+	struct full_addr peer;
+	enum ns_err err;
+
+	wire_rules(router->stack, false, "*nat\n-A PREROUTING -i nic1 -p tcp --dport 80 "
+		   "-j REDIRECT --to-ports 3128\nCOMMIT\n");
+	c = tcp_to(client, "192.0.2.2", 80, &err);
+	sim_run(sim, NS_PER_SEC);
+	cr_assert_eq(endpoint_accept(l, &s, &peer), NS_OK);
+	cr_assert_eq(pump(c, s, 100000), 100000);
+	cr_assert_eq(pump(s, c, 100000), 100000);
+	cr_assert_eq(endpoint_remote_addr(c, &peer), NS_OK);
+	cr_assert_eq(peer.port, 80);
+	endpoint_close(c);
+	endpoint_close(s);
+	endpoint_close(l);
+}
+
+Test(nat, tcp_is_reset_by_rules_and_let_by_owner)
+{
+	struct endpoint *l = tcp_listen(server, "192.0.2.2", 80), *c;
+	enum ns_err err;
+
+	wire_rules(router->stack, false, "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p tcp --dport 81 -j REJECT --reject-with tcp-reset\n"
+		   "COMMIT\n");
+	c = tcp_to(client, "192.0.2.2", 81, &err);
+	sim_run(sim, NS_PER_SEC);
+	cr_assert_eq(endpoint_take_error(c), NS_ERR_CONNECTION_REFUSED);
+	endpoint_close(c);
+	wire_rules(client->stack, false, "*filter\n-A OUTPUT -o lo -j ACCEPT\n-A OUTPUT -p tcp -m owner ! --uid-owner 1000 "
+		   "-j REJECT --reject-with tcp-reset\nCOMMIT\n");
+	for (uint32_t uid = 999; uid < 1001; uid++) {
+		struct full_addr a = { .addr = sim_parse("192.0.2.2"), .port = 80 };
+
+		cr_assert_eq(endpoint_new(client->stack, NET_IPV4, IP_PROTO_TCP, &c), NS_OK);
+		endpoint_set_cred(c, uid, 0);
+		err = endpoint_connect(c, &a);
+		sim_run(sim, NS_PER_SEC);
+		if (uid == 1000)
+			cr_assert(endpoint_readiness(c, WAIT_OUT) == WAIT_OUT, "not connected");
+		else
+			cr_assert(err == NS_ERR_CONNECTION_REFUSED ||
+				  endpoint_take_error(c) == NS_ERR_CONNECTION_REFUSED, "%s", ns_err_str(err));
+		endpoint_close(c);
+	}
+	endpoint_close(l);
+}

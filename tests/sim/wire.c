@@ -185,6 +185,11 @@ static void take_apart(const uint8_t *b, size_t n, bool quote, struct wire_pkt *
 	p->n = n > hdr ? n - hdr : 0;
 }
 
+void wire_apart(const uint8_t *b, size_t n, struct wire_pkt *p)
+{
+	take_apart(b, n, false, p);
+}
+
 bool wire_out(struct wire *w, int side, struct wire_pkt *p)
 {
 	struct pkt *pkt = channel_read(w->link[side]);

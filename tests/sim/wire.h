@@ -59,6 +59,9 @@ void wire_in_bytes(struct wire *w, int side, const uint8_t *p, size_t n);
 /** wire_out() - the next packet sent on a wire; false if there is none. Dies if a checksum is wrong. */
 bool wire_out(struct wire *w, int side, struct wire_pkt *p);
 
+/** wire_apart() - take the bytes of a packet apart; dies if a checksum is wrong */
+void wire_apart(const uint8_t *b, size_t n, struct wire_pkt *p);
+
 /** wire_quoted() - what the ICMP error @p quotes; its header checksum is looked at, and that of the
  * transport if all of it is there */
 void wire_quoted(const struct wire_pkt *p, struct wire_pkt *q);

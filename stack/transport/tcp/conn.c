@@ -173,9 +173,7 @@ void tcp_init_transfer(struct tcp_conn *c)
 	c->space_seq = c->copied_seq;
 	c->space_ns = tcp_now(c);
 	c->cwnd_stamp_ns = c->last_rx_ns = c->last_ack_rx_ns = tcp_now(c);
-	c->pushed_seq = c->push_seq = c->snd_una;
-	if (c->write_seq != c->snd_una)
-		c->push_seq = c->write_seq;
+	tcp_push_init(c);
 	c->snd_sml = c->snd_una;
 	c->highest_sack = c->snd_una;
 	tcp_sndbuf_expand(c);

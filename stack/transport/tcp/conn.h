@@ -49,7 +49,7 @@ enum tcp_seg_flag {
  * @buf, @buf_off: where in the rope its bytes start
  * @len:     bytes, the FIN not counted
  * @segs:    segments of @mss it makes, at least 1
- * @sent_ns: when it was sent last
+ * @sent_ns: when it was sent last; @xmit_no: as the how-manieth: many go out at one time of the clock
  * @delivered, @delivered_ns, @first_sent_ns: the connection's, as it was sent (delivery rate)
  */
 struct tcp_seg {
@@ -62,6 +62,7 @@ struct tcp_seg {
 	bool app_limited;
 	uint16_t transmits;
 	int64_t sent_ns;
+	uint32_t xmit_no;
 	uint32_t delivered;
 	int64_t delivered_ns, first_sent_ns;
 };
@@ -85,7 +86,7 @@ enum tcp_ack_pending {
 
 /** struct tcp_rack - RFC 8985, 5.3 */
 struct tcp_rack {
-	int64_t sent_ns;		/* RACK.xmit_ts */
+	uint32_t xmit_no;		/* RACK.xmit_ts */
 	int64_t rtt_ns;
 	uint32_t end_seq;
 	uint32_t dsack_round;		/* RACK.dsack_round */
@@ -139,7 +140,6 @@ struct tcp_conn {
 	/* Send sequence space */
 	uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_sml;
 	uint32_t write_seq;		/* end of what the user wrote */
-	uint32_t push_seq, pushed_seq;	/* PSH is due at the first; the last that went with one */
 	uint32_t snd_up, max_window;
 	uint32_t mss, mss_clamp, advmss;
 	uint32_t pmtu, user_mss;
@@ -152,6 +152,9 @@ struct tcp_conn {
 	/* What waits to be sent, and what was */
 	struct list rope;		/* struct pkt; the first holds the byte snd_una */
 	uint32_t rope_seq;		/* of the first packet's first byte */
+	uint32_t piece_seq;		/* where the last piece starts (push.c) */
+	uint32_t pushed_seq, push_marks[4];
+	bool piece_push;
 	struct pkt *send_pkt;		/* where snd_nxt is, NULL at the end */
 	uint32_t send_off;
 	bool tail_open;			/* the last packet's chunk has room that is ours */
@@ -163,6 +166,7 @@ struct tcp_conn {
 	/* Counts of segments */
 	uint32_t packets_out, sacked_out, lost_out, retrans_out;
 	uint32_t max_packets_out, cwnd_usage_seq;
+	uint32_t xmit_no;		/* transmissions of segments so far */
 	uint32_t cwnd_used;
 	int64_t cwnd_stamp_ns;
 	uint32_t app_limited;		/* until so many are delivered; 0: not */

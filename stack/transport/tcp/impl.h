@@ -63,6 +63,9 @@ uint32_t tcp_rope_fill(struct tcp_conn *c, struct pkt *pkt, struct pkt *buf, uin
 /** tcp_end_record() - what was written so far is not sent together with what follows (MSG_EOR) */
 void tcp_end_record(struct tcp_conn *c);
 
+/** tcp_at_record_end() - whether the last byte written ends a record */
+bool tcp_at_record_end(const struct tcp_conn *c);
+
 /** tcp_record_left() - unsent bytes up to the end of a record, or of all */
 uint32_t tcp_record_left(const struct tcp_conn *c);
 
@@ -98,6 +101,22 @@ void tcp_send_stateless_reset(struct tcp_proto *p, const struct tcp_rx *rx);
 
 /** tcp_output() - send what the windows allow; @force: also what Nagle or cork hold */
 void tcp_output(struct tcp_conn *c, bool force);
+
+/** tcp_output_some() - at most @max super-segments of it */
+void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max);
+
+/* push.c: where PSH is due */
+
+void tcp_push_init(struct tcp_conn *c);
+
+/** tcp_write_pieces() - append up to @n bytes of @p, sending as pieces are full; how many were taken */
+size_t tcp_write_pieces(struct tcp_conn *c, struct payload *p, size_t n);
+
+/** tcp_push_end() - a write ends here */
+void tcp_push_end(struct tcp_conn *c);
+
+/** tcp_push_due() - whether a segment that ends at @end carries PSH */
+bool tcp_push_due(struct tcp_conn *c, uint32_t end);
 
 /** tcp_send_fin() - the user sends no more */
 void tcp_send_fin(struct tcp_conn *c);

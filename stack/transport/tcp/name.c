@@ -110,6 +110,7 @@ static void begin(struct tcp_conn *c)
 	c->cc.cwnd = set->init_cwnd;
 	c->reordering = set->reordering;
 	c->rack = (struct tcp_rack){ .reo_steps = 1 };
+	c->xmit_no = 0;
 	memset(&c->n, 0, sizeof(c->n));
 	c->ca = TCP_CA_OPEN;
 	c->retransmits = c->probes = c->keep_probes = c->ecn = c->quick = 0;
@@ -160,7 +161,7 @@ static void open_active(struct tcp_conn *c)
 	c->ts_off = isn_ts_offset(secret, &pair.local, &pair.remote);
 	c->snd_una = c->iss;
 	c->snd_nxt = c->write_seq = c->iss + 1;
-	c->snd_up = c->snd_sml = c->pushed_seq = c->push_seq = c->iss;
+	c->snd_up = c->snd_sml = c->iss;
 	c->snd_wnd = 0;
 	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
 	w = tcp_initial_window(c, c->advmss, set->wscale);

@@ -93,11 +93,8 @@ static bool send_new(struct tcp_conn *c, uint32_t len, uint32_t mss, bool push)
 	s = tcp_seg_new(c, len, fin, mss);
 	if (!s)
 		return false;
-	/* With the end of a write, and before half the peer's window waits for one (RFC 9293, 3.9.1.2). */
-	if (len && (push || record || end == c->push_seq || end - c->pushed_seq > c->max_window / 2)) {
+	if (len && (push || record || tcp_push_due(c, end)))
 		s->flags |= SEG_PSH;
-		c->pushed_seq = end;
-	}
 	err = tcp_xmit_seg(c, s, true);
 	new_data_sent(c, s);
 	/* A full queue in this host is congestion like any other (Linux: tcp_enter_cwr()). */
@@ -170,6 +167,11 @@ static uint32_t cwnd_quota(const struct tcp_conn *c)
 
 void tcp_output(struct tcp_conn *c, bool force)
 {
+	tcp_output_some(c, force, UINT32_MAX);
+}
+
+void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max)
+{
 	bool limited = false, rwnd_limited = false;
 	uint32_t mss, prior = c->packets_out, sent;
 
@@ -178,7 +180,7 @@ void tcp_output(struct tcp_conn *c, bool force)
 		return;
 	idle_restart(c);
 	mss = tcp_mss(c);
-	while (tcp_to_send(c)) {
+	while (tcp_to_send(c) && max--) {
 		uint32_t quota = cwnd_quota(c), len;
 
 		if (!quota) {
@@ -213,7 +215,6 @@ void tcp_output(struct tcp_conn *c, bool force)
 void tcp_send_fin(struct tcp_conn *c)
 {
 	c->fin_queued = true;
-	c->push_seq = c->write_seq;
 	tcp_output(c, true);
 }
 

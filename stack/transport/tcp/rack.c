@@ -3,10 +3,10 @@
 
 enum { REO_PERSIST = 16, REO_STEPS_MAX = 255 };
 
-/* RFC 8985, 6.2, step 2: of two segments, which one was sent later. */
-static bool sent_after(int64_t t1, uint32_t seq1, int64_t t2, uint32_t seq2)
+/* RFC 8985, 6.2, step 2: of two segments, which one was sent later; parts of one go by their numbers. */
+static bool sent_after(uint32_t n1, uint32_t seq1, uint32_t n2, uint32_t seq2)
 {
-	return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
+	return seq_gt(n1, n2) || (n1 == n2 && seq_gt(seq1, seq2));
 }
 
 void tcp_rack_advance(struct tcp_conn *c, const struct tcp_seg *s, uint32_t end)
@@ -18,8 +18,8 @@ void tcp_rack_advance(struct tcp_conn *c, const struct tcp_seg *s, uint32_t end)
 		return;
 	c->rack.advanced = true;
 	c->rack.rtt_ns = rtt;
-	if (sent_after(s->sent_ns, end, c->rack.sent_ns, c->rack.end_seq)) {
-		c->rack.sent_ns = s->sent_ns;
+	if (sent_after(s->xmit_no, end, c->rack.xmit_no, c->rack.end_seq)) {
+		c->rack.xmit_no = s->xmit_no;
 		c->rack.end_seq = end;
 	}
 }
@@ -70,7 +70,7 @@ static int64_t detect(struct tcp_conn *c)
 		struct tcp_seg *s = container_of(n, struct tcp_seg, order);
 		int64_t left;
 
-		if (!sent_after(c->rack.sent_ns, c->rack.end_seq, s->sent_ns, seg_end(s)))
+		if (!sent_after(c->rack.xmit_no, c->rack.end_seq, s->xmit_no, seg_end(s)))
 			break;
 		left = tcp_rack_remaining(c, s, reo);
 		if (left <= 0)

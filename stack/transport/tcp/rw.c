@@ -90,10 +90,13 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		c->want_space = true;
 	}
 	note_app_limited(c);
+	tcp_hold(c);
 	tcp_chrono(c, CHRONO_BUSY, true);
-	*n = tcp_write_bytes(c, p, len);
-	if (!*n && len)
+	*n = tcp_write_pieces(c, p, len);
+	if (!*n && len) {
+		tcp_put(c);
 		return NS_ERR_NO_MEMORY;
+	}
 	if (o->oob && *n && !p->len) {
 		c->urg_out = true;
 		c->snd_up = c->write_seq;
@@ -101,8 +104,7 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 	if (o->end_of_record && *n && !p->len)
 		tcp_end_record(c);
 	if (!o->more)
-		c->push_seq = c->write_seq;
-	tcp_hold(c);
+		tcp_push_end(c);
 	c->more = o->more;
 	tcp_output(c, false);
 	c->more = false;

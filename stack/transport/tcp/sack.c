@@ -59,7 +59,7 @@ void tcp_unmark_lost(struct tcp_conn *c, struct tcp_seg *s)
 	if (!(s->flags & SEG_SACKED)) {
 		struct list *at = c->sent.prev;
 
-		while (at != &c->sent && container_of(at, struct tcp_seg, order)->sent_ns > s->sent_ns)
+		while (at != &c->sent && seq_gt(container_of(at, struct tcp_seg, order)->xmit_no, s->xmit_no))
 			at = at->prev;
 		list_insert_before(at->next, &s->order);
 	}

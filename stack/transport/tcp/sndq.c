@@ -65,6 +65,11 @@ void tcp_end_record(struct tcp_conn *c)
 	c->records++;
 }
 
+bool tcp_at_record_end(const struct tcp_conn *c)
+{
+	return c->records && rope_pkt(c->rope.prev)->type == ROPE_RECORD_END;
+}
+
 uint32_t tcp_record_left(const struct tcp_conn *c)
 {
 	const struct pkt *pkt = c->send_pkt;
@@ -330,6 +335,8 @@ void tcp_rope_acked(struct tcp_conn *c)
 		}
 		if (pkt->node.next == &c->rope)
 			c->tail_open = false;
+		if (pkt->type == ROPE_RECORD_END)
+			c->records--;
 		c->rope_seq = end;
 		list_remove(&pkt->node);
 		pkt_free(pkt);

@@ -187,6 +187,16 @@ static void rx_error(struct stack *s, struct net_error *e)
 		tcp_req_error(container_of(t, struct tcp_req, tuple), e);
 }
 
+/* Handshakes and TIME-WAITs are nobody's. */
+static struct endpoint *find(struct stack *s, const struct demux_key *k)
+{
+	struct tcp_tuple *t = tcp_table_find(tcp_proto_of(s), k);
+
+	if (!t)
+		return demux_find(s, k);
+	return t->kind == TUPLE_CONN ? &container_of(t, struct tcp_conn, tuple)->ep : NULL;
+}
+
 size_t tcp_half_open_count(struct stack *s)
 {
 	return tcp_proto_of(s)->nreqs;
@@ -210,6 +220,7 @@ const struct trans_proto_ops tcp_proto = {
 	.endpoint_new = endpoint_make,
 	.rx = tcp_rx,
 	.rx_error = rx_error,
+	.find = find,
 	.set_option = tcp_proto_set_option,
 	.get_option = tcp_proto_get_option,
 };

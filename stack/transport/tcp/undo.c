@@ -74,7 +74,9 @@ bool tcp_try_undo_dsack(struct tcp_conn *c)
 {
 	if (!c->undo_marker || c->undo_retrans)
 		return false;
-	c->rack.reo_persist = c->rack.reo_persist ? c->rack.reo_persist - 1 : 0;
+	/* RFC 8985, 6.2, step 4: the wider window was wanted; it stays. */
+	if (c->rack.reo_persist)
+		c->rack.reo_persist++;
 	undo(c, false);
 	return true;
 }

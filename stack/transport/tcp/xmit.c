@@ -167,6 +167,7 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 		c->n.bytes_sent += s->len;
 	}
 	s->sent_ns = tcp_now(c);
+	s->xmit_no = ++c->xmit_no;
 	s->transmits++;
 	s->delivered = c->n.delivered;
 	if (!c->packets_out)		/* idle until now: the sampling starts afresh */

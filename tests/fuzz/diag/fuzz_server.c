@@ -48,8 +48,21 @@ static int made_destroy(void *source, const struct sock_entry *e)
 	return 0;
 }
 
+static int made_find(void *source, uint32_t protocol, const struct sock_key *k, struct sock_cursor *c,
+		     struct sock_entry *e)
+{
+	return c->at[0] < 3 && made_next(source, protocol, c, e);
+}
+
+static int made_past(void *source, struct sock_cursor *c, struct sock_entry *e, struct sock_past *p)
+{
+	memset(p, 3, sizeof(*p));
+	e->process.pid = 1;
+	return made_next(source, IPPROTO_TCP, c, e);
+}
+
 static const struct sock_source_ops ops = {
-	.next = made_next, .info = made_info, .memory = made_memory, .congestion = made_congestion,
+	.next = made_next, .find = made_find, .past = made_past, .info = made_info, .memory = made_memory, .congestion = made_congestion,
 	.destroy = made_destroy,
 };
 

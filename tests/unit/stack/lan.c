@@ -310,7 +310,7 @@ static int raw_member(struct sharedmem_region *r, struct lan_reply *reply)
 	} control;
 	struct iovec iov = { reply, sizeof(*reply) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	int dirfd = lan_dir_open(dir), sock = lan_dir_connect(dirfd, "test"), fd;
+	int dirfd = lan_dir_open(dir), sock = lan_dir_connect(dirfd, "test", 5000), fd;
 
 	close(dirfd);
 	cr_assert_geq(sock, 0);
@@ -381,7 +381,7 @@ Test(lan, nonsense_on_the_socket_ends_the_liar_alone)
 	join(1);
 	dirfd = lan_dir_open(dir);
 	for (int kind = 0; kind < 3; kind++) {
-		sock = lan_dir_connect(dirfd, "test");
+		sock = lan_dir_connect(dirfd, "test", 5000);
 		if (kind == 0)
 			send(sock, &q, sizeof(q), 0);
 		else

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,21 +56,19 @@ static int kernel_socket(int type, uint16_t *port)
 /* With root's rights for once: a namespace of our own, where questions for names come to us. */
 static void own_world(void)
 {
+	char path[] = "/tmp/slirp-test-XXXXXX";
 	uint16_t port = 53;
 	int fd;
 
 	if (geteuid() || unshare(CLONE_NEWNET | CLONE_NEWNS) || system("ip link set lo up") ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return;
-	fd = open("/tmp", O_TMPFILE | O_RDWR, 0644);
-	if (fd >= 0 && write(fd, "nameserver 127.0.0.1\n", 21) == 21) {
-		char path[64];
-
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		if (mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0)
-			dns_fd = kernel_socket(SOCK_DGRAM, &port);
-	}
+	fd = mkstemp(path);
+	if (fd >= 0 && write(fd, "nameserver 127.0.0.1\n", 21) == 21 && fchmod(fd, 0644) == 0 &&
+	    mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0)
+		dns_fd = kernel_socket(SOCK_DGRAM, &port);
 	close(fd);
+	unlink(path);
 }
 
 static void init(void)

@@ -1,4 +1,4 @@
-/* Hosts that join one network by name. */
+/* Links without privileges: networks that hosts join by name, and the user's own sockets. */
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static struct sockaddr_in given(struct peer *p)
 	return a;
 }
 
-Test(lan, two_hosts_meet)
+Test(links, two_hosts_meet_in_a_lan)
 {
 	char dir[] = "/tmp/sockshim-test-XXXXXX", buf[16], path[200];
 	struct peer a, b;
@@ -54,4 +54,30 @@ Test(lan, two_hosts_meet)
 	peer_stop(&b);
 	snprintf(path, sizeof(path), "rm -rf %s", dir);
 	cr_assert_eq(system(path), 0);
+}
+
+Test(links, user_reaches_the_loopback_of_the_user)
+{
+	struct sockaddr_in a = v4("127.0.0.1", 0), to = v4("10.0.2.2", 0), from;
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct stack_dgram d;
+	struct sockp s;
+	struct peer p;
+	char buf[16];
+
+	cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	to.sin_port = a.sin_port;
+	peer_start(&p, "user");
+	s = peer_socket(&p, AF_INET, SOCK_DGRAM);
+	cr_assert_eq(dgram_send(s.fd, &to, "out", 3), 3);
+	cr_assert(wait_events(fd, POLLIN) & POLLIN);
+	len = sizeof(from);
+	cr_assert_eq(recvfrom(fd, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len), 3);
+	cr_assert_eq(sendto(fd, "back", 4, 0, (struct sockaddr *)&from, len), 4);
+	cr_assert_eq(dgram_recv(s.fd, &d, buf, sizeof(buf)), 4);
+	close(s.fd);
+	close(fd);
+	peer_stop(&p);
 }
