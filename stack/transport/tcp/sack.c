@@ -1,7 +1,9 @@
 /* Selective acknowledgements on the sender's side: the scoreboard (RFC 2018, RFC 2883, RFC 6675). */
 #include "transport/tcp/impl.h"
 
-enum { MAX_REORDERING = 250 };
+/* MAX_RECORDS: a peer that tells of crumbs is not followed into them: each costs memory, and time for each
+ * of its ACKs (CVE-2019-11477 and 11478). */
+enum { MAX_REORDERING = 250, MAX_RECORDS = 10000 };
 
 void tcp_note_reordering(struct tcp_conn *c, uint32_t low, uint32_t fack)
 {
@@ -134,7 +136,7 @@ static int match(struct tcp_conn *c, struct tcp_seg *s, const struct tcp_sack_ra
 		cut = b->left - s->seq;
 		cut = (cut + s->mss - 1) / s->mss * s->mss;
 	}
-	if (cut >= s->len)
+	if (cut >= s->len || c->nsegs >= MAX_RECORDS)
 		return 0;
 	return tcp_seg_split(c, s, cut) ? starts : -1;
 }
