@@ -211,6 +211,19 @@ static struct list *walk(struct tcp_conn *c, struct list *n, const struct tcp_sa
 	return n;
 }
 
+/* Where to look for the record that holds @left: from @n on, or, if that is nearer, from the end back. */
+static struct list *seek(struct tcp_conn *c, struct list *n, uint32_t left)
+{
+	struct list *at = c->segs.prev;
+
+	if (n == &c->segs || left - container_of(n, struct tcp_seg, node)->seq <= c->snd_nxt - left ||
+	    seq_lt(left, container_of(n, struct tcp_seg, node)->seq))
+		return n;
+	while (at != n && seq_gt(container_of(at, struct tcp_seg, node)->seq, left))
+		at = at->prev;
+	return at;
+}
+
 static uint8_t collect(struct tcp_conn *c, const struct tcp_rx *rx, bool dsack, uint32_t prior_una,
 		       struct tcp_sack_range *out, int *dup_at)
 {
@@ -254,7 +267,7 @@ unsigned tcp_sack_blocks(struct tcp_conn *c, const struct tcp_rx *rx, struct tcp
 		/* Blocks may overlap: then from the start again. */
 		if (i && seq_lt(blocks[i].left, blocks[i - 1].right))
 			n = c->segs.next;
-		n = walk(c, n, &blocks[i], i == dup_at, a, fack);
+		n = walk(c, seek(c, n, blocks[i].left), &blocks[i], i == dup_at, a, fack);
 	}
 	if (a->flag & AF_SACKED && (c->ca != TCP_CA_LOSS || c->undo_marker))
 		tcp_note_reordering(c, a->reord, fack);
