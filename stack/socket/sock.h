@@ -33,7 +33,7 @@ struct sock {
 	int32_t rcv_lowat;
 	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	struct linger linger;
-	bool recverr, recverr6, cork, dontroute, keepalive, oob_inline;
+	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline;
 };
 
 /** sock_new() - socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC in @type. AF_INET and AF_INET6
