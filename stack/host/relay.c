@@ -266,6 +266,7 @@ int relay_renew(struct relay *r, int *program_fd)
 	r->pending = NULL;
 	r->watched = r->up_ended = r->wants_room = r->widened = false;
 	r->shut = 0;
+	r->failed = 0;
 	r->ready = RELAY_PAIR_OUT;
 	if (r->ops->end)
 		r->ops->end(r);

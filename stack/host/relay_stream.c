@@ -96,6 +96,9 @@ static bool write_pending(struct relay *r, size_t *moved)
 	r->pending = rest;
 	*moved += n;
 	if (err && err != NS_ERR_WOULD_BLOCK) {
+		if (err != NS_ERR_CLOSED_FOR_SEND)
+			r->failed = ns_err_errno(err);
+		r->ready |= RELAY_STACK_ERR;
 		refuse_up(r);
 		return false;
 	}
@@ -286,6 +289,9 @@ static void see_errors(struct relay *r)
 		return;
 	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
 	err = relay_note_error(r);
+	if (over && !err)
+		err = r->failed;
+	r->failed = 0;
 	if (over && err)
 		relay_fail(r, err, true);
 	else if (over)
