@@ -266,7 +266,11 @@ int relay_renew(struct relay *r, int *program_fd)
 	r->pending = NULL;
 	r->watched = r->up_ended = r->wants_room = r->widened = false;
 	r->shut = 0;
-	r->ready = 0;
+	r->failed = 0;
+	r->ready = RELAY_PAIR_OUT;
+	if (r->ops->end)
+		r->ops->end(r);
+	r->pushed = 0;
 	r->ops = ops_for(r->k);
 	board_edit(&r->host->board, r->board)->cookie = r->cookie;
 	board_done(&r->host->board, r->board);

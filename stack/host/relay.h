@@ -54,6 +54,7 @@ struct relay_ops {
  * @state:   as on the board
  * @ready:   enum relay_ready
  * @filler:  bytes of filler in the pair
+ * @failed:  why the stack took no more (errno): writing is told of a pending error, and takes it
  * @pending: read from the program, and not yet taken by the stack
  * @up_ended: the program will write no more, and all it wrote has been read
  * @shut:    enum relay_shut: how the pair is shut down, seen from our end
@@ -79,6 +80,7 @@ struct relay {
 	enum stack_board_state state;
 	uint32_t ready;
 	uint32_t filler;
+	int failed;
 	struct pkt *pending;
 	void *extra;
 	struct timer retry;
