@@ -209,7 +209,19 @@ commands() {
 	is "runs" "$("$SHIM" list | grep -c stack)" 0
 }
 
+# Every interposed call, under every name that it has; and with pointers that lead nowhere.
+calls() {
+	local calls=$B/tests/preload/progs/calls pointers=$B/tests/preload/progs/pointers
+	[ -x "$calls" ] && [ -x "$pointers" ] || skip "the programs are not built"
+	unshare -rn sh -c 'ip link set lo up && exec "$@"' sh "$calls" everything >kernel 2>&1 || skip "no network namespace"
+	"$SHIM" run -q --stack lo -- "$calls" everything >stack 2>&1 || fail "exit status $?"
+	cmp kernel stack || fail "$(diff kernel stack | head -n 5)"
+	"$SHIM" run -q --stack lo -- "$pointers" pointers >/dev/null 2>&1 || fail "pointers: exit status $?"
+	"$SHIM" run -q --stack lo -- "$pointers" headers >/dev/null 2>&1 || fail "headers: exit status $?"
+}
+
 check stress_closes stress closes
+check program_calls calls
 check stress_threads stress threads
 check stress_signals stress signals
 check stress_jumps stress jumps
