@@ -58,7 +58,7 @@ enum stack_op {
 				 * whose connection has ended is of no use to the next one: then the cookie
 				 * is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
 				 * the place of the old */
-	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) */
+	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) -> as CONNECT */
 	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
 				 * replies. Nobody else may: to the host it would look like a close */
 	STACK_OP_GETNAME,	/* (cookie, arg[0] = 1 for the peer) -> data = sockaddr */

@@ -74,6 +74,18 @@ static int renew(struct request *q)
 		return err;
 	diag_attach(q->relay, q->fd_out, q->client, NULL);
 	q->out->cookie = q->relay->cookie;
+	q->out->arg[0] = q->relay->board;
+	return 0;
+}
+
+/* connect(AF_UNSPEC): what the pair was used for is over. One that was not used is as good as new. */
+static int disconnected(struct request *q)
+{
+	struct relay *r = q->relay;
+
+	if (r->state != STACK_BOARD_NEW && r->state != STACK_BOARD_CONNECTING)
+		return renew(q);
+	relay_set_state(r, STACK_BOARD_NEW);
 	return 0;
 }
 
@@ -92,6 +104,8 @@ int op_connect(struct request *q)
 		relay_show(r);
 		return err;
 	}
+	if (!err && a->sa_family == AF_UNSPEC)
+		return disconnected(q);
 	if ((err == 0 || err == -EINPROGRESS) && r->watched) {
 		int renewed = renew(q);
 
@@ -100,9 +114,7 @@ int op_connect(struct request *q)
 			return renewed;
 		}
 	}
-	if (a->sa_family == AF_UNSPEC && !err)
-		relay_set_state(r, STACK_BOARD_NEW);
-	else if (err == -EINPROGRESS)
+	if (err == -EINPROGRESS)
 		relay_set_state(r, STACK_BOARD_CONNECTING);
 	else if (!err && r->state != STACK_BOARD_CONNECTED)
 		relay_connected(r);
@@ -114,12 +126,19 @@ int op_connect(struct request *q)
 int op_listen(struct request *q)
 {
 	int64_t backlog = q->in->arg[0];
+	struct relay *r = q->relay;
+	int err;
 
-	if (q->relay->k->type != SOCK_STREAM)
+	if (r->k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	if (backlog < INT32_MIN || backlog > INT32_MAX)
 		return -EINVAL;
-	return relay_listen(q->relay, (int)backlog);
+	err = relay_listen(r, (int)backlog);
+	if (err || !r->watched)
+		return err;
+	/* It has been connected, or listening, before, and its pair has ended with that. */
+	err = renew(q);
+	return err ? err : relay_listen(r, (int)backlog);
 }
 
 int op_shutdown(struct request *q)
