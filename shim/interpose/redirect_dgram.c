@@ -105,7 +105,7 @@ static int take_control(struct stack_dgram *d, const struct msghdr *m)
 	struct msghdr h = { .msg_control = &copy, .msg_controllen = m->msg_controllen };
 	int err = 0;
 
-	if (!m->msg_control || !m->msg_controllen)
+	if (!m->msg_controllen)
 		return 0;
 	if (m->msg_controllen > sizeof(copy))
 		return -ENOBUFS;

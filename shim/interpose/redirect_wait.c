@@ -55,6 +55,9 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 		return (short)((revents & POLLERR) | POLLHUP | (events & (POLLOUT | POLLWRNORM)));
 	if (board_state(e) == STACK_BOARD_LISTENING)
 		return revents & (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
+	/* The host may be in the middle of shutting the pair. */
+	if (board_state(e) == STACK_BOARD_CLOSED)
+		return (short)(revents | POLLHUP | (events & (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLRDHUP)));
 	return revents;
 }
 
@@ -173,6 +176,7 @@ static long select_fds(enum call_id id, const uint64_t *a)
 static struct note {
 	uint64_t key;		/* epoll descriptor << 32 | descriptor, plus one; 0: free */
 	uint64_t data;
+	uint32_t events;
 } notes[NOTES];
 static uint32_t noted;		/* any at all */
 
@@ -207,12 +211,13 @@ void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *eve
 			continue;
 		__atomic_store_n(&p->key, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&p->data, data, __ATOMIC_RELEASE);
+		__atomic_store_n(&p->events, event->events, __ATOMIC_RELEASE);
 		__atomic_store_n(&p->key, key, __ATOMIC_RELEASE);
 		return;
 	}
 }
 
-static int noted_fd(int epfd, uint64_t data)
+static int noted_fd(int epfd, uint64_t data, uint32_t *events)
 {
 	struct note *first = first_note(epfd, data);
 
@@ -220,6 +225,7 @@ static int noted_fd(int epfd, uint64_t data)
 		const struct note *p = &notes[(size_t)(first - notes + i) & (NOTES - 1)];
 		uint64_t key = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
 
+		*events = __atomic_load_n(&p->events, __ATOMIC_ACQUIRE);
 		if (key && (int)((key - 1) >> 32) == epfd && __atomic_load_n(&p->data, __ATOMIC_ACQUIRE) == data)
 			return (int)(uint32_t)(key - 1);
 	}
@@ -234,12 +240,13 @@ static long wait_epoll(enum call_id id, const uint64_t *a)
 	if (r <= 0)
 		return r < 0 ? -errno : 0;
 	for (long i = 0; i < r && __atomic_load_n(&noted, __ATOMIC_RELAXED); i++) {
-		int fd = noted_fd((int)a[0], events[i].data.u64);
+		uint32_t asked = 0;
+		int fd = noted_fd((int)a[0], events[i].data.u64, &asked);
 		struct run_socket *s = fd >= 0 ? redirected(fd) : NULL;
 
 		/* The bits are the same. */
 		if (s)
-			events[i].events = (uint16_t)put_right(fd, s, (short)(POLLIN | POLLOUT), (short)events[i].events) |
+			events[i].events = (uint16_t)put_right(fd, s, (short)asked, (short)events[i].events) |
 					   (events[i].events & 0xffff0000);
 	}
 	return r;
