@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/diag.h"
+#include "host/ring.h"
 
 static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
@@ -222,6 +223,7 @@ void relay_disown(struct relay *r)
 
 	if (r->ops->end)
 		r->ops->end(r);
+	ring_free(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
 	diag_detach(r);

@@ -36,6 +36,7 @@ enum relay_shut { RELAY_SHUT_RD = 1, RELAY_SHUT_WR = 2, RELAY_SHUT_BOTH = 3 };
 enum { RELAY_WIDE = 524288 };
 
 struct relay;
+struct ring;
 
 /** struct relay_ops - @turn: do what @ready allows, a bounded amount of it; may close the relay.
  * @end: release what is kept in @extra */
@@ -62,6 +63,7 @@ struct relay_ops {
  * @wants_room: the loop is asked to tell of room in the pair
  * @bulk: the last read was a large one: so may the next be
  * @widened: our end of the pair takes more than the kernel's default, since it was too little once
+ * @ring:    packet sockets: where received packets go (ring.h), NULL: to the pair
  * @waiting: in the list of watched pairs to be asked about
  * @pushed:  listening: how many accepted connections are in the pair; @push_unit what each takes there
  * @backlog: listening: as the program wanted it
@@ -83,6 +85,7 @@ struct relay {
 	int failed;
 	struct pkt *pending;
 	void *extra;
+	struct ring *ring;
 	struct timer retry;
 	struct list waiting;
 	bool up_ended, watched, wants_room, widened, bulk;
