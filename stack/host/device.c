@@ -15,7 +15,7 @@
 #include "link/packet_link.h"
 #include "link/slirp.h"
 
-enum { TURN_PACKETS = 128 };
+enum { TURN_PACKETS = 32 };
 
 static void device_turn(struct source *s)
 {
