@@ -44,6 +44,14 @@ struct channel *channel_claim(const char *path, bool only_open, int *err);
  * no more, -EPROTO if the host sent what it must not. */
 int channel_call(struct channel *c, int send_fd, int *fd);
 
+/* The two halves of that: other things may be done between them. After an error of either the connection is no more. */
+int channel_send(struct channel *c, int send_fd);
+int channel_receive(struct channel *c, int *fd);
+
+/* Whether the channel's connection is still the one that it was: its descriptor may have been closed by calls that nobody
+ * sees. */
+bool channel_is_ours(const struct channel *c);
+
 /* Gives it back. */
 void channel_release(struct channel *c);
 

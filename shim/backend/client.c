@@ -178,6 +178,11 @@ static struct channel *claim(void)
 	return c;
 }
 
+struct channel *client_channel(void)
+{
+	return claim();
+}
+
 static void fill(struct stack_msg *m, const struct client_request *q)
 {
 	m->op = (uint16_t)q->op;
