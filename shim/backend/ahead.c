@@ -69,6 +69,21 @@ bool ahead_fetch(struct client_request *q)
 	return got;
 }
 
+bool ahead_give_up(void)
+{
+	int fd = -1;
+
+	if (!claim(ASKED))
+		return false;
+	ahead.channel->signals = ~0ull;
+	if (channel_is_ours(ahead.channel) && channel_receive(ahead.channel, &fd) == 0 && fd >= 0)
+		sys(SYS_close, fd);
+	ahead.in_a_row = 0;
+	give_back();
+	let_go(NOTHING);
+	return true;
+}
+
 void ahead_ask(int domain, int type, int protocol)
 {
 	struct channel *c;

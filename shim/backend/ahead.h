@@ -18,6 +18,9 @@ bool ahead_fetch(struct client_request *q);
 /* A socket of this kind has been made: asks for the next, if it is not the first of its kind. */
 void ahead_ask(int domain, int type, int protocol);
 
+/* Gives up what was asked for ahead, and the connection with it. Signals are held back. False: there was nothing. */
+bool ahead_give_up(void);
+
 /* In a forked child: what was asked for is the parent's. */
 void ahead_after_fork(void);
 

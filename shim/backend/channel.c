@@ -20,6 +20,7 @@ enum { NONE, IDLE, BUSY };
 static struct channel channels[CHANNELS];
 struct channel_host channel_host;
 void (*channel_opened)(int fd);
+bool (*channel_wanted)(void);
 bool channel_sandboxed;
 
 static uint64_t cookie_of(int fd)
@@ -298,7 +299,7 @@ struct channel *channel_claim(const char *path, bool only_open, int *err)
 		/* All are in use, or no more can be made (another user by now, no descriptors): wait for one. */
 		if (!any_open() || (*err != -EMFILE && *err != -ENFILE && *err != -EACCES && *err != -EPERM))
 			break;
-		if (!channel_sandboxed)
+		if (!(channel_wanted && channel_wanted()) && !channel_sandboxed)
 			sys(SYS_sched_yield, 0);
 	}
 	if (!channel_sandboxed)

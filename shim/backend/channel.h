@@ -35,6 +35,9 @@ extern struct channel_host channel_host;
 /* Told of a descriptor that has become a connection. */
 extern void (*channel_opened)(int fd);
 
+/* Asked when all are in use and no more can be made: whether one has been given up. */
+extern bool (*channel_wanted)(void);
+
 /* A channel with a connection to `path`, signals held back. NULL: *err (negative) says why. With `only_open` no
  * connection is made. */
 struct channel *channel_claim(const char *path, bool only_open, int *err);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "backend/ahead.h"
 #include "backend/start.h"
 #include "run/config.h"
 #include "run/errno_name.h"
@@ -53,6 +54,8 @@ static void say_gone(int err)
 	text_str(&t, client.path);
 	text_str(&t, ": ");
 	text_str(&t, name ? name : "?");
+	if (!client.spec && !board.head && (err == -ENOENT || err == -ECONNREFUSED))
+		text_str(&t, " (is it up? sockshim stack list says)");
 	text_end(&t);
 	client_say("cannot reach the stack host", value, all_fail);
 }
@@ -142,6 +145,7 @@ void client_init(uint32_t *said)
 	find_path();
 	parse_traffic(client.traffic.only, &client.traffic.n_only, c->only, "SOCKSHIM_ONLY is wrong at");
 	parse_traffic(client.traffic.except, &client.traffic.n_except, c->except, "SOCKSHIM_EXCEPT is wrong at");
+	channel_wanted = ahead_give_up;
 	client.on = true;
 }
 
