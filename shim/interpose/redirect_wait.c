@@ -2,7 +2,7 @@
  * error, a socket that is not connected, one that listens. The descriptors are looked at before, since what is
  * ready for a reason that the pair does not know would not end the wait, and what was found is put right after.
  */
-#include "interpose/redirect.h"
+#include "interpose/redirect_ring.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,11 +24,14 @@ static const struct stack_board_entry *entry_of(const struct run_socket *s)
 	return board_entry(s->stack_board, s->stack_cookie);
 }
 
-/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE. */
-static bool is_idle_stream(const struct run_socket *s)
+/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE, and a ring with something in it. */
+static bool is_idle(int fd)
 {
+	struct run_socket *s = redirected(fd);
 	const struct stack_board_entry *e = s && redirect_is_stream(s) ? entry_of(s) : NULL;
 
+	if (UNLIKELY(s && redirect_has_ring(s)))
+		return redirect_ring_ready(fd, s);
 	return e && redirect_is_idle(s, e);
 }
 
@@ -44,6 +47,9 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 		 (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
 	if (failed)
 		revents |= POLLERR;
+	if (redirect_has_ring(s))
+		return (short)((revents & ~(POLLIN | POLLRDNORM)) |
+			       (redirect_ring_ready(fd, s) ? events & (POLLIN | POLLRDNORM) : 0));
 	if (!redirect_is_stream(s)) {
 		bool suspect = failed || (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_FAILED);
 
@@ -76,7 +82,7 @@ static bool any_idle(const struct pollfd *fds, nfds_t n)
 		if (!memory_read(copy, fds + i, some * sizeof(*fds)))
 			return false;
 		for (nfds_t k = 0; k < some; k++)
-			if (copy[k].fd >= 0 && is_idle_stream(redirected(copy[k].fd)))
+			if (copy[k].fd >= 0 && is_idle(copy[k].fd))
 				return true;
 	}
 	return false;
@@ -135,7 +141,7 @@ static long add_idle(struct sets *s, int n, bool only_look)
 	long added = 0;
 
 	for (int fd = 0; fd < n; fd++) {
-		if (!(FD_ISSET(fd, &s->before[0]) || FD_ISSET(fd, &s->before[1])) || !is_idle_stream(redirected(fd)))
+		if (!(FD_ISSET(fd, &s->before[0]) || FD_ISSET(fd, &s->before[1])) || !is_idle(fd))
 			continue;
 		if (only_look)
 			return 1;

@@ -1,5 +1,7 @@
 /* Operations on sockets: those that socket calls come down to. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -7,8 +9,9 @@
 
 #include "host/diag.h"
 #include "host/ops.h"
+#include "host/ring.h"
 
-enum { FLUSH_STEP_MS = 5, FLUSH_MAX_MS = 3600 * 1000 };
+enum { LONG_OPTION_MAX = 65536, FLUSH_STEP_MS = 5, FLUSH_MAX_MS = 3600 * 1000 };
 
 int op_socket(struct request *q)
 {
@@ -189,11 +192,45 @@ static void option_changed(struct relay *r)
 	board_done(&r->host->board, r->board);
 }
 
+/* A value too long for a message: a file has it. Only filters are. */
+static int long_option(struct request *q, int level, int name)
+{
+	size_t len;
+	char *value;
+	int err;
+
+	if (level != SOL_SOCKET || name != SO_ATTACH_FILTER)
+		return -EINVAL;
+	err = request_file(q, LONG_OPTION_MAX, &value, &len);
+	if (!err) {
+		err = sock_setopt(q->relay->k, level, name, value, (socklen_t)len);
+		free(value);
+	}
+	return err;
+}
+
+/* The ring's file, for the program to map. */
+int op_ring(struct request *q)
+{
+	int fd = ring_fd(q->relay, &q->out->arg[0]);
+
+	if (fd < 0)
+		return fd;
+	q->fd_out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return q->fd_out < 0 ? -ENFILE : 0;
+}
+
 int op_setopt(struct request *q)
 {
 	int level, name, err = option_args(q, &level, &name);
 
-	if (!err)
+	if (!err && q->fd_in >= 0)
+		err = long_option(q, level, name);
+	else if (!err && level == SOL_PACKET && q->relay->k->domain == AF_PACKET && name == PACKET_RX_RING)
+		err = ring_set(q->relay, q->in->data, q->in->len);
+	else if (!err && level == SOL_PACKET && q->relay->ring && (name == PACKET_VERSION || name == PACKET_RESERVE))
+		err = -EBUSY;
+	else if (!err)
 		err = sock_setopt(q->relay->k, level, name, q->in->data, q->in->len);
 	if (!err)
 		option_changed(q->relay);
@@ -269,6 +306,7 @@ int op_errqueue(struct request *q)
 	out.origin = e.origin;
 	out.type = e.type;
 	out.code = e.code;
+	out.ttl = e.ttl;
 	out.info = e.info;
 	put_address(&out.offender, &e.offender, e.offender_len);
 	put_address(&out.dest, &e.dest, e.dest_len);

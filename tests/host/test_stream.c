@@ -340,6 +340,30 @@ Test(stream, a_stopped_reader_stops_the_writer_and_nobody_else)
 	close(s2.fd);
 }
 
+Test(stream, a_writer_is_told_of_a_reset)
+{
+	static char chunk[65536];
+
+	/* The reset meets the writer in the middle of things: whichever call of the host comes first. */
+	for (int i = 0; i < 20; i++) {
+		struct sockp c, s;
+		ssize_t n = 0;
+
+		pair_up(&c, &s);
+		for (int j = 0; j < 20 + i; j++)
+			n = send(s.fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+		cr_assert(wait_events(c.fd, POLLIN) & POLLIN);
+		close(c.fd);
+		while (n >= 0 || errno == EAGAIN)
+			n = send(s.fd, chunk, sizeof(chunk), MSG_DONTWAIT | MSG_NOSIGNAL);
+		cr_assert_eq(errno, EPIPE);
+		peer_wait_state(&p, &s, STACK_BOARD_CLOSED);
+		cr_assert(peer_entry(&p, &s).flags & STACK_BOARD_RESET);
+		cr_assert_eq(pending_error(&s), ECONNRESET);
+		close(s.fd);
+	}
+}
+
 Test(stream, urgent_bytes_both_ways)
 {
 	struct sockp c, s;
