@@ -15,7 +15,7 @@
 #include "link/packet_link.h"
 #include "link/slirp.h"
 
-enum { TURN_PACKETS = 128 };
+enum { TURN_PACKETS = 32 };
 
 static void device_turn(struct source *s)
 {
@@ -26,8 +26,17 @@ static void device_turn(struct source *s)
 
 	s->events = 0;
 	d->turn = d->host->loop.turns;
-	if (!d->failed && d->rx(d->link, budget) < 0)
-		d->failed = true;
+	if (d->rx(d->link, budget) >= 0)
+		return;
+	/* It was taken away: what is routed there has nowhere to go now. */
+	loop_remove(&d->host->loop, d->fd, s);
+	if (d->nic)
+		nic_set_enabled(d->nic, false);
+}
+
+void device_attach(struct host *h, struct nic *nic)
+{
+	h->devices->nic = nic;
 }
 
 static int no_rights(const struct spec_nic *n, int err, const char *why, char *error)
@@ -270,6 +279,7 @@ int device_open(struct host *h, const struct spec_nic *n, struct link **out, str
 		d->host = h;
 		d->link = o.link;
 		d->rx = o.rx;
+		d->fd = o.fd;
 		err = loop_add(&h->loop, o.fd, EPOLLIN, &d->src);
 	}
 	if (!err)

@@ -8,7 +8,7 @@
  * struct device - a link that the loop reads
  * @next: the host's next one
  * @turn: the loop's in which there was something last
- * @rx:   reads and delivers some packets; negative: the link has failed
+ * @rx:   reads and delivers some packets; negative: the link has failed, and the NIC goes down
  */
 struct device {
 	struct source src;
@@ -16,8 +16,9 @@ struct device {
 	struct device *next;
 	uint64_t turn;
 	struct link *link;
+	struct nic *nic;
+	int fd;
 	int (*rx)(struct link *l, int budget);
-	bool failed;
 };
 
 /**
@@ -29,6 +30,9 @@ struct device {
  */
 int device_open(struct host *h, const struct spec_nic *n, struct link **out, struct addr_prefix *lease,
 		char error[SPEC_ERROR_MAX]);
+
+/** device_attach() - @nic is the one on the device that was opened last */
+void device_attach(struct host *h, struct nic *nic);
 
 /** device_close_all() - release what device_open() made, after the NICs have gone */
 void device_close_all(struct host *h);

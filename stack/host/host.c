@@ -125,6 +125,8 @@ void host_free(struct host *h)
 	if (h->board.head)
 		board_leave(&h->board);
 	if (h->stack) {
+		if (h->listen_fd >= 0)
+			timer_fini(h->stack->clock, &h->listen_again);
 		drop_everybody(h);
 		stack_run(h->stack);
 		resolver_free(h->resolver);
@@ -154,6 +156,20 @@ bool host_may_connect(int fd)
 	       (cred.uid == geteuid() || cred.uid == 0);
 }
 
+/* There is no descriptor, or no memory, for another client: it stays where it is until there may be. */
+static void stop_listening(struct host *h)
+{
+	loop_modify(&h->loop, h->listen_fd, 0, &h->listener);
+	timer_arm_in(h->stack->clock, &h->listen_again, 20 * NS_PER_MS);
+}
+
+static void listen_again(struct timer *t)
+{
+	struct host *h = container_of(t, struct host, listen_again);
+
+	loop_modify(&h->loop, h->listen_fd, EPOLLIN, &h->listener);
+}
+
 static void listener_turn(struct source *s)
 {
 	struct host *h = container_of(s, struct host, listener);
@@ -162,8 +178,11 @@ static void listener_turn(struct source *s)
 	for (int i = 0; i < 16; i++) {
 		int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				stop_listening(h);
 			return;
+		}
 		if (!host_may_connect(fd) || h->nclients >= HOST_CLIENTS_MAX) {
 			h->counters.clients_refused++;
 			close(fd);
@@ -176,6 +195,7 @@ static void listener_turn(struct source *s)
 int host_listen(struct host *h, int fd)
 {
 	source_init(&h->listener, listener_turn);
+	timer_init(&h->listen_again, listen_again);
 	h->listen_fd = fd;
 	return loop_add(&h->loop, fd, EPOLLIN, &h->listener);
 }

@@ -32,6 +32,7 @@ struct host_counters { HOST_COUNTERS(HOST_COUNTER_FIELD) };
 /**
  * struct host
  * @relays:    by cookie, and @all_relays in a list
+ * @listen_again: when to accept clients again, after there were no descriptors for one
  * @watch:     for pairs that are shut down both ways: the only event left is the program's close
  * @diag_fd:   asks the kernel whether the program's end of such a pair is still there
  * @watched:   those pairs, oldest first, until asked about; @watch_timer: when to ask
@@ -56,6 +57,7 @@ struct host {
 	size_t nclients;
 	struct source listener;
 	int listen_fd;
+	struct timer listen_again;
 	struct source watch;
 	int watch_fd, diag_fd;
 	struct list watched;

@@ -102,6 +102,7 @@ static int make_nic(struct host *h, uint32_t id, const struct spec_nic *n, struc
 	nerr = nic_create(h->stack, id, name, link, &nic);
 	if (nerr)
 		return fail(error, "the NIC ", name, nerr);
+	device_attach(h, nic);
 	for (size_t i = 0; i < n->naddrs && !err; i++)
 		err = add_addr(nic, &n->addrs[i], rows, error);
 	if (lease.addr.len && !has_v4(n) && !err)

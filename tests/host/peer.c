@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,6 +33,12 @@ short wait_events(int fd, short events)
 
 void peer_start(struct peer *p, const char *spec)
 {
+	peer_start_limited(p, spec, 0);
+}
+
+void peer_start_limited(struct peer *p, const char *spec, unsigned nofile)
+{
+	const struct rlimit files = { nofile, nofile };
 	char number[16];
 	int sv[2];
 
@@ -41,6 +48,8 @@ void peer_start(struct peer *p, const char *spec)
 	p->pid = fork();
 	cr_assert_geq(p->pid, 0);
 	if (p->pid == 0) {
+		if (nofile)
+			setrlimit(RLIMIT_NOFILE, &files);
 		snprintf(number, sizeof(number), "%d", dup(sv[1]));
 		/* HOST_LOG: a file for what a host that goes wrong has to say. */
 		execl(stackd(), stackd(), "--foreground", "--fd", number, spec, getenv("HOST_LOG") ? "--log" : NULL,

@@ -28,6 +28,9 @@ struct sockp {
 /** peer_start() - a host with this specification, and HELLO said; it goes when @p->ctl is closed */
 void peer_start(struct peer *p, const char *spec);
 
+/** peer_start_limited() - the same, with so few descriptors for the host */
+void peer_start_limited(struct peer *p, const char *spec, unsigned nofile);
+
 /** peer_hello() - say it on a connection that was made otherwise */
 void peer_hello(struct peer *p);
 void peer_stop(struct peer *p);

@@ -64,6 +64,9 @@ stop
 check "loss of everything" start tap=ss0,addr=10.0.0.2/24,peer=10.0.0.1/24,loss=100%
 check "nothing comes back" sh -c '! ping -c 1 -W 1 10.0.0.2'
 stop
+check "a device that is taken away" start tap=ss0,addr=10.0.0.2/24,peer=10.0.0.1/24
+check "the host sleeps on" sh -c "ip link del ss0; sleep 0.2; before=\$(cut -d' ' -f14,15 /proc/$pid/stat); sleep 0.5; [ \"\$before\" = \"\$(cut -d' ' -f14,15 /proc/$pid/stat)\" ]"
+stop
 check "a TUN device" start tun=ss2,addr=10.0.2.2/24,peer=10.0.2.1/24
 check "the stack answers over TUN" ping -c 1 -W 5 10.0.2.2
 stop

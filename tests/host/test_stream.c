@@ -700,3 +700,35 @@ Test(stream, whatever_ends_how_leaves_nothing, .timeout = 60)
 	cr_assert_eq(sockets_left(), 1);
 	close(l.fd);
 }
+
+Test(limits, connections_wait_while_the_host_has_no_descriptors, .timeout = 60)
+{
+	enum { FILES = 64 };
+	static struct sockp held[FILES];
+	struct sockaddr_in name;
+	struct sockp l, c, s;
+	struct stack_accept a;
+	int n = 0, err;
+
+	peer_start_limited(&p, "lo", FILES);
+	l = listening(5, &name);
+	c = peer_socket(&p, AF_INET, SOCK_STREAM);
+	while ((err = peer_call(&p, STACK_OP_SOCKET, 0, AF_INET, SOCK_DGRAM, 0, NULL, 0)) == 0) {
+		cr_assert_lt(n, FILES);
+		held[n++].fd = p.reply_fd;
+	}
+	cr_assert_eq(err, -ENFILE);
+	/* The connection is there, and cannot be handed over. */
+	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+	peer_wait_state(&p, &c, STACK_BOARD_CONNECTED);
+	cr_assert_eq(poll(&(struct pollfd){ .fd = l.fd, .events = POLLIN }, 1, 50), 0);
+	while (n)
+		close(held[--n].fd);
+	s = take(&l, &a);
+	cr_assert_eq(send(c.fd, "x", 1, 0), 1);
+	cr_assert(wait_events(s.fd, POLLIN) & POLLIN);
+	close(s.fd);
+	close(c.fd);
+	close(l.fd);
+	peer_stop(&p);
+}
