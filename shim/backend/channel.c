@@ -20,6 +20,7 @@ enum { NONE, IDLE, BUSY };
 static struct channel channels[CHANNELS];
 struct channel_host channel_host;
 void (*channel_opened)(int fd);
+bool (*channel_wanted)(void);
 bool channel_sandboxed;
 
 static uint64_t cookie_of(int fd)
@@ -244,7 +245,7 @@ static int channel_open(struct channel *c, const char *path)
 	return 0;
 }
 
-static bool is_ours(const struct channel *c)
+bool channel_is_ours(const struct channel *c)
 {
 	return channel_sandboxed || cookie_of(c->fd) == c->cookie;
 }
@@ -279,7 +280,7 @@ struct channel *channel_claim(const char *path, bool only_open, int *err)
 		sys_hold_signals(&signals);
 	for (;;) {
 		while ((c = claim_in(IDLE))) {
-			if (is_ours(c)) {
+			if (channel_is_ours(c)) {
 				c->signals = signals;
 				return c;
 			}
@@ -298,7 +299,7 @@ struct channel *channel_claim(const char *path, bool only_open, int *err)
 		/* All are in use, or no more can be made (another user by now, no descriptors): wait for one. */
 		if (!any_open() || (*err != -EMFILE && *err != -ENFILE && *err != -EACCES && *err != -EPERM))
 			break;
-		if (!channel_sandboxed)
+		if (!(channel_wanted && channel_wanted()) && !channel_sandboxed)
 			sys(SYS_sched_yield, 0);
 	}
 	if (!channel_sandboxed)
@@ -306,22 +307,34 @@ struct channel *channel_claim(const char *path, bool only_open, int *err)
 	return NULL;
 }
 
-int channel_call(struct channel *c, int send_fd, int *fd)
+static int drop_if(struct channel *c, int err)
 {
-	int err;
-
-	*fd = -1;
-	c->msg.version = STACK_PROTO_VERSION;
-	c->msg.seq = ++c->seq;
-	err = transmit(c->fd, &c->msg, send_fd);
-	if (!err)
-		err = receive(c->fd, &c->msg, fd);
 	if (err) {
-		if (is_ours(c))
+		if (channel_is_ours(c))
 			sys(SYS_close, c->fd);
 		c->fd = -1;
 	}
 	return err;
+}
+
+int channel_send(struct channel *c, int send_fd)
+{
+	c->msg.version = STACK_PROTO_VERSION;
+	c->msg.seq = ++c->seq;
+	return drop_if(c, transmit(c->fd, &c->msg, send_fd));
+}
+
+int channel_receive(struct channel *c, int *fd)
+{
+	return drop_if(c, receive(c->fd, &c->msg, fd));
+}
+
+int channel_call(struct channel *c, int send_fd, int *fd)
+{
+	int err = channel_send(c, send_fd);
+
+	*fd = -1;
+	return err ? err : channel_receive(c, fd);
 }
 
 void channel_release(struct channel *c)
@@ -363,7 +376,7 @@ bool channel_hung_up(void)
 		struct pollfd p = { .fd = channels[i].fd };
 		struct timespec now = { 0, 0 };
 
-		if (__atomic_load_n(&channels[i].state, __ATOMIC_RELAXED) == NONE || !is_ours(&channels[i]))
+		if (__atomic_load_n(&channels[i].state, __ATOMIC_RELAXED) == NONE || !channel_is_ours(&channels[i]))
 			continue;
 		if (sys(SYS_ppoll, &p, 1, &now, NULL, 0) == 1)
 			return p.revents & POLLHUP;
@@ -409,7 +422,7 @@ void channel_after_fork(void)
 	for (int i = 0; i < CHANNELS; i++) {
 		struct channel *c = &channels[i];
 
-		if (c->state != NONE && c->fd > 2 && is_ours(c))
+		if (c->state != NONE && c->fd > 2 && channel_is_ours(c))
 			sys(SYS_close, c->fd);
 		c->fd = -1;
 		c->state = NONE;

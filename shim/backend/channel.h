@@ -35,6 +35,9 @@ extern struct channel_host channel_host;
 /* Told of a descriptor that has become a connection. */
 extern void (*channel_opened)(int fd);
 
+/* Asked when all are in use and no more can be made: whether one has been given up. */
+extern bool (*channel_wanted)(void);
+
 /* A channel with a connection to `path`, signals held back. NULL: *err (negative) says why. With `only_open` no
  * connection is made. */
 struct channel *channel_claim(const char *path, bool only_open, int *err);
@@ -43,6 +46,14 @@ struct channel *channel_claim(const char *path, bool only_open, int *err);
  * that came with the reply, -1 if none did. 0 (and the reply's @err is the answer), or -errno: the connection is
  * no more, -EPROTO if the host sent what it must not. */
 int channel_call(struct channel *c, int send_fd, int *fd);
+
+/* The two halves of that: other things may be done between them. After an error of either the connection is no more. */
+int channel_send(struct channel *c, int send_fd);
+int channel_receive(struct channel *c, int *fd);
+
+/* Whether the channel's connection is still the one that it was: its descriptor may have been closed by calls that nobody
+ * sees. */
+bool channel_is_ours(const struct channel *c);
 
 /* Gives it back. */
 void channel_release(struct channel *c);

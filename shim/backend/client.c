@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "backend/ahead.h"
 #include "backend/start.h"
 #include "run/config.h"
 #include "run/errno_name.h"
@@ -53,6 +54,8 @@ static void say_gone(int err)
 	text_str(&t, client.path);
 	text_str(&t, ": ");
 	text_str(&t, name ? name : "?");
+	if (!client.spec && !board.head && (err == -ENOENT || err == -ECONNREFUSED))
+		text_str(&t, " (is it up? sockshim stack list says)");
 	text_end(&t);
 	client_say("cannot reach the stack host", value, all_fail);
 }
@@ -142,6 +145,7 @@ void client_init(uint32_t *said)
 	find_path();
 	parse_traffic(client.traffic.only, &client.traffic.n_only, c->only, "SOCKSHIM_ONLY is wrong at");
 	parse_traffic(client.traffic.except, &client.traffic.n_except, c->except, "SOCKSHIM_EXCEPT is wrong at");
+	channel_wanted = ahead_give_up;
 	client.on = true;
 }
 
@@ -157,11 +161,12 @@ static bool may_start(int err)
 	return client.spec && !board.head && (err == -ENOENT || err == -ECONNREFUSED);
 }
 
-static struct channel *claim(void)
+static struct channel *claim(int *why)
 {
 	int err = 0;
 	struct channel *c;
 
+	*why = -ENETDOWN;
 	if (__atomic_load_n(&client.gone, __ATOMIC_ACQUIRE))
 		return NULL;
 	c = channel_claim(client.path, false, &err);
@@ -173,9 +178,18 @@ static struct channel *claim(void)
 		c = channel_claim(client.path, false, &err);
 	}
 	/* Out of descriptors or memory: that passes. */
-	if (!c && err != -EMFILE && err != -ENFILE && err != -ENOMEM)
+	if (!c && (err == -EMFILE || err == -ENFILE || err == -ENOMEM))
+		*why = err;
+	else if (!c)
 		set_gone(err);
 	return c;
+}
+
+struct channel *client_channel(void)
+{
+	int why;
+
+	return claim(&why);
 }
 
 static void fill(struct stack_msg *m, const struct client_request *q)
@@ -214,15 +228,13 @@ static int ask_apart(struct client_request *q)
 	if (p < 0 && p > -4096)
 		return -ENOMEM;
 	/* So that there is a host, and what it is has been checked. */
-	c = claim();
-	if (c)
+	c = claim(&err);
+	if (c) {
 		channel_release(c);
-	fill(m, q);
-	err = c ? channel_call_apart(client.path, m, &q->fd) : -ENETDOWN;
-	if (!err)
-		err = take(m, q);
-	else
-		err = -ENETDOWN;
+		fill(m, q);
+		err = channel_call_apart(client.path, m, &q->fd);
+		err = err ? -ENETDOWN : take(m, q);
+	}
 	sys(SYS_munmap, p, 2 * sizeof(struct stack_msg));
 	return err;
 }
@@ -237,10 +249,10 @@ int client_ask(struct client_request *q)
 	/* The first time a connection may turn out to be closed (by the program, by a host that has left); what
 	 * the host then says is said by whether a new one can be made. */
 	for (int try = 0; try < 2; try++) {
-		struct channel *c = claim();
+		struct channel *c = claim(&err);
 
 		if (!c)
-			break;
+			return err;
 		fill(&c->msg, q);
 		err = channel_call(c, q->send_fd > 0 ? q->send_fd : -1, &q->fd);
 		if (!err) {

@@ -52,6 +52,9 @@ void client_init(uint32_t *said);
 /* Asks. 0 or -errno: the host's answer, or -ENETDOWN if there is none. */
 int client_ask(struct client_request *q);
 
+/* A channel that is not given back yet, for who sends requests himself; NULL if there is none. */
+struct channel *client_channel(void);
+
 /* Whether the host has left; says so, once. */
 bool client_host_gone(void);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "backend/ahead.h"
 #include "backend/start.h"
 #include "interpose/memory.h"
 #include "interpose/netlink.h"
@@ -107,7 +108,9 @@ int redirect_socket(int family, int type, int protocol)
 
 	if ((type & 0xf) > SOCK_PACKET || (type & ~(0xf | SOCK_NONBLOCK | SOCK_CLOEXEC)))
 		return -EINVAL;
-	err = hook_vforked ? -ENETDOWN : client_ask(&q);
+	if (hook_vforked)
+		return -ENETDOWN;
+	err = ahead_fetch(&q) ? 0 : client_ask(&q);
 	if (err)
 		return err;
 	if (q.fd < 0)
@@ -116,9 +119,8 @@ int redirect_socket(int family, int type, int protocol)
 		sys(SYS_fcntl, q.fd, F_SETFD, 0);
 	if (type & SOCK_NONBLOCK)
 		sys(SYS_fcntl, q.fd, F_SETFL, O_RDWR | O_NONBLOCK);
-	fresh.cookie = q.cookie;
-	fresh.index = (uint32_t)q.arg[0];
-	fresh.fd = q.fd;
+	redirect_note_fresh(q.fd, q.cookie, (uint32_t)q.arg[0]);
+	ahead_ask(family, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), protocol);
 	return q.fd;
 }
 
@@ -194,6 +196,7 @@ void redirect_after_fork(void)
 	if (!client.on)
 		return;
 	channel_after_fork();
+	ahead_after_fork();
 	start_after_fork();
 	fresh.cookie = 0;
 	socktab_each(&hook.tab, check_copy, NULL);

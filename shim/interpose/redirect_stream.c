@@ -119,14 +119,15 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 /* The pair has come to its end: by FIN, or by what SO_ERROR says, or because the host is gone. */
 static long recv_ended(const struct target *t)
 {
-	int err = pending_error(t);
+	int err;
 
+	/* After the peer's FIN there is nothing but the end, whatever comes later is for sends and SO_ERROR. */
+	if (t->e && (__atomic_load_n(&t->e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_RCV_EOF))
+		return 0;
+	err = pending_error(t);
 	if (err)
 		return -err;
-	if (t->e && board_state(t->e) == STACK_BOARD_CONNECTED &&
-	    !(__atomic_load_n(&t->e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_RCV_EOF) && client_host_gone())
-		return -ECONNRESET;
-	return 0;
+	return t->e && board_state(t->e) == STACK_BOARD_CONNECTED && client_host_gone() ? -ECONNRESET : 0;
 }
 
 /* MSG_TRUNC takes bytes off a TCP stream without storing them, which unix streams do not know. */

@@ -143,8 +143,13 @@ static int prepare(struct run_request *q, char *const argv[], char library[PATH_
 	rc = target_find(program, argv[0]);
 	if (rc < 0)
 		return no_program(argv[0], -rc);
-	if (target_warning(text, sizeof(text), target_kind(program, culprit), culprit))
+	if (target_warning(text, sizeof(text), target_kind(program, culprit), culprit)) {
+		if (q->stack) {
+			message_error("%s; it would use the kernel's network and not the stack", text);
+			return EXIT_OURS;
+		}
 		message_warning("%s", text);
+	}
 	if (!q->has_seed && getrandom(&q->seed, sizeof(q->seed), 0) != (ssize_t)sizeof(q->seed))
 		q->seed = (uint64_t)time(NULL);
 	return 0;

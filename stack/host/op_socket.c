@@ -85,11 +85,17 @@ static int renew(struct request *q)
 static int disconnected(struct request *q)
 {
 	struct relay *r = q->relay;
+	bool broken_off = r->state == STACK_BOARD_CONNECTED || r->state == STACK_BOARD_CONNECTING;
+	int err = 0;
 
 	if (r->state != STACK_BOARD_NEW && r->state != STACK_BOARD_CONNECTING)
-		return renew(q);
-	relay_set_state(r, STACK_BOARD_NEW);
-	return 0;
+		err = renew(q);
+	else
+		relay_set_state(r, STACK_BOARD_NEW);
+	/* As tcp_disconnect() leaves it. */
+	if (!err && broken_off)
+		relay_put_error(r, ECONNRESET);
+	return err;
 }
 
 int op_connect(struct request *q)

@@ -99,12 +99,47 @@ static void again(void)
 
 static void shut(void)
 {
-	int l = listener(5);
+	int l = listener(5), s, c, port;
 
 	puts("- shut down while listening");
 	DO(shutdown(l, SHUT_RD));
 	nonblocking(l, true);
 	DO(accept(l, NULL, NULL));
+	DO(listen(l, 5));
+	port = port_of(l);
+	DO(port > 0);
+	c = connect_to(port);
+	POLL(l, POLLIN);
+	s = FD(accept(l, NULL, NULL));
+	close(s);
+	close(c);
+	close(l);
+}
+
+/* A connection that is dissolved leaves a socket that can be used again. */
+static void dissolved(void)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct sockaddr_in a;
+	int l = listener(5), s, c;
+
+	puts("- dissolved, and connected again");
+	a = in4("127.0.0.1", port_of(l));
+	s = connect_to(port_of(l));
+	c = accept(l, NULL, NULL);
+	DO(connect(s, &none, sizeof(none)));
+	POLL(s, POLLHUP);
+	log_name("peer", s, true, 0);
+	DO(send(s, "x", 1, MSG_NOSIGNAL));
+	POLL(c, POLLHUP);
+	DO(recv(c, (char[1]){ 0 }, 1, 0));
+	close(c);
+	DO(connect(s, ADDR(&a), sizeof(a)));
+	c = FD(accept(l, NULL, NULL));
+	DO(send(s, "x", 1, 0));
+	DO(recv(c, (char[1]){ 0 }, 1, 0));
+	close(c);
+	close(s);
 	close(l);
 }
 
@@ -134,6 +169,7 @@ int main(void)
 	timeout();
 	again();
 	shut();
+	dissolved();
 	many();
 	return 0;
 }

@@ -69,6 +69,24 @@ static void peer_closes(void)
 	close(s[1]);
 }
 
+static void closed_before(void)
+{
+	int s[2];
+
+	puts("- the peer has closed before");
+	connection(s);
+	close(s[1]);
+	POLL(s[0], POLLRDHUP);
+	DO(send(s[0], "for nobody", 10, 0));
+	POLL(s[0], POLLHUP);
+	DO(recv(s[0], buf, 9, 0));
+	DO(shutdown(s[0], SHUT_WR));
+	DO(recv(s[0], buf, 9, 0));
+	SO_ERROR_OF(s[0]);
+	DO(send(s[0], "x", 1, MSG_NOSIGNAL));
+	close(s[0]);
+}
+
 static void unread(void)
 {
 	int s[2];
@@ -198,6 +216,7 @@ int main(void)
 	half_close();
 	shut_read();
 	peer_closes();
+	closed_before();
 	unread();
 	reset();
 	lingers();

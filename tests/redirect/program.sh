@@ -220,7 +220,96 @@ calls() {
 	"$SHIM" run -q --stack lo -- "$pointers" headers >/dev/null 2>&1 || fail "headers: exit status $?"
 }
 
+# Sockets of one kind after the other, with others in between, here and in children.
+many_kinds() {
+	cat >kinds.py <<-'PY'
+		import os, random, socket
+		random.seed(1)
+		kinds = [(socket.AF_INET, 1), (socket.AF_INET, 2), (socket.AF_INET6, 1), (socket.AF_INET6, 2)]
+		for i in range(1500):
+		    family, kind = kinds[0] if i % 10 < 7 else random.choice(kinds)
+		    s = socket.socket(family, kind)
+		    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == family
+		    assert s.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == kind
+		    s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+		    assert s.getsockname()[1]
+		    if i % 300 == 0 and os.fork() == 0:
+		        for k in range(10):
+		            x = socket.socket()
+		            x.bind(("127.0.0.1", 0))
+		        os._exit(0)
+		    s.close()
+		print("well")
+	PY
+	is "output" "$("$SHIM" run -q --stack lo -- "$PY" kinds.py)" well
+}
+
+# A limit on descriptors is met where the kernel meets it, and nothing is lost by it.
+descriptors_run_out() {
+	cat >limit.py <<-'PY'
+		import errno, resource, socket
+		resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+		for i in range(2):
+		    s = []
+		    try:
+		        while True:
+		            s.append(socket.socket())
+		    except OSError as e:
+		        print(errno.errorcode[e.errno], len(s) > 20)
+		    s[0].bind(("127.0.0.1", 0))
+		    s[0].listen()
+		    s[1].connect(s[0].getsockname())
+		    try:
+		        s[0].accept()
+		    except OSError as e:
+		        print(errno.errorcode[e.errno])
+		    s.pop()
+		    s.pop()
+		    print(s[0].accept()[1] == s[1].getsockname())
+		    for x in s:
+		        x.close()
+	PY
+	"$PY" limit.py >kernel
+	"$SHIM" run -q --stack lo -- "$PY" limit.py >stack 2>&1
+	is "on the stack" "$(cat stack)" "$(cat kernel)"
+}
+
+# What no library reaches is not run, rather than on the kernel's network.
+unreachable() {
+	need gcc
+	echo 'int main(void) { return 0; }' >main.c
+	gcc -static -o static main.c 2>/dev/null || skip "gcc cannot link statically"
+	is "status" "$("$SHIM" run --stack lo -- ./static 2>err; echo $?)" 125
+	has err "static is linked statically.*kernel's network"
+}
+
+# A process that has become another user can't make connections to the host of the first any more.
+other_user() {
+	[ "$(id -u)" = 0 ] || skip "only root can become somebody else"
+	cat >user.py <<-'PY'
+		import os, socket, threading
+		kept = [socket.socket() for i in range(5)]
+		os.setresuid(65534, 65534, 65534)
+		def many():
+		    for i in range(100):
+		        s = socket.socket()
+		        s.bind(("127.0.0.1", 0))
+		        s.close()
+		threads = [threading.Thread(target=many) for i in range(12)]
+		for t in threads:
+		    t.start()
+		for t in threads:
+		    t.join()
+		print("well")
+	PY
+	is "output" "$(timeout 60 "$SHIM" run -q --stack lo -- "$PY" user.py)" well
+}
+
 check stress_closes stress closes
+check program_many_kinds many_kinds
+check program_other_user other_user
+check program_descriptors_run_out descriptors_run_out
+check program_unreachable unreachable
 check program_calls calls
 check stress_threads stress threads
 check stress_signals stress signals
