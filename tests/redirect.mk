@@ -1,4 +1,10 @@
 # Programs whose sockets are redirected into a stack: scripts, and what they run.
+BACKEND_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/shim/backend_*.c))
+TEST_BINS += $(BACKEND_TESTS)
+$(BACKEND_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(B)/unit/shim/backend/traffic.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ishim $< $(B)/unit/shim/backend/traffic.o -o $@ -lcriterion
+
 ifeq ($(SAN),)
 REDIRECT_PROGS := $(patsubst tests/redirect/progs/%.c,$(B)/tests/redirect/%,$(wildcard tests/redirect/progs/*.c))
 

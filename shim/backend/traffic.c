@@ -16,55 +16,59 @@ static size_t number(const char *s, unsigned most, unsigned *out)
 	return *out <= most ? n : 0;
 }
 
-static size_t address_end(const char *s, char close)
+/* An optional "/LENGTH"; NULL: it is wrong. */
+static const char *parse_length(struct traffic_pattern *p, const char *s)
 {
-	size_t n = 0;
+	unsigned bits;
+	size_t n;
 
-	while (s[n] && s[n] != ',' && s[n] != '/' && s[n] != ']' && (close == ']' || s[n] != ':'))
-		n++;
-	return n;
+	if (*s != '/')
+		return s;
+	n = number(s + 1, p->bits, &bits);
+	p->bits = bits;
+	return n ? s + 1 + n : NULL;
+}
+
+/* An optional ":PORT"; NULL: it is wrong. */
+static const char *parse_port(struct traffic_pattern *p, const char *s)
+{
+	unsigned port;
+	size_t n;
+
+	if (*s != ':')
+		return s;
+	n = number(s + 1, 65535, &port);
+	p->port = (uint16_t)port;
+	return n && port ? s + 1 + n : NULL;
 }
 
 /* Reads one pattern; returns what follows it, NULL if it is none. */
 static const char *parse_one(struct traffic_pattern *p, const char *s)
 {
-	bool bracket = *s == '[', colons;
+	bool bracket = *s == '[', v6 = bracket;
 	char text[64];
-	unsigned v;
 	size_t n;
 
 	s += bracket;
-	n = strcspn(s, bracket ? "]" : ",/");
-	colons = memchr(s, ':', n) && memchr((const char *)memchr(s, ':', n) + 1, ':', n - (size_t)((const char *)memchr(s, ':', n) + 1 - s));
-	n = address_end(s, bracket || colons ? ']' : 0);
+	n = strcspn(s, "/],");
+	/* Two colons and more make an address of IPv6, one stands before a port. */
+	if (!v6)
+		v6 = memchr(s, ':', n) && memchr((const char *)memchr(s, ':', n) + 1, ':',
+						 n - (size_t)((const char *)memchr(s, ':', n) + 1 - s));
+	if (!v6)
+		n = strcspn(s, "/:,");
 	if (!n || n >= sizeof(text))
 		return NULL;
 	memcpy(text, s, n);
 	text[n] = 0;
-	*p = (struct traffic_pattern){ .family = bracket || colons ? AF_INET6 : AF_INET };
-	p->bits = p->family == AF_INET ? 32 : 128;
+	*p = (struct traffic_pattern){ .family = v6 ? AF_INET6 : AF_INET, .bits = v6 ? 128 : 32 };
 	if (inet_pton(p->family, text, p->addr) != 1)
 		return NULL;
-	s += n;
-	for (int i = 0; i < 2 && (*s == '/' || *s == ']'); i++) {
-		if (*s == ']') {
-			s++;
-			continue;
-		}
-		n = number(s + 1, p->bits, &v);
-		if (!n)
-			return NULL;
-		p->bits = v;
-		s += n + 1;
-	}
-	if (*s == ':') {
-		n = number(s + 1, 65535, &v);
-		if (!n || !v)
-			return NULL;
-		p->port = (uint16_t)v;
-		s += n + 1;
-	}
-	return s;
+	s = parse_length(p, s + n);
+	/* The length may stand behind the bracket, too. */
+	if (s && bracket)
+		s = *s == ']' ? parse_length(p, s + 1) : NULL;
+	return s ? parse_port(p, s) : NULL;
 }
 
 const char *traffic_parse(struct traffic_pattern *to, size_t *n, const char *list)

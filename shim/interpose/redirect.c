@@ -8,6 +8,7 @@
 #include "backend/start.h"
 #include "interpose/memory.h"
 #include "interpose/netlink.h"
+#include "interpose/redirect_ring.h"
 #include "interpose/resolve.h"
 #include "run/sys.h"
 
@@ -205,6 +206,9 @@ void redirect_closing(int fd, const struct run_socket *s, bool last)
 				      .arg = { SOL_SOCKET, SO_LINGER, sizeof(struct linger) } };
 	struct linger l = { 0 };
 	int saved = errno;
+
+	if (last)
+		redirect_ring_closing(s);
 
 	if (!last || !e || !(__atomic_load_n(&e->flags, __ATOMIC_RELAXED) & STACK_BOARD_LINGER))
 		return;

@@ -36,6 +36,7 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 #define REDIRECT_SEEN_TIME	1u
 #define REDIRECT_TIME_IN_NS	2u
 #define REDIRECT_FAILED		(1u << 31)	/* a datagram socket that has had an error */
+#define REDIRECT_RING		(1u << 27)	/* a packet socket whose ring has been mapped */
 #define REDIRECT_WIDENED	(1u << 29)	/* a stream whose pair has been given a larger buffer */
 #define REDIRECT_TOLD		(1u << 28)	/* a stream whose connect has waited, and said that it is connected */
 #define REDIRECT_DISSOLVED	(1u << 30)	/* a stream whose connect has failed, and said so: as good as new */

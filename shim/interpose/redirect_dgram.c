@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <time.h>
@@ -105,7 +106,7 @@ static int take_control(struct stack_dgram *d, const struct msghdr *m)
 	struct msghdr h = { .msg_control = &copy, .msg_controllen = m->msg_controllen };
 	int err = 0;
 
-	if (!m->msg_control || !m->msg_controllen)
+	if (!m->msg_controllen)
 		return 0;
 	if (m->msg_controllen > sizeof(copy))
 		return -ENOBUFS;
@@ -251,7 +252,7 @@ static void put_control(struct control *c, int level, int type, const void *data
 static bool time_in_ns(const struct target *t)
 {
 	const uint32_t kept = REDIRECT_SEEN_TIME | REDIRECT_TIME_IN_NS | REDIRECT_FAILED | REDIRECT_DISSOLVED |
-			      REDIRECT_WIDENED | REDIRECT_TOLD;
+			      REDIRECT_WIDENED | REDIRECT_TOLD | REDIRECT_RING;
 	uint32_t have = __atomic_load_n(&t->s->stack_flags, __ATOMIC_RELAXED);
 	uint32_t now = t->e ? __atomic_load_n(&t->e->options, __ATOMIC_ACQUIRE) << 2 & ~kept : 0;
 	int v = 0;
@@ -259,7 +260,7 @@ static bool time_in_ns(const struct target *t)
 				    .arg = { SOL_SOCKET, SO_TIMESTAMPNS, sizeof(v) } };
 
 	if (!(have & REDIRECT_SEEN_TIME) || (have & ~kept) != now) {
-		have = now | REDIRECT_SEEN_TIME | (have & REDIRECT_FAILED) |
+		have = now | REDIRECT_SEEN_TIME | (have & (REDIRECT_FAILED | REDIRECT_RING)) |
 		       (client_ask(&q) == 0 && v ? REDIRECT_TIME_IN_NS : 0);
 		__atomic_store_n(&t->s->stack_flags, have, __ATOMIC_RELAXED);
 	}
@@ -298,6 +299,18 @@ static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
 	put_control(c, IPPROTO_IPV6, IPV6_PKTINFO, &p6, sizeof(p6));
 }
 
+/* PACKET_AUXDATA */
+static void put_aux(struct control *c, const struct stack_dgram *d)
+{
+	struct tpacket_auxdata aux = {
+		.tp_status = TP_STATUS_USER | (d->flags & STACK_DGRAM_CHECKED ? TP_STATUS_CSUM_VALID : 0) |
+			     (d->flags & STACK_DGRAM_UNSUMMED ? TP_STATUS_CSUMNOTREADY : 0),
+		.tp_len = d->len, .tp_snaplen = d->tos, .tp_net = (uint16_t)d->ttl,
+	};
+
+	put_control(c, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
+}
+
 static void put_all_control(struct control *c, const struct target *t, const struct stack_dgram *d)
 {
 	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
@@ -306,6 +319,10 @@ static void put_all_control(struct control *c, const struct target *t, const str
 
 	if (d->flags & STACK_DGRAM_TIME)
 		put_time(c, t, d->wall_ns);
+	if (d->flags & STACK_DGRAM_AUX) {
+		put_aux(c, d);
+		return;
+	}
 	if (d->flags & STACK_DGRAM_PKTINFO)
 		put_pktinfo(c, d, v6);
 	if (d->flags & STACK_DGRAM_TTL)
@@ -341,7 +358,7 @@ static long recv_error(const struct target *t, struct msghdr *m)
 	struct { struct sock_extended_err ee; uint8_t offender[sizeof(struct sockaddr_in6)]; } e = { 0 };
 	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
 	size_t n, at = 0;
-	int err = client_ask(&q);
+	int err = client_ask(&q), ttl;
 
 	if (err)
 		return err;
@@ -363,12 +380,15 @@ static long recv_error(const struct target *t, struct msghdr *m)
 	if (at < n)
 		m->msg_flags |= MSG_TRUNC;
 	put_name(m, &got.head.dest);
+	ttl = got.head.ttl;
 	e.ee = (struct sock_extended_err){ .ee_errno = got.head.ee_errno, .ee_origin = got.head.origin,
 		.ee_type = got.head.type, .ee_code = got.head.code, .ee_info = got.head.info, .ee_data = got.head.data };
 	memcpy(e.offender, got.head.offender.bytes,
 	       got.head.offender.len < sizeof(e.offender) ? got.head.offender.len : sizeof(e.offender));
 	put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
 		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
+	if (got.head.ttl)
+		put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
 	m->msg_controllen = c.used;
 	return (long)at;
 }

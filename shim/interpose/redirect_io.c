@@ -2,7 +2,7 @@
 #include "interpose/redirect.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 
@@ -96,6 +96,16 @@ static long recv_from(const struct target *t, struct msghdr *m, const uint64_t *
 	return redirect_put_addr((void *)a[4], (socklen_t *)a[5], &from) ? -EFAULT : r;
 }
 
+/* What recvmsg leaves in the program's header: its end, from the length of the control messages on, and the name's. */
+static bool give_back(struct msghdr *user, const struct msghdr *m, bool named)
+{
+	size_t tail = offsetof(struct msghdr, msg_controllen);
+
+	return memory_write_two((char *)user + tail, (const char *)m + tail,
+				offsetof(struct msghdr, msg_flags) + sizeof(m->msg_flags) - tail, &user->msg_namelen,
+				&m->msg_namelen, named ? sizeof(m->msg_namelen) : 0);
+}
+
 long redirect_recv(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	struct iovec one = { (void *)a[1], a[2] };
@@ -118,13 +128,7 @@ long redirect_recv(enum call_id id, const struct target *t, const uint64_t *a)
 		m.msg_flags = 0;
 		named = m.msg_name;
 		r = recv_by_type(t, &m, (int)a[2]);
-		if (r >= 0) {
-			if (named)
-				user->msg_namelen = m.msg_namelen;
-			user->msg_controllen = m.msg_controllen;
-			user->msg_flags = m.msg_flags;
-		}
-		return r;
+		return r < 0 || give_back(user, &m, named) ? r : -EFAULT;
 	case CALL_recv:
 		return recv_by_type(t, &m, (int)a[3]);
 	default:
@@ -138,6 +142,16 @@ static bool past(const struct timespec *end)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec > end->tv_sec || (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec);
+}
+
+/* Whether the lengths in the first and the last header of an array can be. */
+static bool can_be_written(struct mmsghdr *msgs, unsigned n)
+{
+	struct mmsghdr first, last;
+
+	return memory_read(&first, msgs, sizeof(first)) && memory_read(&last, &msgs[n - 1], sizeof(last)) &&
+	       memory_write_two(&msgs[0].msg_len, &first.msg_len, sizeof(first.msg_len), &msgs[n - 1].msg_len, &last.msg_len,
+				sizeof(last.msg_len));
 }
 
 /* sendmmsg and recvmmsg: one after the other, until one fails or would block. */
@@ -160,6 +174,8 @@ long redirect_many(enum call_id id, const struct target *t, const uint64_t *a)
 		end.tv_sec += limit.tv_sec + end.tv_nsec / 1000000000;
 		end.tv_nsec %= 1000000000;
 	}
+	if (n && !can_be_written(msgs, n))
+		return -EFAULT;
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t words[6] = { a[0], (uint64_t)&msgs[i].msg_hdr, (uint64_t)(flags & ~MSG_WAITFORONE) };
 

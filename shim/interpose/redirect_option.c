@@ -1,20 +1,22 @@
 /* redirect_option.c - options and ioctls of redirected sockets: which the pair has, which the table knows, which the
  * host is asked for. */
-#include "interpose/redirect.h"
+#include "interpose/redirect_ring.h"
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "interpose/memory.h"
 #include "run/sys.h"
 
 #define VALUE_MAX 1024
-#define FILTER_MAX (STACK_MSG_DATA / sizeof(struct sock_filter))
+#define FILTER_SHORT (STACK_MSG_DATA / sizeof(struct sock_filter))
 
 /* Options of SOL_SOCKET that the pair must have as well, for the kernel to act by them. */
 static bool on_pair_too(int option)
@@ -65,6 +67,19 @@ static long give_value(const uint64_t *a, const void *value, size_t n)
 	return memory_write((void *)a[4], &room, sizeof(room)) ? 0 : -EFAULT;
 }
 
+/* The value says which version is meant, and is then its header's length. */
+static long ring_header(const uint64_t *a, socklen_t room)
+{
+	int value;
+
+	if (room < sizeof(value))
+		return -EINVAL;
+	if (!memory_read(&value, (const void *)a[3], sizeof(value)))
+		return -EFAULT;
+	value = redirect_ring_header((uint32_t)value);
+	return value < 0 ? value : give_value(a, &value, sizeof(value));
+}
+
 long redirect_getsockopt(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	int level = (int)a[1], option = (int)a[2], known;
@@ -82,6 +97,8 @@ long redirect_getsockopt(enum call_id id, const struct target *t, const uint64_t
 		return -EFAULT;
 	if ((int)room < 0)
 		return -EINVAL;
+	if (level == SOL_PACKET && option == PACKET_HDRLEN)
+		return ring_header(a, room);
 	q.arg[0] = level;
 	q.arg[1] = option;
 	q.arg[2] = room < sizeof(value) ? room : sizeof(value);
@@ -91,10 +108,28 @@ long redirect_getsockopt(enum call_id id, const struct target *t, const uint64_t
 	return err ? err : give_value(a, value, q.out_len < sizeof(value) ? q.out_len : sizeof(value));
 }
 
+/* What has no room in a message is sent in a file. */
+static long attach_long(struct client_request *q, const struct sock_fprog *prog)
+{
+	int fd = (int)sys(SYS_memfd_create, "filter", MFD_CLOEXEC);
+	long n = fd < 0 ? fd : sys(SYS_write, fd, prog->filter, q->len);
+
+	if (n == (long)q->len) {
+		q->len = 0;
+		q->send_fd = fd;
+		n = client_ask(q);
+	} else if (n >= 0) {
+		n = -EFAULT;
+	}
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	return n;
+}
+
 /* A filter is sent itself, and not where it is in our memory. */
 static long attach_filter(const struct target *t, const uint64_t *a)
 {
-	struct sock_filter code[FILTER_MAX];
+	struct sock_filter code[FILTER_SHORT];
 	struct client_request q = { .op = STACK_OP_SETOPT, .cookie = t->s->stack_cookie, .arg = { SOL_SOCKET, (int)a[2] },
 				    .data = code };
 	struct sock_fprog prog;
@@ -104,8 +139,10 @@ static long attach_filter(const struct target *t, const uint64_t *a)
 	if (!memory_read(&prog, (const void *)a[3], sizeof(prog)))
 		return -EFAULT;
 	q.len = prog.len * sizeof(code[0]);
-	if (!prog.len || prog.len > FILTER_MAX)
+	if (!prog.len || prog.len > BPF_MAXINSNS)
 		return -EINVAL;
+	if (prog.len > FILTER_SHORT)
+		return attach_long(&q, &prog);
 	return memory_read(code, prog.filter, q.len) ? client_ask(&q) : -EFAULT;
 }
 

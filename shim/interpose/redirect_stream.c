@@ -37,6 +37,21 @@ static long send_ended(const struct target *t, int flags)
 	return client_host_gone() ? -ENETDOWN : broken(flags);
 }
 
+/* The address and the control messages of a header, which a stream has no use for, but the kernel looks at. */
+static int check_header(const struct msghdr *m)
+{
+	struct sockaddr_storage ss;
+	struct cmsghdr c = { .cmsg_len = 0 };
+
+	if (m->msg_name && m->msg_namelen && m->msg_namelen <= sizeof(ss) && !memory_read(&ss, m->msg_name, m->msg_namelen))
+		return -EFAULT;
+	if (!m->msg_controllen)
+		return 0;
+	if (!memory_read(&c, m->msg_control, m->msg_controllen < sizeof(c) ? m->msg_controllen : sizeof(c)))
+		return -EFAULT;
+	return m->msg_controllen >= sizeof(c) && (c.cmsg_len < sizeof(c) || c.cmsg_len > m->msg_controllen) ? -EINVAL : 0;
+}
+
 /* What is written to a pair before there is a connection would be lost: its buffer is full of what the host throws away,
  * but for a few bytes that the kernel allows beyond it. */
 static int wait_to_send(const struct target *t, int flags)
@@ -80,6 +95,8 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 		return -EOPNOTSUPP;
 	if (UNLIKELY(t->e && __atomic_load_n(&t->e->error, __ATOMIC_ACQUIRE) && (err = redirect_take_error(t))))
 		return -err;
+	if (UNLIKELY(!(m->msg_flags & REDIRECT_OWN) && (err = check_header(m))))
+		return err;
 	/* What a unix socket would take for an address to refuse, or for descriptors to pass on. */
 	m->msg_name = NULL;
 	m->msg_namelen = 0;
@@ -183,6 +200,10 @@ long redirect_sendfile(enum call_id id, const struct target *t, const uint64_t *
 	enum stack_board_state state = t->e ? board_state(t->e) : STACK_BOARD_CLOSED;
 	ssize_t r;
 
+	off_t at;
+
+	if (a[2] && !memory_read(&at, (const void *)a[2], sizeof(at)))
+		return -EFAULT;
 	if (!redirect_is_stream(t->s))
 		return -EINVAL;		/* a datagram would need its header */
 	if (state == STACK_BOARD_CONNECTING && (r = wait_to_send(t, 0)))

@@ -2,7 +2,7 @@
  * error, a socket that is not connected, one that listens. The descriptors are looked at before, since what is
  * ready for a reason that the pair does not know would not end the wait, and what was found is put right after.
  */
-#include "interpose/redirect.h"
+#include "interpose/redirect_ring.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,11 +24,14 @@ static const struct stack_board_entry *entry_of(const struct run_socket *s)
 	return board_entry(s->stack_board, s->stack_cookie);
 }
 
-/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE. */
-static bool is_idle_stream(const struct run_socket *s)
+/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE, and a ring with something in it. */
+static bool is_idle(int fd)
 {
+	struct run_socket *s = redirected(fd);
 	const struct stack_board_entry *e = s && redirect_is_stream(s) ? entry_of(s) : NULL;
 
+	if (UNLIKELY(s && redirect_has_ring(s)))
+		return redirect_ring_ready(fd, s);
 	return e && redirect_is_idle(s, e);
 }
 
@@ -44,6 +47,9 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 		 (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
 	if (failed)
 		revents |= POLLERR;
+	if (redirect_has_ring(s))
+		return (short)((revents & ~(POLLIN | POLLRDNORM)) |
+			       (redirect_ring_ready(fd, s) ? events & (POLLIN | POLLRDNORM) : 0));
 	if (!redirect_is_stream(s)) {
 		bool suspect = failed || (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_FAILED);
 
@@ -55,6 +61,9 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 		return (short)((revents & POLLERR) | POLLHUP | (events & (POLLOUT | POLLWRNORM)));
 	if (board_state(e) == STACK_BOARD_LISTENING)
 		return revents & (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);
+	/* The host may be in the middle of shutting the pair. */
+	if (board_state(e) == STACK_BOARD_CLOSED)
+		return (short)(revents | POLLHUP | (events & (POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLRDHUP)));
 	return revents;
 }
 
@@ -73,7 +82,7 @@ static bool any_idle(const struct pollfd *fds, nfds_t n)
 		if (!memory_read(copy, fds + i, some * sizeof(*fds)))
 			return false;
 		for (nfds_t k = 0; k < some; k++)
-			if (copy[k].fd >= 0 && is_idle_stream(redirected(copy[k].fd)))
+			if (copy[k].fd >= 0 && is_idle(copy[k].fd))
 				return true;
 	}
 	return false;
@@ -132,7 +141,7 @@ static long add_idle(struct sets *s, int n, bool only_look)
 	long added = 0;
 
 	for (int fd = 0; fd < n; fd++) {
-		if (!(FD_ISSET(fd, &s->before[0]) || FD_ISSET(fd, &s->before[1])) || !is_idle_stream(redirected(fd)))
+		if (!(FD_ISSET(fd, &s->before[0]) || FD_ISSET(fd, &s->before[1])) || !is_idle(fd))
 			continue;
 		if (only_look)
 			return 1;
@@ -173,6 +182,7 @@ static long select_fds(enum call_id id, const uint64_t *a)
 static struct note {
 	uint64_t key;		/* epoll descriptor << 32 | descriptor, plus one; 0: free */
 	uint64_t data;
+	uint32_t events;
 } notes[NOTES];
 static uint32_t noted;		/* any at all */
 
@@ -207,12 +217,13 @@ void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *eve
 			continue;
 		__atomic_store_n(&p->key, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&p->data, data, __ATOMIC_RELEASE);
+		__atomic_store_n(&p->events, event->events, __ATOMIC_RELEASE);
 		__atomic_store_n(&p->key, key, __ATOMIC_RELEASE);
 		return;
 	}
 }
 
-static int noted_fd(int epfd, uint64_t data)
+static int noted_fd(int epfd, uint64_t data, uint32_t *events)
 {
 	struct note *first = first_note(epfd, data);
 
@@ -220,6 +231,7 @@ static int noted_fd(int epfd, uint64_t data)
 		const struct note *p = &notes[(size_t)(first - notes + i) & (NOTES - 1)];
 		uint64_t key = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
 
+		*events = __atomic_load_n(&p->events, __ATOMIC_ACQUIRE);
 		if (key && (int)((key - 1) >> 32) == epfd && __atomic_load_n(&p->data, __ATOMIC_ACQUIRE) == data)
 			return (int)(uint32_t)(key - 1);
 	}
@@ -234,12 +246,13 @@ static long wait_epoll(enum call_id id, const uint64_t *a)
 	if (r <= 0)
 		return r < 0 ? -errno : 0;
 	for (long i = 0; i < r && __atomic_load_n(&noted, __ATOMIC_RELAXED); i++) {
-		int fd = noted_fd((int)a[0], events[i].data.u64);
+		uint32_t asked = 0;
+		int fd = noted_fd((int)a[0], events[i].data.u64, &asked);
 		struct run_socket *s = fd >= 0 ? redirected(fd) : NULL;
 
 		/* The bits are the same. */
 		if (s)
-			events[i].events = (uint16_t)put_right(fd, s, (short)(POLLIN | POLLOUT), (short)events[i].events) |
+			events[i].events = (uint16_t)put_right(fd, s, (short)asked, (short)events[i].events) |
 					   (events[i].events & 0xffff0000);
 	}
 	return r;

@@ -58,11 +58,11 @@ enum stack_op {
 				 * whose connection has ended is of no use to the next one: then the cookie
 				 * is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
 				 * the place of the old */
-	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) */
+	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) -> as CONNECT */
 	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
 				 * replies. Nobody else may: to the host it would look like a close */
 	STACK_OP_GETNAME,	/* (cookie, arg[0] = 1 for the peer) -> data = sockaddr */
-	STACK_OP_SETOPT,	/* (cookie, arg = level, name; data = value) */
+	STACK_OP_SETOPT,	/* (cookie, arg = level, name; data = value, or SCM_RIGHTS: a file that has it) */
 	STACK_OP_GETOPT,	/* (cookie, arg = level, name, length) -> data = value */
 	STACK_OP_IOCTL,		/* (cookie or 0, arg[0] = request, data = what the argument points to)
 				 * -> data */
@@ -99,6 +99,11 @@ enum stack_op {
 				 * (arg[0] = AF_UNIX) -> a memfd with the inodes of programs' ends of pairs: a
 				 * table of uint32_t, 0 where there is none, of arg[0] slots, a power of two;
 				 * where to look first: stack_inode_slot(), then the next ones */
+	STACK_OP_RING,		/* (cookie) -> the ring of a packet socket (PACKET_RX_RING), SCM_RIGHTS: a memfd; arg[0] =
+				 * bytes of it that the program maps, after which a struct stack_ring_control
+				 * follows in a page of its own. -EINVAL: it has none */
+	STACK_OP_CONNECTIONS,	/* (arg[0] = family or 0) -> SCM_RIGHTS: a memfd with a line for each tracked
+				 * connection, as conntrack -L prints them */
 	STACK_OP_COUNT
 };
 
@@ -132,7 +137,11 @@ enum stack_dgram_flag {
 	STACK_DGRAM_CONFIRM = 32,	/* to the host: MSG_CONFIRM */
 	STACK_DGRAM_CHECKED = 64,	/* packet sockets: the checksum is valid */
 	STACK_DGRAM_ERROR = 128,	/* to the program: no datagram, but what wakes readers to a pending
-					 * error: take it with SO_ERROR, and if there is none read on */
+					 * error: take it with SO_ERROR, and if there is none read on. Packet sockets with
+					 * a ring: there is something in it */
+	STACK_DGRAM_AUX = 256,		/* to the program: PACKET_AUXDATA was asked for; @ttl is where the network
+					 * header starts, @tos how many bytes its filter wanted */
+	STACK_DGRAM_UNSUMMED = 512,	/* packet sockets: the checksum is still to be computed */
 };
 
 /**
@@ -166,7 +175,7 @@ struct stack_accept {
 /** struct stack_errqueue - an entry of the error queue, fields of struct sock_extended_err */
 struct stack_errqueue {
 	uint32_t ee_errno;
-	uint8_t origin, type, code, pad;
+	uint8_t origin, type, code, ttl;	/* @ttl: of the report, 0: not known */
 	uint32_t info, data;
 	struct stack_addr offender;	/* who reported it */
 	struct stack_addr dest;		/* where the datagram was to go */
@@ -181,6 +190,12 @@ struct stack_ifaddr {
 	uint32_t hatype;
 	struct stack_addr addr, broadcast;
 	uint32_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+};
+
+/** struct stack_ring_control - what the host says of a ring: where in it the status word of the frame or block is that it
+ * handed over last; while that is not 0 there is something to be read */
+struct stack_ring_control {
+	uint32_t status_off;
 };
 
 /** enum stack_board_state - low byte of @state */

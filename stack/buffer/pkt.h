@@ -69,7 +69,8 @@ struct pkt_frag {
  * @is_frag_assembled: was put together from fragments
  * @looped:     never left the stack: checksums need no look
  * @framed:     sent: its link header is in place already
- * @frag_off:   while it waits for reassembly: where it belongs in its datagram
+ * @frag_off:   while it waits for reassembly: where it belongs in its datagram. In the queue of a packet
+ *              endpoint: how many bytes its filter has cut off
  * @mark, @flow, @flow_info: what filters noted: a mark, and the connection the packet is part of
  * @nic_id:     NIC it was received on; 0 while one of our own has not been. No pointer: packets
  *              wait in queues that outlive NICs.

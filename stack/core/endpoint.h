@@ -63,6 +63,7 @@ struct packet_addr {
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
  * @link:            out, packet endpoints: where the packet came from or went
+ * @csum, @net_off:  out, packet endpoints: enum pkt_csum, and where the network header starts
  * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
  */
 struct read_msg {
@@ -78,6 +79,7 @@ struct read_msg {
 	int32_t inq;
 	uint8_t tos, ttl;
 	struct packet_addr link;
+	uint8_t csum, net_off;
 	bool at_mark;
 };
 

@@ -71,7 +71,7 @@ enum net_error_kind {
  * @err:  what a connected endpoint reports
  * @hard: whether RFC 1122 4.2.3.9 calls it hard (port, protocol unreachable)
  * @mtu:  TOO_BIG: the next hop's MTU, 0 if the router did not say
- * @type, @code: as in the ICMP header
+ * @type, @code: as in the ICMP header; @ttl: of the packet that brought it, 0 if none did
  * @local, @remote: source and destination of the packet quoted
  * @lport, @rport: its ports, as far as the protocol has such
  * @offender: who sent the error, length 0 for ourselves
@@ -83,7 +83,7 @@ struct net_error {
 	enum ns_err err;
 	bool hard;
 	uint32_t mtu;
-	uint8_t type, code;
+	uint8_t type, code, ttl;
 	struct addr local, remote, offender;
 	uint16_t lport, rport;
 	const uint8_t *hdr;

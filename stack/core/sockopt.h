@@ -52,6 +52,7 @@ enum sockopt {
 	SOCKOPT_LISTEN_PROMISCUOUS,	/* packet: frames for other hosts too, on the NIC given; counted */
 	SOCKOPT_UNLISTEN_PROMISCUOUS,
 	SOCKOPT_PACKET_STATISTICS,	/* packet, get only: struct sockopt_packet_stats, then cleared */
+	SOCKOPT_FILTER,			/* set only: a program of core/bpf.h as bytes; none: no filter any more */
 	/* TCP */
 	SOCKOPT_NO_DELAY,
 	SOCKOPT_CORK,

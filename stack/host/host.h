@@ -37,6 +37,7 @@ struct host_counters { HOST_COUNTERS(HOST_COUNTER_FIELD) };
  * @watched:   those pairs, oldest first, until asked about; @watch_timer: when to ask
  * @filler_fd: a file of zeros, and how many of them make a pair's sender unwritable
  * @scratch:   for whoever has his turn; @rx: what streams are read into
+ * @ring_bytes: of all packet sockets' rings
  * @keep:      stay when the last client has gone
  * @down:      leave
  * @served:    somebody was there once
@@ -66,6 +67,7 @@ struct host {
 	struct resolver *resolver;
 	struct diag *diag;
 	struct host_counters counters;
+	size_t ring_bytes;
 	int64_t started_ns, empty_since_ns;
 	bool keep, down, served;
 };

@@ -28,14 +28,15 @@ int request_text_fd(const char *text, size_t len)
 }
 
 /* The whole file. Only plain ones: reading must not wait for anybody. */
-static int read_rules(int fd, char **text, size_t *len)
+int request_file(const struct request *q, size_t max, char **text, size_t *len)
 {
+	int fd = q->fd_in;
 	struct stat st;
 	ssize_t n = 0;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EINVAL;
-	if (st.st_size > FILTER_TEXT_MAX)
+	if ((uint64_t)st.st_size > max)
 		return -EFBIG;
 	*text = malloc((size_t)st.st_size + 1);
 	if (!*text)
@@ -57,7 +58,7 @@ static int load(struct request *q, enum net_index net)
 	enum ns_err err;
 	char *text;
 	size_t len;
-	int r = read_rules(q->fd_in, &text, &len);
+	int r = request_file(q, FILTER_TEXT_MAX, &text, &len);
 
 	if (r)
 		return r;

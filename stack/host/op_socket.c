@@ -1,5 +1,7 @@
 /* Operations on sockets: those that socket calls come down to. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -7,8 +9,9 @@
 
 #include "host/diag.h"
 #include "host/ops.h"
+#include "host/ring.h"
 
-enum { FLUSH_STEP_MS = 5, FLUSH_MAX_MS = 3600 * 1000 };
+enum { LONG_OPTION_MAX = 65536, FLUSH_STEP_MS = 5, FLUSH_MAX_MS = 3600 * 1000 };
 
 int op_socket(struct request *q)
 {
@@ -74,6 +77,18 @@ static int renew(struct request *q)
 		return err;
 	diag_attach(q->relay, q->fd_out, q->client, NULL);
 	q->out->cookie = q->relay->cookie;
+	q->out->arg[0] = q->relay->board;
+	return 0;
+}
+
+/* connect(AF_UNSPEC): what the pair was used for is over. One that was not used is as good as new. */
+static int disconnected(struct request *q)
+{
+	struct relay *r = q->relay;
+
+	if (r->state != STACK_BOARD_NEW && r->state != STACK_BOARD_CONNECTING)
+		return renew(q);
+	relay_set_state(r, STACK_BOARD_NEW);
 	return 0;
 }
 
@@ -92,6 +107,8 @@ int op_connect(struct request *q)
 		relay_show(r);
 		return err;
 	}
+	if (!err && a->sa_family == AF_UNSPEC)
+		return disconnected(q);
 	if ((err == 0 || err == -EINPROGRESS) && r->watched) {
 		int renewed = renew(q);
 
@@ -100,9 +117,7 @@ int op_connect(struct request *q)
 			return renewed;
 		}
 	}
-	if (a->sa_family == AF_UNSPEC && !err)
-		relay_set_state(r, STACK_BOARD_NEW);
-	else if (err == -EINPROGRESS)
+	if (err == -EINPROGRESS)
 		relay_set_state(r, STACK_BOARD_CONNECTING);
 	else if (!err && r->state != STACK_BOARD_CONNECTED)
 		relay_connected(r);
@@ -114,12 +129,19 @@ int op_connect(struct request *q)
 int op_listen(struct request *q)
 {
 	int64_t backlog = q->in->arg[0];
+	struct relay *r = q->relay;
+	int err;
 
-	if (q->relay->k->type != SOCK_STREAM)
+	if (r->k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	if (backlog < INT32_MIN || backlog > INT32_MAX)
 		return -EINVAL;
-	return relay_listen(q->relay, (int)backlog);
+	err = relay_listen(r, (int)backlog);
+	if (err || !r->watched)
+		return err;
+	/* It has been connected, or listening, before, and its pair has ended with that. */
+	err = renew(q);
+	return err ? err : relay_listen(r, (int)backlog);
 }
 
 int op_shutdown(struct request *q)
@@ -164,11 +186,45 @@ static void option_changed(struct relay *r)
 	board_done(&r->host->board, r->board);
 }
 
+/* A value too long for a message: a file has it. Only filters are. */
+static int long_option(struct request *q, int level, int name)
+{
+	size_t len;
+	char *value;
+	int err;
+
+	if (level != SOL_SOCKET || name != SO_ATTACH_FILTER)
+		return -EINVAL;
+	err = request_file(q, LONG_OPTION_MAX, &value, &len);
+	if (!err) {
+		err = sock_setopt(q->relay->k, level, name, value, (socklen_t)len);
+		free(value);
+	}
+	return err;
+}
+
+/* The ring's file, for the program to map. */
+int op_ring(struct request *q)
+{
+	int fd = ring_fd(q->relay, &q->out->arg[0]);
+
+	if (fd < 0)
+		return fd;
+	q->fd_out = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return q->fd_out < 0 ? -ENFILE : 0;
+}
+
 int op_setopt(struct request *q)
 {
 	int level, name, err = option_args(q, &level, &name);
 
-	if (!err)
+	if (!err && q->fd_in >= 0)
+		err = long_option(q, level, name);
+	else if (!err && level == SOL_PACKET && q->relay->k->domain == AF_PACKET && name == PACKET_RX_RING)
+		err = ring_set(q->relay, q->in->data, q->in->len);
+	else if (!err && level == SOL_PACKET && q->relay->ring && (name == PACKET_VERSION || name == PACKET_RESERVE))
+		err = -EBUSY;
+	else if (!err)
 		err = sock_setopt(q->relay->k, level, name, q->in->data, q->in->len);
 	if (!err)
 		option_changed(q->relay);
@@ -244,6 +300,7 @@ int op_errqueue(struct request *q)
 	out.origin = e.origin;
 	out.type = e.type;
 	out.code = e.code;
+	out.ttl = e.ttl;
 	out.info = e.info;
 	put_address(&out.offender, &e.offender, e.offender_len);
 	put_address(&out.dest, &e.dest, e.dest_len);

@@ -25,7 +25,7 @@ static const struct op {
 	[STACK_OP_LISTEN] = { op_listen, SOCKET, 0, false },
 	[STACK_OP_SHUTDOWN] = { op_shutdown, SOCKET, 0, false },
 	[STACK_OP_GETNAME] = { op_getname, SOCKET, 0, false },
-	[STACK_OP_SETOPT] = { op_setopt, SOCKET, 0, false },
+	[STACK_OP_SETOPT] = { op_setopt, SOCKET, 0, true },
 	[STACK_OP_GETOPT] = { op_getopt, SOCKET, 0, false },
 	[STACK_OP_IOCTL] = { op_ioctl, ANY_SOCKET, 0, false },
 	[STACK_OP_CHECK] = { op_check, SOCKET, 0, false },
@@ -42,6 +42,8 @@ static const struct op {
 	[STACK_OP_INFO] = { op_info, NO_SOCKET, 0, false },
 	[STACK_OP_STATS] = { op_stats, NO_SOCKET, 0, false },
 	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, true },
+	[STACK_OP_RING] = { op_ring, SOCKET, 0, false },
+	[STACK_OP_CONNECTIONS] = { op_connections, NO_SOCKET, 0, false },
 	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, false },
 	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, false },
 };

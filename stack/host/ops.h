@@ -37,9 +37,14 @@ int op_procnet(struct request *q);
 int op_info(struct request *q);
 int op_stats(struct request *q);
 int op_rules(struct request *q);
+int op_ring(struct request *q);
+int op_connections(struct request *q);
 int op_keep(struct request *q);
 int op_down(struct request *q);
 
+/** request_file() - what is in the file that came with the request, a plain one of at most @max bytes; the caller
+ * frees @text. -EINVAL, -EFBIG, -ENOMEM, -EIO */
+int request_file(const struct request *q, size_t max, char **text, size_t *len);
 
 /** request_text_fd() - a memfd with this text, for a reply; -1 if there is no memory or descriptor for it */
 int request_text_fd(const char *text, size_t len);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/diag.h"
+#include "host/ring.h"
 
 static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
@@ -222,6 +223,7 @@ void relay_disown(struct relay *r)
 
 	if (r->ops->end)
 		r->ops->end(r);
+	ring_free(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
 	diag_detach(r);
@@ -266,7 +268,11 @@ int relay_renew(struct relay *r, int *program_fd)
 	r->pending = NULL;
 	r->watched = r->up_ended = r->wants_room = r->widened = false;
 	r->shut = 0;
-	r->ready = 0;
+	r->failed = 0;
+	r->ready = RELAY_PAIR_OUT;
+	if (r->ops->end)
+		r->ops->end(r);
+	r->pushed = 0;
 	r->ops = ops_for(r->k);
 	board_edit(&r->host->board, r->board)->cookie = r->cookie;
 	board_done(&r->host->board, r->board);

@@ -36,6 +36,7 @@ enum relay_shut { RELAY_SHUT_RD = 1, RELAY_SHUT_WR = 2, RELAY_SHUT_BOTH = 3 };
 enum { RELAY_WIDE = 524288 };
 
 struct relay;
+struct ring;
 
 /** struct relay_ops - @turn: do what @ready allows, a bounded amount of it; may close the relay.
  * @end: release what is kept in @extra */
@@ -54,6 +55,7 @@ struct relay_ops {
  * @state:   as on the board
  * @ready:   enum relay_ready
  * @filler:  bytes of filler in the pair
+ * @failed:  why the stack took no more (errno): writing is told of a pending error, and takes it
  * @pending: read from the program, and not yet taken by the stack
  * @up_ended: the program will write no more, and all it wrote has been read
  * @shut:    enum relay_shut: how the pair is shut down, seen from our end
@@ -61,6 +63,7 @@ struct relay_ops {
  * @wants_room: the loop is asked to tell of room in the pair
  * @bulk: the last read was a large one: so may the next be
  * @widened: our end of the pair takes more than the kernel's default, since it was too little once
+ * @ring:    packet sockets: where received packets go (ring.h), NULL: to the pair
  * @waiting: in the list of watched pairs to be asked about
  * @pushed:  listening: how many accepted connections are in the pair; @push_unit what each takes there
  * @backlog: listening: as the program wanted it
@@ -79,8 +82,10 @@ struct relay {
 	enum stack_board_state state;
 	uint32_t ready;
 	uint32_t filler;
+	int failed;
 	struct pkt *pending;
 	void *extra;
+	struct ring *ring;
 	struct timer retry;
 	struct list waiting;
 	bool up_ended, watched, wants_room, widened, bulk;

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "host/relay.h"
+#include "host/ring.h"
 
 enum { BATCH = 64 };
 
@@ -105,6 +105,15 @@ static void make_head(const struct sock_msg *m, struct stack_dgram *d)
 	d->wall_ns = m->wall_ns;
 }
 
+/* What PACKET_AUXDATA tells. */
+static void add_aux(const struct sock_msg *m, size_t captured, struct stack_dgram *d)
+{
+	d->flags |= STACK_DGRAM_AUX | (m->csum == PKT_CSUM_VALID ? STACK_DGRAM_CHECKED : 0) |
+		    (m->csum == PKT_CSUM_PARTIAL ? STACK_DGRAM_UNSUMMED : 0);
+	d->ttl = m->net_off;
+	d->tos = (uint32_t)captured;
+}
+
 /* To the program. False: no room; it is held. */
 static bool push(struct relay *r, struct stack_dgram *d, uint8_t *data, size_t len)
 {
@@ -145,8 +154,11 @@ static bool down_one(struct relay *r)
 	struct iovec iov = { r->host->scratch, HOST_SCRATCH };
 	struct stack_dgram d;
 	struct sock_msg m = { 0 };
-	ssize_t n = sock_recv(r->k, &iov, 1, &m, 0);
+	ssize_t n;
 
+	if (r->ring)
+		return ring_take(r);
+	n = sock_recv(r->k, &iov, 1, &m, 0);
 	if (n < 0) {
 		if (n != -EAGAIN)
 			relay_put_error(r, (int)-n);
@@ -154,6 +166,8 @@ static bool down_one(struct relay *r)
 		return false;
 	}
 	make_head(&m, &d);
+	if (r->k->auxdata)
+		add_aux(&m, (size_t)n, &d);
 	return push(r, &d, r->host->scratch, (size_t)n);
 }
 

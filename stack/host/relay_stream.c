@@ -96,6 +96,9 @@ static bool write_pending(struct relay *r, size_t *moved)
 	r->pending = rest;
 	*moved += n;
 	if (err && err != NS_ERR_WOULD_BLOCK) {
+		if (err != NS_ERR_CLOSED_FOR_SEND)
+			r->failed = ns_err_errno(err);
+		r->ready |= RELAY_STACK_ERR;
 		refuse_up(r);
 		return false;
 	}
@@ -110,6 +113,7 @@ static bool up_urgent(struct relay *r)
 	int at_mark = 0;
 	uint8_t byte;
 	struct iovec iov = { &byte, 1 };
+	ssize_t n;
 
 	if (ioctl(r->fd, SIOCATMARK, &at_mark) < 0 || !at_mark)
 		return true;
@@ -117,9 +121,14 @@ static bool up_urgent(struct relay *r)
 		r->ready &= ~(uint32_t)RELAY_PAIR_URGENT;
 		return true;
 	}
-	if (sock_send(r->k, &iov, 1, NULL, MSG_OOB) == -EAGAIN) {
+	n = sock_send(r->k, &iov, 1, NULL, MSG_OOB);
+	if (n == -EAGAIN) {
 		r->ready &= ~(uint32_t)RELAY_STACK_OUT;
 		return false;
+	}
+	if (n < 0 && n != -EPIPE) {
+		r->failed = (int)-n;
+		r->ready |= RELAY_STACK_ERR;
 	}
 	recv(r->fd, &byte, 1, MSG_OOB | MSG_DONTWAIT);
 	r->ready &= ~(uint32_t)RELAY_PAIR_URGENT;
@@ -286,6 +295,9 @@ static void see_errors(struct relay *r)
 		return;
 	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
 	err = relay_note_error(r);
+	if (over && !err)
+		err = r->failed;
+	r->failed = 0;
 	if (over && err)
 		relay_fail(r, err, true);
 	else if (over)

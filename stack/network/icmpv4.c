@@ -250,7 +250,7 @@ static void redirect_rx(struct nic *nic, const struct pkt *pkt, const struct add
 /* An error about a packet of ours: hand it to the protocol that sent it. */
 static void error_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 {
-	struct net_error e = { .type = h->type, .code = h->code, .nic = nic,
+	struct net_error e = { .type = h->type, .code = h->code, .nic = nic, .ttl = pkt->hop_limit,
 			       .offender = pkt->src };
 	struct ipv4_hdr inner;
 	const uint8_t *p;

@@ -166,7 +166,7 @@ static bool classify(struct net_error *e, const struct icmp_hdr *h)
 
 static void error_rx(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 {
-	struct net_error e = { .type = h->type, .code = h->code, .nic = nic,
+	struct net_error e = { .type = h->type, .code = h->code, .nic = nic, .ttl = pkt->hop_limit,
 			       .offender = pkt->src };
 	size_t want = ICMP_HDR_LEN + IPV6_HDR_LEN + 256, n;
 	struct ipv6_skim skim;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 
 enum { ERRQUEUE_MAX = 64 };
@@ -14,7 +15,15 @@ struct sock_errqueue {
 
 static bool wants_errors(const struct sock *k, const struct net_error *e)
 {
-	return k->type == SOCK_DGRAM && (e->local.len == ADDR_LEN_V4 ? k->recverr : k->recverr6);
+	return k->type != SOCK_STREAM && (e->local.len == ADDR_LEN_V4 ? k->recverr : k->recverr6);
+}
+
+/* The transport header is the stack's in UDP, and the program's own in ICMP and raw sockets. */
+static size_t header_len(const struct sock *k, const struct net_error *e)
+{
+	bool own = k->type == SOCK_RAW || k->protocol == IPPROTO_ICMP || k->protocol == IPPROTO_ICMPV6;
+
+	return own ? 0 : e->hdr_len < 8 ? e->hdr_len : 8;
 }
 
 /* The destination as the program named it, and the bytes of its datagram that the error quotes. */
@@ -22,13 +31,14 @@ static void fill(const struct sock *k, const struct net_error *e, struct sock_er
 {
 	struct full_addr dest = { .addr = e->remote, .port = e->rport };
 	struct full_addr offender = { .addr = e->offender };
-	size_t skip = e->hdr_len < 8 ? e->hdr_len : 8;
+	size_t skip = header_len(k, e);
 
 	*out = (struct sock_error){
 		.ee_errno = (uint32_t)ns_err_errno(e->err), .type = e->type, .code = e->code,
 		.origin = e->kind == NET_ERROR_LINK_FAILED ? SO_EE_ORIGIN_LOCAL :
 			  e->local.len == ADDR_LEN_V4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
 		.info = e->kind == NET_ERROR_TOO_BIG ? e->mtu : 0,
+		.ttl = k->recv_flags & (WANT_TTL | WANT_HOPLIMIT) ? e->ttl : 0,
 		.len = e->hdr_len - skip,
 	};
 	if (out->len > sizeof(out->payload))

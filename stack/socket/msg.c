@@ -110,6 +110,8 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 	m->flags = 0;
 	m->addr_len = 0;
 	m->msg_len = r->msg_len;
+	m->csum = r->csum;
+	m->net_off = r->net_off;
 	if (k->type == SOCK_STREAM)
 		return;
 	m->addr_len = k->domain == AF_PACKET ? sock_addr_from_link(&r->link, &m->addr)

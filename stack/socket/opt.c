@@ -573,6 +573,11 @@ static const struct opt_row opt_rows[] = {
 	BOOL(IPPROTO_IPV6, IPV6_HDRINCL, RAW, SOCKOPT_HDR_INCLUDED),
 	NUMBER(IPPROTO_IPV6, IPV6_CHECKSUM, RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
 	NUMBER(SOL_RAW, IPV6_CHECKSUM, RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	{ SOL_PACKET, PACKET_VERSION, RAW | DGRAM, set_field, get_field, .min = TPACKET_V1, .max = TPACKET_V3,
+	  .bit = offsetof(struct sock, ring_version) },
+	{ SOL_PACKET, PACKET_RESERVE, RAW | DGRAM, set_field, get_field, .max = INT32_MAX,
+	  .bit = offsetof(struct sock, ring_reserve) },
+	FLAG(SOL_PACKET, PACKET_AUXDATA, auxdata),
 	BOOL(SOL_PACKET, PACKET_IGNORE_OUTGOING, RAW | DGRAM, SOCKOPT_IGNORE_OUTGOING),
 
 	{ IPPROTO_UDP, UDP_CORK, DGRAM, set_udp_cork, get_flag, .bit = offsetof(struct sock, cork) },

@@ -43,6 +43,29 @@ static int set_packet_membership(struct sock *k, int name, const void *val, sock
 	return -ns_err_errno(endpoint_set_int(k->ep, opt, m.mr_ifindex));
 }
 
+/* The value is the program's instructions (core/bpf.h): a caller that got a struct sock_fprog follows its pointer. */
+static int set_filter(struct sock *k, int name, const void *val, socklen_t len)
+{
+	enum ns_err err;
+	int lock;
+
+	if (name == SO_LOCK_FILTER) {
+		if (len < sizeof(lock))
+			return -EINVAL;
+		memcpy(&lock, val, sizeof(lock));
+		if (k->filter_locked && !lock)
+			return -EPERM;
+		k->filter_locked = lock;
+		return 0;
+	}
+	if (k->filter_locked)
+		return -EPERM;
+	if (name == SO_ATTACH_FILTER && !len)
+		return -EINVAL;
+	err = endpoint_set_option(k->ep, SOCKOPT_FILTER, val, name == SO_ATTACH_FILTER ? len : 0);
+	return err == NS_ERR_UNKNOWN_PROTOCOL_OPTION ? -ENOPROTOOPT : -ns_err_errno(err);
+}
+
 int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t len)
 {
 	size_t words;
@@ -51,6 +74,8 @@ int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t
 		return set_icmp_filter(k, val, len, words);
 	if (level == SOL_PACKET && (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
 		return set_packet_membership(k, name, val, len);
+	if (level == SOL_SOCKET && (name == SO_ATTACH_FILTER || name == SO_DETACH_FILTER || name == SO_LOCK_FILTER))
+		return set_filter(k, name, val, len);
 	return -ENOPROTOOPT;
 }
 
@@ -70,10 +95,20 @@ int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
 {
 	struct sockopt_icmp_filter f;
 	struct sockopt_packet_stats st;
+	struct tpacket_stats_v3 st3 = { 0 };
 	size_t words;
+	int r;
 
 	if (is_icmp_filter(level, name, &words))
 		return get_struct(k, SOCKOPT_ICMP_FILTER, &f, sizeof(f), words * 4, val, len);
+	if (level == SOL_PACKET && name == PACKET_STATISTICS && k->ring_version == TPACKET_V3) {
+		socklen_t room = sizeof(st3);
+
+		r = get_struct(k, SOCKOPT_PACKET_STATISTICS, &st, sizeof(st), sizeof(st), &st3, &room);
+		*len = *len < sizeof(st3) ? *len : (socklen_t)sizeof(st3);
+		memcpy(val, &st3, *len);
+		return r;
+	}
 	if (level == SOL_PACKET && name == PACKET_STATISTICS)
 		return get_struct(k, SOCKOPT_PACKET_STATISTICS, &st, sizeof(st), sizeof(st), val, len);
 	return -ENOPROTOOPT;

@@ -32,8 +32,9 @@ struct sock {
 	struct timeval rcv_timeout, snd_timeout;	/* kept for getsockopt; 0: none */
 	int32_t rcv_lowat;
 	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
+	uint32_t ring_version, ring_reserve;		/* packet(7): of the ring to be made */
 	struct linger linger;
-	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline;
+	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filter_locked;
 };
 
 /** sock_new() - socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC in @type. AF_INET and AF_INET6
@@ -69,8 +70,9 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
  * struct sock_msg - what a datagram has beside its bytes; fields without their flag are not looked at
  * @addr:    send: where to, @addr_len 0 for the peer; received: from whom
  * @local:   send: from where; received: the address it was sent to
- * @flags:   enum sock_msg_flag: which of the others are there
+ * @flags:   enum sock_msg_flag: which of the others are there; @wall_ns is filled in, asked for or not
  * @msg_len: received: length of the whole datagram
+ * @csum, @net_off: received, packet sockets: enum pkt_csum, and where the network header starts
  */
 enum sock_msg_flag {
 	SOCK_MSG_PKTINFO = 1, SOCK_MSG_TOS = 2, SOCK_MSG_TTL = 4, SOCK_MSG_TIME = 8,
@@ -85,6 +87,7 @@ struct sock_msg {
 	int tos, ttl;
 	int64_t wall_ns;
 	size_t msg_len;
+	uint8_t csum, net_off;
 };
 
 /** sock_send() - @flags: MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM; a stream takes what it has room for.
@@ -107,7 +110,7 @@ void sock_outq(struct sock *k, size_t *unacked, size_t *unsent);
 /** struct sock_error - an entry of the error queue (struct sock_extended_err) */
 struct sock_error {
 	uint32_t ee_errno;
-	uint8_t origin, type, code;
+	uint8_t origin, type, code, ttl;	/* @ttl: of the report, 0 if that is not wanted */
 	uint32_t info;
 	struct sockaddr_storage offender, dest;
 	socklen_t offender_len, dest_len;

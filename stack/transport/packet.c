@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "core/bpf.h"
 #include "core/stack.h"
 #include "header/eth.h"
 
@@ -19,6 +20,7 @@
  * @bind_nic: NIC it was bound to, 0 for all
  * @sending: its own frame is on the way out: not to be shown to itself
  * @promisc: NICs it listens to promiscuously
+ * @filter:  what its user wants to see, NULL: everything
  */
 struct packet {
 	struct endpoint ep;
@@ -29,6 +31,7 @@ struct packet {
 	struct pkt_queue rxq;
 	struct list promisc;
 	struct sockopt_packet_stats since;
+	struct bpf_prog *filter;
 };
 
 /** struct packet_promisc - @was: the NIC, to be compared only: another may have its number now */
@@ -99,6 +102,31 @@ static void packet_queue(struct packet *k, struct pkt *copy)
 	waiter_notify(&k->ep.wq, WAIT_IN);
 }
 
+static uint8_t net_offset(const struct packet *k, const struct nic *nic)
+{
+	return k->cooked || packet_hatype(nic) == HATYPE_NONE ? 0 : ETH_HDR_LEN;
+}
+
+/* Cuts the copy to what the filter wants of it; false: nothing. */
+static bool filter_packet(const struct packet *k, const struct nic *nic, struct pkt *copy)
+{
+	uint32_t len = copy->len, want;
+	struct bpf_view v = {
+		.pkt = copy, .net = net_offset(k, nic), .ifindex = nic->id, .mark = copy->mark,
+		.proto = copy->net_proto, .hatype = packet_hatype(nic), .type = copy->type,
+	};
+
+	copy->frag_off = 0;
+	if (!k->filter)
+		return true;
+	want = bpf_run(k->filter, &v);
+	if (want < len) {
+		pkt_trim(copy, want);
+		copy->frag_off = len - want;
+	}
+	return want > 0;
+}
+
 static void packet_rx(struct frame_tap *t, struct nic *nic, const struct pkt *pkt, bool outgoing)
 {
 	struct packet *k = container_of(t, struct packet, tap);
@@ -120,7 +148,7 @@ static void packet_rx(struct frame_tap *t, struct nic *nic, const struct pkt *pk
 		if (k->cooked && copy->framed)
 			pkt_pull(copy, ETH_HDR_LEN);
 	}
-	if (!k->cooked && !frame_whole(copy, nic, outgoing)) {
+	if ((!k->cooked && !frame_whole(copy, nic, outgoing)) || !filter_packet(k, nic, copy)) {
 		pkt_free(copy);
 		return;
 	}
@@ -147,10 +175,12 @@ static enum ns_err packet_read(struct endpoint *ep, struct read_msg *m)
 	if (!pkt)
 		return NS_ERR_WOULD_BLOCK;
 	m->n = pkt_copy_iov(pkt, 0, m->iov, m->iovcnt);
-	m->msg_len = pkt->len;
+	m->msg_len = (size_t)pkt->len + pkt->frag_off;
 	m->from = (struct full_addr){ .nic = pkt->nic_id, .port = pkt->net_proto };
 	m->to = m->from;
 	fill_link(k, pkt, &m->link);
+	m->csum = pkt->csum;
+	m->net_off = k->cooked || m->link.hatype == HATYPE_NONE ? 0 : ETH_HDR_LEN;
 	m->has_timestamp = true;
 	m->timestamp_ns = pkt->rx_wall_ns;
 	if (!m->peek)
@@ -348,6 +378,8 @@ static enum ns_err packet_set_option(struct endpoint *ep, enum sockopt opt, cons
 	struct packet *k = packet_of(ep);
 	int64_t v;
 
+	if (opt == SOCKOPT_FILTER)
+		return bpf_replace(&k->filter, val, len);
 	if (opt != SOCKOPT_IGNORE_OUTGOING && opt != SOCKOPT_LISTEN_PROMISCUOUS &&
 	    opt != SOCKOPT_UNLISTEN_PROMISCUOUS)
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
@@ -405,6 +437,7 @@ static void packet_destroy(struct endpoint *ep)
 	while (!list_empty(&k->promisc))
 		promisc_drop(k, container_of(k->promisc.next, struct packet_promisc, list));
 	pkt_queue_purge(&k->rxq);
+	bpf_free(k->filter);
 	endpoint_fini(ep);
 	free(k);
 }

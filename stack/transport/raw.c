@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/cksum.h"
+#include "core/bpf.h"
 #include "header/icmp.h"
 #include "header/ipv4.h"
 #include "transport/dgram.h"
@@ -18,6 +19,7 @@ enum { RAW_MAX = 65535 };
 
 /**
  * struct raw - a raw endpoint
+ * @bpf:      which of the packets its user wants, NULL: all
  * @csum_off: where a checksum goes in what is sent and is checked in what is received, -1: nowhere
  */
 struct raw {
@@ -27,6 +29,7 @@ struct raw {
 	bool hdr_included;
 	int32_t csum_off;
 	struct sockopt_icmp_filter filter;
+	struct bpf_prog *bpf;
 };
 
 static const struct trans_proto_ops raw_proto = { .name = "raw" };
@@ -99,6 +102,7 @@ static void raw_destroy(struct endpoint *ep)
 
 	raw_tap_remove(&ep->stack->taps, &w->tap);
 	dgram_fini(&w->d);
+	bpf_free(w->bpf);
 	endpoint_fini(ep);
 	free(w);
 }
@@ -137,6 +141,24 @@ static bool cksum_ok(const struct raw *w, const struct pkt *pkt)
 	return pkt_cksum(pkt, 0, cksum_pseudo(&pkt->src, &pkt->dst, w->proto, pkt->len)) == 0xffff;
 }
 
+/* Cuts the copy to what the filter wants of it; false: nothing. It sees what the user would read. */
+static bool bpf_wanted(const struct raw *w, struct pkt *copy)
+{
+	struct bpf_view v = {
+		.pkt = copy, .net = (int32_t)copy->net_off - (int32_t)copy->off, .ifindex = copy->nic_id,
+		.mark = copy->mark, .proto = copy->net_proto, .type = copy->type,
+	};
+	uint32_t want;
+
+	if (!w->bpf)
+		return true;
+	v.link = v.net;		/* it has none any more */
+	want = bpf_run(w->bpf, &v);
+	if (want < copy->len)
+		pkt_trim(copy, want);
+	return want > 0;
+}
+
 static bool raw_rx(struct raw_tap *t, struct nic *nic, const struct pkt *pkt)
 {
 	struct raw *w = container_of(t, struct raw, tap);
@@ -160,6 +182,11 @@ static bool raw_rx(struct raw_tap *t, struct nic *nic, const struct pkt *pkt)
 	copy->sport = copy->dport = 0;
 	if (w->d.ep.net == NET_IPV4)
 		pkt_unpull(copy, copy->off - copy->net_off);
+	if (!bpf_wanted(w, copy)) {
+		stat_inc(&st->filtered);
+		pkt_free(copy);
+		return true;
+	}
 	if (dgram_rx(&w->d, copy))
 		stat_inc(&st->packets_received);
 	else
@@ -237,6 +264,8 @@ static enum ns_err raw_set_option(struct endpoint *ep, enum sockopt opt, const v
 		memcpy(&w->filter, val, sizeof(w->filter));
 		return NS_OK;
 	}
+	if (opt == SOCKOPT_FILTER)
+		return bpf_replace(&w->bpf, val, len);
 	if (opt != SOCKOPT_HDR_INCLUDED && opt != SOCKOPT_IPV6_CHECKSUM)
 		return dgram_set_option(ep, opt, val, len);
 	if (len < sizeof(v))

@@ -144,6 +144,17 @@ static int pending_error(const struct sockp *s)
 	return err;
 }
 
+/* Puts the descriptor that came with the reply in the place of the socket's. */
+static void replace(struct sockp *s)
+{
+	cr_assert_neq(p.reply.cookie, s->cookie);
+	cr_assert_geq(p.reply_fd, 0);
+	cr_assert_eq(p.reply.arg[0], s->board);
+	cr_assert_geq(dup2(p.reply_fd, s->fd), 0);
+	close(p.reply_fd);
+	s->cookie = p.reply.cookie;
+}
+
 Test(stream, refused_and_then_tried_again)
 {
 	struct sockaddr_in name;
@@ -160,11 +171,7 @@ Test(stream, refused_and_then_tried_again)
 	cr_assert_eq(pending_error(&c), 0);
 	/* Again, on the same socket: it gets another pair. */
 	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
-	cr_assert_neq(p.reply.cookie, c.cookie);
-	cr_assert_geq(p.reply_fd, 0);
-	cr_assert_geq(dup2(p.reply_fd, c.fd), 0);
-	close(p.reply_fd);
-	c.cookie = p.reply.cookie;
+	replace(&c);
 	peer_wait_state(&p, &c, STACK_BOARD_CONNECTED);
 	cr_assert_eq(peer_entry(&p, &c).cookie, c.cookie);
 	s = take(&l, &a);
@@ -333,6 +340,30 @@ Test(stream, a_stopped_reader_stops_the_writer_and_nobody_else)
 	close(s2.fd);
 }
 
+Test(stream, a_writer_is_told_of_a_reset)
+{
+	static char chunk[65536];
+
+	/* The reset meets the writer in the middle of things: whichever call of the host comes first. */
+	for (int i = 0; i < 20; i++) {
+		struct sockp c, s;
+		ssize_t n = 0;
+
+		pair_up(&c, &s);
+		for (int j = 0; j < 20 + i; j++)
+			n = send(s.fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+		cr_assert(wait_events(c.fd, POLLIN) & POLLIN);
+		close(c.fd);
+		while (n >= 0 || errno == EAGAIN)
+			n = send(s.fd, chunk, sizeof(chunk), MSG_DONTWAIT | MSG_NOSIGNAL);
+		cr_assert_eq(errno, EPIPE);
+		peer_wait_state(&p, &s, STACK_BOARD_CLOSED);
+		cr_assert(peer_entry(&p, &s).flags & STACK_BOARD_RESET);
+		cr_assert_eq(pending_error(&s), ECONNRESET);
+		close(s.fd);
+	}
+}
+
 Test(stream, urgent_bytes_both_ways)
 {
 	struct sockp c, s;
@@ -432,6 +463,51 @@ Test(stream, backlog_holds)
 	}
 	for (int i = 0; i < 8; i++)
 		close(c[i].fd);
+	close(l.fd);
+}
+
+Test(stream, listening_again_after_a_shutdown)
+{
+	struct sockaddr_in name;
+	struct sockp l = listening(2, &name), c = peer_socket(&p, AF_INET, SOCK_STREAM), s;
+	struct stack_accept a;
+
+	cr_assert_eq(peer_call(&p, STACK_OP_SHUTDOWN, l.cookie, SHUT_RDWR, 0, 0, NULL, 0), 0);
+	cr_assert_eq(peer_call(&p, STACK_OP_LISTEN, l.cookie, 2, 0, 0, NULL, 0), 0);
+	replace(&l);
+	name = peer_name(&p, &l, false);
+	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+	s = take(&l, &a);
+	close(s.fd);
+	close(c.fd);
+	close(l.fd);
+}
+
+Test(stream, disconnected_and_connected_again)
+{
+	static const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct sockaddr_in name;
+	struct sockp l = listening(2, &name), c = peer_socket(&p, AF_INET, SOCK_STREAM), s;
+	struct pollfd f = { .fd = c.fd, .events = POLLOUT };
+	struct stack_accept a;
+	char byte;
+
+	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+	s = take(&l, &a);
+	peer_wait_state(&p, &c, STACK_BOARD_CONNECTED);
+	cr_assert_eq(peer_call(&p, STACK_OP_CONNECT, c.cookie, 0, 0, 0, &none, sizeof(none)), 0);
+	replace(&c);
+	cr_assert_eq(peer_entry(&p, &c).state & 0xff, STACK_BOARD_NEW);
+	cr_assert_eq(poll(&f, 1, 0), 0);
+	cr_assert_eq(read_all(s.fd, &byte, 1), 0);
+	cr_assert_eq(pending_error(&s), ECONNRESET);
+	close(s.fd);
+	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+	s = take(&l, &a);
+	cr_assert_eq(send(s.fd, "x", 1, 0), 1);
+	cr_assert_eq(read_all(c.fd, &byte, 1), 1);
+	close(s.fd);
+	close(c.fd);
 	close(l.fd);
 }
 

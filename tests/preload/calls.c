@@ -129,6 +129,8 @@ static const char *const process_calls[] = {
 	"if_nameindex", "if_freenameindex",
 	/* Files, for those of /proc/net. */
 	"open", "open64", "openat", "openat64", "__open_2", "__open64_2", "__openat_2", "__openat64_2", "fopen", "fopen64",
+	/* Packet sockets of a stack have rings that are mapped. */
+	"mmap", "mmap64",
 };
 
 static bool is_process_call(const char *name)

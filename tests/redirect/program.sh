@@ -156,13 +156,13 @@ traffic_options() {
 nothing_in_the_kernel() {
 	cat >kernel.py <<-'PY'
 		import socket
-		l = socket.create_server(("127.0.0.1", 47123))
+		l = socket.create_server(("127.0.0.1", 17123))
 		u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-		u.bind(("::1", 47124))
+		u.bind(("::1", 17124))
 		import subprocess
 		table = subprocess.run(["cat", "/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6"],
 		                       env={"LD_PRELOAD": ""}, stdout=subprocess.PIPE, text=True).stdout
-		print(table.count(":B813") + table.count(":B814"))
+		print(table.count(":42E3") + table.count(":42E4"))
 	PY
 	is "sockets" "$("$SHIM" run -q --stack lo -- "$PY" kernel.py)" 0
 }
@@ -209,7 +209,19 @@ commands() {
 	is "runs" "$("$SHIM" list | grep -c stack)" 0
 }
 
+# Every interposed call, under every name that it has; and with pointers that lead nowhere.
+calls() {
+	local calls=$B/tests/preload/progs/calls pointers=$B/tests/preload/progs/pointers
+	[ -x "$calls" ] && [ -x "$pointers" ] || skip "the programs are not built"
+	unshare -rn sh -c 'ip link set lo up && exec "$@"' sh "$calls" everything >kernel 2>&1 || skip "no network namespace"
+	"$SHIM" run -q --stack lo -- "$calls" everything >stack 2>&1 || fail "exit status $?"
+	cmp kernel stack || fail "$(diff kernel stack | head -n 5)"
+	"$SHIM" run -q --stack lo -- "$pointers" pointers >/dev/null 2>&1 || fail "pointers: exit status $?"
+	"$SHIM" run -q --stack lo -- "$pointers" headers >/dev/null 2>&1 || fail "headers: exit status $?"
+}
+
 check stress_closes stress closes
+check program_calls calls
 check stress_threads stress threads
 check stress_signals stress signals
 check stress_jumps stress jumps

@@ -159,7 +159,8 @@ struct tcp_conn {
 	uint32_t send_off;
 	bool tail_open;			/* the last packet's chunk has room that is ours */
 	uint16_t records;		/* of its packets, how many end a record (MSG_EOR) */
-	struct list segs;		/* by sequence number */
+	struct list segs;		/* by sequence number, nsegs of them */
+	uint32_t nsegs;
 	struct list sent, lost;		/* by transmission; to be sent again */
 	uint32_t highest_sack;		/* end of the highest range SACKed, if sacked_out */
 
