@@ -164,6 +164,10 @@ void sockshim_closure_free(struct sockshim_closure *c);
 sockshim_after_filter sockshim_closure_after(struct sockshim_closure *c);
 sockshim_filter sockshim_closure_filter(struct sockshim_closure *c);
 
+/* What the program asks the kernel about sockets (sock_diag, /proc/net) is from now on answered by the kernel
+ * alone, also if it has a stack: for programs that ask the stack themselves. */
+void sockshim_kernel_alone(void);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

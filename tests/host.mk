@@ -11,7 +11,7 @@ $(HOST_TESTS): $(B)/tests/host/%: tests/host/test_%.c $(B)/tests/host/peer.o $(H
 		| $(B)/sockshim-stackd
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -Ishim -Itests/host -DHOST_PROGRAM='"$(abspath $(B)/sockshim-stackd)"' \
+	@$(CC) $(ALL_CFLAGS) -MF $@.d -Istack -Ishim -Idiag -Itests/host -DHOST_PROGRAM='"$(abspath $(B)/sockshim-stackd)"' \
 		-o $@ $(filter %.c %.o %.a,$^) $(HOST_LIBS) -lcriterion
 
 # Fuzzers: libFuzzer programs over the host and the stack with its instrumentation.

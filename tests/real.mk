@@ -1,6 +1,6 @@
 # Tests of real programs under the shim: scripts that run them (tests/real/lib.sh).
 ifeq ($(SAN),)
-TEST_SCRIPTS += $(filter-out %/lib.sh,$(wildcard tests/real/*.sh))
+TEST_SCRIPTS += $(filter-out %/lib.sh %/stack_lib.sh,$(wildcard tests/real/*.sh))
 
 test-programs: $(B)/tests/real/threads
 $(B)/tests/real/threads: tests/real/threads.cc

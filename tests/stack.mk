@@ -3,7 +3,7 @@ STACK_TEST_SUPPORT := $(B)/tests/support/net.o $(B)/tests/support/watch.o $(B)/t
 STACK_PEER := $(B)/tests/support/peer.o
 STACK_UNITS := $(patsubst tests/unit/stack/%.c,$(B)/tests/unit/stack/%,$(wildcard tests/unit/stack/*.c))
 STACK_SIMS  := $(patsubst tests/sim/test_%.c,$(B)/tests/sim/%,$(wildcard tests/sim/test_*.c))
-STACK_TEST_CFLAGS = $(ALL_CFLAGS) -Istack -Itests/sim
+STACK_TEST_CFLAGS = $(ALL_CFLAGS) -Istack -Itests/sim -Itests/unit
 
 TEST_BINS += $(STACK_UNITS) $(STACK_SIMS)
 

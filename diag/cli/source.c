@@ -2,6 +2,7 @@
 #include "cli/source.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -198,6 +199,18 @@ static int add_stacks(struct sources *s)
 	return rc;
 }
 
+/*
+ * Under the shim, in a program that has a stack, the kernel's answers have that stack's sockets among them.
+ * Where stacks are asked as well they would be there twice.
+ */
+static void want_kernel_alone(void)
+{
+	void (*alone)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "sockshim_kernel_alone");
+
+	if (alone)
+		alone();
+}
+
 int sources_find(struct sources *s, const char *name)
 {
 	int rc;
@@ -211,6 +224,7 @@ int sources_find(struct sources *s, const char *name)
 		return refuse(name, diag_err_sys(ENOMEM));
 	if (!strcmp(name, "kernel"))
 		return 0;
+	want_kernel_alone();
 	rc = add_stacks(s);
 	if (!rc && name[0] == 'r')
 		rc = run_find(&s->run, name + 4);

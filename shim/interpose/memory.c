@@ -29,16 +29,24 @@ bool memory_read(void *to, const void *from, size_t n)
 	return true;
 }
 
-bool memory_write(void *to, const void *from, size_t n)
+bool memory_write_two(void *to, const void *from, size_t n, void *to2, const void *from2, size_t n2)
 {
-	struct iovec local = { (void *)(unsigned long)from, n }, remote = { to, n };
+	struct iovec local[2] = { { (void *)(unsigned long)from, n }, { (void *)(unsigned long)from2, n2 } };
+	struct iovec remote[2] = { { to, n }, { to2, n2 } };
 	long r = hook_sandboxed ? -EPERM :
-		sys(SYS_process_vm_writev, sys(SYS_getpid, 0), &local, 1, &remote, 1, 0);
+		sys(SYS_process_vm_writev, sys(SYS_getpid, 0), local, 2, remote, 2, 0);
 
 	/* Not allowed to ask: what has been read can be written, but for rare exceptions. */
 	if (UNLIKELY(r == -EPERM || r == -ENOSYS)) {
 		memcpy(to, from, n);
+		if (n2)
+			memcpy(to2, from2, n2);
 		return true;
 	}
-	return r == (long)n;
+	return r == (long)(n + n2);
+}
+
+bool memory_write(void *to, const void *from, size_t n)
+{
+	return memory_write_two(to, from, n, NULL, NULL, 0);
 }

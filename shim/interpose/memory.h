@@ -12,4 +12,7 @@ bool memory_read(void *to, const void *from, size_t n);
 /* The other way: false if some can't be written, in which case a part of it may have been. */
 bool memory_write(void *to, const void *from, size_t n);
 
+/* Two such in one system call. */
+bool memory_write_two(void *to, const void *from, size_t n, void *to2, const void *from2, size_t n2);
+
 #endif

@@ -33,7 +33,8 @@ struct line {
 };
 
 struct talk {
-	uint64_t cookie;	/* of the program's netlink socket; 0: the slot is free */
+	uint32_t claimed;	/* 0: the slot is free */
+	uint64_t cookie;	/* of the program's netlink socket; 0: it is being set up */
 	int fd;			/* what that was seen as */
 	int pid;
 	struct line host;
@@ -83,36 +84,47 @@ static void talk_end(struct talk *t)
 {
 	line_close(&t->host);
 	line_close(&t->events);
-	t->cookie = 0;
+	__atomic_store_n(&t->cookie, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->claimed, 0, __ATOMIC_RELEASE);
+}
+
+static struct talk *talk_new(int fd, uint64_t cookie, int pid)
+{
+	for (int i = 0; i < TALKS; i++) {
+		struct talk *t = &talks[i];
+		uint32_t none = 0;
+
+		if (!__atomic_compare_exchange_n(&t->claimed, &none, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			continue;
+		t->fd = fd;
+		t->pid = pid;
+		t->host.fd = t->events.fd = -1;
+		t->groups = 0;
+		t->waiting = IDLE;
+		__atomic_store_n(&t->cookie, cookie, __ATOMIC_RELEASE);
+		return t;
+	}
+	return NULL;
 }
 
 /* The slot of a socket; with `make`, a new one if it has none. */
 static struct talk *talk_of(int fd, bool make)
 {
-	struct talk *free_slot = NULL;
 	int pid = (int)sys(SYS_getpid, 0);
 	uint64_t cookie = cookie_of(fd);
 
 	for (int i = 0; i < TALKS && cookie; i++) {
 		struct talk *t = &talks[i];
+		uint64_t its = __atomic_load_n(&t->cookie, __ATOMIC_ACQUIRE);
 
-		if (t->cookie && t->pid != pid)
+		if (its && t->pid != pid)
 			talk_end(t);
-		if (t->cookie == cookie)
+		else if (its == cookie)
 			return t;
-		if (make && t->cookie && cookie_of(t->fd) != t->cookie)
+		else if (make && its && cookie_of(t->fd) != its)
 			talk_end(t);
-		if (!t->cookie && !free_slot)
-			free_slot = t;
 	}
-	if (!make || !cookie || !free_slot)
-		return NULL;
-	memset(free_slot, 0, sizeof(*free_slot));
-	free_slot->cookie = cookie;
-	free_slot->fd = fd;
-	free_slot->pid = pid;
-	free_slot->host.fd = free_slot->events.fd = -1;
-	return free_slot;
+	return make && cookie ? talk_new(fd, cookie, pid) : NULL;
 }
 
 /* Copies out of a message that may be in pieces; how many bytes there were, at most n. */

@@ -58,6 +58,9 @@ bool netlink_receive_bytes(int fd, void *buf, size_t len, int flags, struct sock
 void netlink_bound(int fd, const struct sockaddr *addr, socklen_t len);
 void netlink_option(int fd, int level, int option, const void *value, socklen_t len);
 
+/* The program wants the kernel's answers as they are (sockshim_kernel_alone). */
+extern bool netlink_alone;
+
 /* A socket has been entered into the table of a program that has a stack: its calls are to come here if it is a
  * sock_diag socket (netlink_watched). */
 void netlink_enter(int fd, const struct run_socket *s);

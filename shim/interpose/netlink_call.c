@@ -32,8 +32,18 @@ static int open_host(uint32_t groups)
 	return high;
 }
 
+bool netlink_alone;
+
+void sockshim_kernel_alone(void)
+{
+	netlink_alone = true;
+	netlink_host = NULL;
+}
+
 void netlink_enter(int fd, const struct run_socket *s)
 {
+	if (netlink_alone)
+		return;
 	netlink_host = open_host;
 	if (netlink_watched(s->cookie))
 		socktab_set_special(&hook.tab, fd, true);

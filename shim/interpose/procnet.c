@@ -15,6 +15,7 @@
 
 #include "interpose/hook.h"
 #include "interpose/memory.h"
+#include "interpose/netlink.h"
 #include "interpose/redirect.h"
 #include "run/config.h"
 #include "run/sys.h"
@@ -263,7 +264,7 @@ int procnet_open(const char *path, int flags)
 	char copy[LONGEST];
 	int saved = errno, fd;
 
-	if (LIKELY(!run_config()->stack) || (flags & (O_ACCMODE | O_PATH | O_DIRECTORY | O_CREAT)) != O_RDONLY ||
+	if (LIKELY(!run_config()->stack) || netlink_alone || (flags & (O_ACCMODE | O_PATH | O_DIRECTORY | O_CREAT)) != O_RDONLY ||
 	    !copy_path(copy, path))
 		return -1;
 	t = table_of(copy);

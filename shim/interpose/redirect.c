@@ -103,8 +103,11 @@ int redirect_socket(int family, int type, int protocol)
 {
 	struct client_request q = { .op = STACK_OP_SOCKET, .want_fd = true,
 				    .arg = { family, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC), protocol } };
-	int err = hook_vforked ? -ENETDOWN : client_ask(&q);
+	int err;
 
+	if ((type & 0xf) > SOCK_PACKET || (type & ~(0xf | SOCK_NONBLOCK | SOCK_CLOEXEC)))
+		return -EINVAL;
+	err = hook_vforked ? -ENETDOWN : client_ask(&q);
 	if (err)
 		return err;
 	if (q.fd < 0)
@@ -333,7 +336,5 @@ int redirect_put_addr(void *addr, socklen_t *len, const struct stack_addr *from)
 		return -EINVAL;
 	if (room > from->len)
 		room = from->len;
-	if (room && !memory_write(addr, from->bytes, room))
-		return -EFAULT;
-	return memory_write(len, &from->len, sizeof(*len)) ? 0 : -EFAULT;
+	return memory_write_two(len, &from->len, sizeof(*len), addr, from->bytes, room) ? 0 : -EFAULT;
 }

@@ -36,8 +36,9 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 #define REDIRECT_SEEN_TIME	1u
 #define REDIRECT_TIME_IN_NS	2u
 #define REDIRECT_FAILED		(1u << 31)	/* a datagram socket that has had an error */
-#define REDIRECT_RING		(1u << 28)	/* a packet socket whose ring has been mapped */
+#define REDIRECT_RING		(1u << 27)	/* a packet socket whose ring has been mapped */
 #define REDIRECT_WIDENED	(1u << 29)	/* a stream whose pair has been given a larger buffer */
+#define REDIRECT_TOLD		(1u << 28)	/* a stream whose connect has waited, and said that it is connected */
 #define REDIRECT_DISSOLVED	(1u << 30)	/* a stream whose connect has failed, and said so: as good as new */
 
 long stream_send(const struct target *t, struct msghdr *m, int flags);
@@ -109,6 +110,9 @@ void redirect_error_taken(const struct target *t);
 
 /* Asks about t: a request with two words. */
 int redirect_ask(const struct target *t, enum stack_op op, int64_t arg0, int64_t arg1);
+
+/* Blocks until a connection attempt has ended, or SO_SNDTIMEO is over (-ETIMEDOUT), or a signal came (-EINTR). */
+int redirect_wait_connected(const struct target *t);
 
 bool redirect_is_stream(const struct run_socket *s);
 bool redirect_nonblocking(int fd);

@@ -252,7 +252,7 @@ static void put_control(struct control *c, int level, int type, const void *data
 static bool time_in_ns(const struct target *t)
 {
 	const uint32_t kept = REDIRECT_SEEN_TIME | REDIRECT_TIME_IN_NS | REDIRECT_FAILED | REDIRECT_DISSOLVED |
-			      REDIRECT_WIDENED | REDIRECT_RING;
+			      REDIRECT_WIDENED | REDIRECT_TOLD | REDIRECT_RING;
 	uint32_t have = __atomic_load_n(&t->s->stack_flags, __ATOMIC_RELAXED);
 	uint32_t now = t->e ? __atomic_load_n(&t->e->options, __ATOMIC_ACQUIRE) << 2 & ~kept : 0;
 	int v = 0;

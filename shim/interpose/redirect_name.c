@@ -49,7 +49,7 @@ long redirect_bind(enum call_id id, const struct target *t, const uint64_t *a)
 
 /* Waits for the end of a connection attempt. It is a cancellation point, as connect is, though the waiting is a system
  * call that libc has no function for. */
-static int wait_connected(const struct target *t)
+int redirect_wait_connected(const struct target *t)
 {
 	struct timeval timeout = { 0, 0 };
 	struct timespec deadline;
@@ -96,6 +96,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	socklen_t len = (socklen_t)a[2];
 	struct target now;
 	int err = redirect_get_addr(&ss, (const void *)a[1], (int)len), wait;
+	bool told;
 
 	if (err)
 		return err;
@@ -104,8 +105,12 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 		return err ? err : LIBC(connect)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
 	t->s->stack_checked = 0;
-	__atomic_fetch_and(&t->s->stack_flags, ~REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
+	told = __atomic_fetch_and(&t->s->stack_flags, ~(REDIRECT_DISSOLVED | REDIRECT_TOLD), __ATOMIC_RELAXED) &
+	       REDIRECT_TOLD;
 	err = ask_with_addr(t, STACK_OP_CONNECT, 0, &ss, len);
+	/* The host says once that an attempt has come to its end: it does not know that we have. */
+	if (!err && told && ss.ss_family != AF_UNSPEC)
+		return -EISCONN;
 	if (err != -EINPROGRESS && err != -EALREADY)
 		return dissolved_by(t, err);
 	if (redirect_nonblocking(t->fd))
@@ -113,15 +118,17 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	now = redirect_target(t->fd, t->s);	/* its pair may be another by now */
 	if (!now.e)
 		return -ENETDOWN;
-	wait = wait_connected(&now);
+	wait = redirect_wait_connected(&now);
 	if (wait == -ETIMEDOUT)
 		return err;		/* SO_SNDTIMEO is over: as if it were not waited for */
 	if (wait)
 		return wait;
 	if (client_host_gone())
 		return -ENETDOWN;
-	if (board_state(now.e) == STACK_BOARD_CONNECTED)
+	if (board_state(now.e) == STACK_BOARD_CONNECTED) {
+		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_TOLD, __ATOMIC_RELAXED);
 		return 0;
+	}
 	err = redirect_take_error(&now);
 	return dissolved_by(t, err ? -err : -ECONNABORTED);
 }

@@ -37,6 +37,18 @@ static long send_ended(const struct target *t, int flags)
 	return client_host_gone() ? -ENETDOWN : broken(flags);
 }
 
+/* What is written to a pair before there is a connection would be lost: its buffer is full of what the host throws away,
+ * but for a few bytes that the kernel allows beyond it. */
+static int wait_to_send(const struct target *t, int flags)
+{
+	int err;
+
+	if ((flags & MSG_DONTWAIT) || redirect_nonblocking(t->fd))
+		return -EAGAIN;
+	err = redirect_wait_connected(t);
+	return err == -ETIMEDOUT ? -EAGAIN : err;
+}
+
 /* Who writes that much at once means to write more: the pair's buffer, which costs nothing while it is empty, may be
  * larger. What the program sets as its own SO_SNDBUF is the host's. */
 static void widen(const struct target *t)
@@ -56,6 +68,12 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 	ssize_t r;
 	int err;
 
+	if (UNLIKELY(state == STACK_BOARD_CONNECTING)) {
+		err = wait_to_send(t, flags);
+		if (err)
+			return err;
+		state = board_state(t->e);
+	}
 	if (UNLIKELY(state == STACK_BOARD_NEW || state == STACK_BOARD_LISTENING || state == STACK_BOARD_CLOSED))
 		return send_ended(t, flags);
 	if (UNLIKELY(flags & MSG_FASTOPEN))
@@ -167,7 +185,11 @@ long redirect_sendfile(enum call_id id, const struct target *t, const uint64_t *
 
 	if (!redirect_is_stream(t->s))
 		return -EINVAL;		/* a datagram would need its header */
-	if (state != STACK_BOARD_CONNECTED && state != STACK_BOARD_CONNECTING)
+	if (state == STACK_BOARD_CONNECTING && (r = wait_to_send(t, 0)))
+		return r;
+	if (state == STACK_BOARD_CONNECTING)
+		state = board_state(t->e);
+	if (state != STACK_BOARD_CONNECTED)
 		return send_ended(t, 0);
 	r = LIBC(sendfile)((int)a[0], (int)a[1], (off_t *)a[2], a[3]);
 	if (r >= 0)

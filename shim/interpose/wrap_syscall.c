@@ -2,6 +2,7 @@
  * by number. Those that change the table go through the wrappers; everything else is made as it is. */
 #include "interpose/call.h"
 #include "interpose/outcome.h"
+#include "interpose/redirect.h"
 #include "interpose/wrappers.h"
 
 #include <errno.h>
@@ -25,6 +26,37 @@ static long close_by_number(int fd)
 	if (counted)
 		outcome_closed(cookie, r < 0 ? (int)-r : 0);
 	return sys_errno(r);
+}
+
+/* Calls on a redirected socket that mean another thing to the pair. */
+static const struct {
+	long nr;
+	enum call_id id;
+} on_sockets[] = {
+	{ SYS_bind, CALL_bind }, { SYS_getsockname, CALL_getsockname }, { SYS_getpeername, CALL_getpeername },
+	{ SYS_getsockopt, CALL_getsockopt }, { SYS_setsockopt, CALL_setsockopt }, { SYS_shutdown, CALL_shutdown },
+	{ SYS_sendto, CALL_sendto }, { SYS_recvfrom, CALL_recvfrom }, { SYS_sendmsg, CALL_sendmsg },
+	{ SYS_recvmsg, CALL_recvmsg }, { SYS_sendmmsg, CALL_sendmmsg }, { SYS_recvmmsg, CALL_recvmmsg },
+	{ SYS_read, CALL_read }, { SYS_write, CALL_write }, { SYS_readv, CALL_readv }, { SYS_writev, CALL_writev },
+	{ SYS_sendfile, CALL_sendfile }, { SYS_ioctl, CALL_ioctl },
+};
+
+/* Whether it was one of those; then its result is in *r. */
+static bool made_by_stack(long nr, const long *words, const void *pc, long *r)
+{
+	struct call c = { .fd = (int)words[0], .pc = pc };
+	size_t i = 0;
+
+	while (i < sizeof(on_sockets) / sizeof(on_sockets[0]) && on_sockets[i].nr != nr)
+		i++;
+	if (i == sizeof(on_sockets) / sizeof(on_sockets[0]) || !(hook_ref(c.fd) & SOCKTAB_STACK))
+		return false;
+	c.id = on_sockets[i].id;
+	c.s = hook_socket(c.fd);
+	for (int k = 0; k < CALL_ARGS_MAX; k++)
+		c.a[k] = (uint64_t)words[k];
+	*r = call_run(&c);
+	return true;
 }
 
 WRAPPER(long, syscall, long nr, long a, long b, long c, long d, long e, long f)
@@ -68,6 +100,13 @@ WRAPPER(long, syscall, long nr, long a, long b, long c, long d, long e, long f)
 	}
 #endif
 	default:
+		if (UNLIKELY(client.on)) {
+			const long words[CALL_ARGS_MAX] = { a, b, c, d, e, f };
+			long r;
+
+			if (made_by_stack(nr, words, __builtin_return_address(0), &r))
+				return r;
+		}
 		return sys_errno(sys_call(nr, a, b, c, d, e, f));
 	}
 }

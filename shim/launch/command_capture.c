@@ -121,6 +121,10 @@ static int open_ring(struct capture *c, const char *expression, uint16_t *link_t
 	char error[PACKET_RING_ERROR_MAX];
 	int status = 0;
 
+	/* What the loopback sends comes in again at once: once is enough. */
+	if (packet_ring_interface_link_type(c->iface) == PACKET_RING_LINK_LOOPBACK &&
+	    c->config.direction == PACKET_RING_IN_OUT)
+		c->config.direction = PACKET_RING_IN;
 	c->config.filter = &keep;
 	c->config.filter_len = 1;
 	if (expression[0]) {

@@ -184,6 +184,7 @@ bool rundir_is_active(const struct rundir *run)
 
 int rundir_remove(struct rundir *run)
 {
+	char lock[PATH_MAX + 128];
 	struct dirent *entry;
 	int fd = run->fd < 0 ? -1 : openat(run->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -199,6 +200,9 @@ int rundir_remove(struct rundir *run)
 	if (d)
 		closedir(d);
 	rundir_close(run);
+	/* What the host of its stack has left. */
+	if (snprintf(lock, sizeof(lock), "%.3900s/../" RUNDIR_STACKS "/%s.sock.lock", run->path, run->id) > 0)
+		unlink(lock);
 	return rmdir(run->path) < 0 ? -errno : 0;
 }
 

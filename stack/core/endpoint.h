@@ -148,6 +148,7 @@ struct endpoint_info {
  * @err:     pending error for SOCKOPT_ERROR
  * @all:     in the stack's list of endpoints
  * @owner:   the user's
+ * @books:   what the stack's @endpoint_gone keeps of it
  * @error_fn: told of every ICMP error about its packets, before the protocol makes something of it
  * @has_cred, @uid, @gid: whose it is, if its user said so: what filters match by
  * @dangling: closed by its user, but not yet by its protocol (TIME-WAIT, unsent data)
@@ -158,7 +159,7 @@ struct endpoint {
 	const struct trans_proto_ops *proto;
 	struct list all;
 	struct waiter_queue wq;
-	void *owner;
+	void *owner, *books;
 	void (*error_fn)(struct endpoint *ep, const struct net_error *e);
 	enum net_index net;
 	bool dangling, has_cred;

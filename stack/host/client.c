@@ -229,6 +229,7 @@ int client_new(struct host *h, int fd)
 	c->fd = fd;
 	c->pid = cred.pid;
 	c->uid = cred.uid;
+	c->gid = cred.gid;
 	c->unsent_fd = -1;
 	err = loop_add(&h->loop, fd, CLIENT_EVENTS, &c->src);
 	if (err) {

@@ -23,6 +23,7 @@ struct client {
 	int fd;
 	pid_t pid;
 	uid_t uid;
+	gid_t gid;
 	char comm[16];
 	bool hello, waiting, gone;
 	void (*cancel)(struct client *c);

@@ -63,6 +63,19 @@ static int rx_fd(struct link *l, int budget)
 	return fdbased_rx(l, 0, budget);
 }
 
+/* The host of a run that has just ended keeps its device for a moment: for the next program, and for what is
+ * still to be sent. */
+enum { BUSY_TRIES = 100, BUSY_WAIT_US = 20000 };
+
+static int open_tap_when_free(const struct tap_config *c, struct link **out, char *why)
+{
+	int err;
+
+	for (int tries = 0; (err = tap_open(c, out, why)) == -EBUSY && tries < BUSY_TRIES; tries++)
+		usleep(BUSY_WAIT_US);
+	return err;
+}
+
 static int open_tap(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
 {
 	struct tap_config c = {
@@ -71,7 +84,7 @@ static int open_tap(struct host *h, const struct spec_nic *n, struct opened *out
 		.offload = !n->impaired,
 	};
 	char why[TAP_ERROR_MAX];
-	int err = tap_open(&c, &out->link, why);
+	int err = open_tap_when_free(&c, &out->link, why);
 
 	if (err)
 		return no_rights(n, err, why, error);

@@ -197,8 +197,8 @@ int diag_listen(struct diag *d, int fd)
 void diag_attach(struct relay *r, int program_fd, const struct client *c, const struct relay *like)
 {
 	struct diag *d = r->host->diag;
-	struct diag_record *rec = diag_record_of(d, r->k->ep, true);
-	const struct diag_record *other = like ? diag_record_of(d, like->k->ep, false) : NULL;
+	struct diag_record *rec = diag_record_make(d, r->k->ep);
+	const struct diag_record *other = like ? diag_record_of(like->k->ep) : NULL;
 	struct stat st;
 
 	if (!rec)
@@ -215,13 +215,15 @@ void diag_attach(struct relay *r, int program_fd, const struct client *c, const 
 		rec->uid = other->uid;
 		rec->process = other->process;
 	}
+	/* Filters match by it too. */
 	r->k->ep->has_cred = true;
 	r->k->ep->uid = rec->uid;
+	r->k->ep->gid = c ? c->gid : like ? like->k->ep->gid : 0;
 }
 
 void diag_detach(struct relay *r)
 {
-	struct diag_record *rec = diag_record_of(r->host->diag, r->k->ep, false);
+	struct diag_record *rec = diag_record_of(r->k->ep);
 
 	if (rec)
 		rec->relay = NULL;
@@ -235,7 +237,6 @@ struct diag *diag_new(struct host *h, uint32_t history)
 		return NULL;
 	d->host = h;
 	d->listen_fd = -1;
-	htab_init(&d->records);
 	list_init(&d->talks);
 	d->past_max = history;
 	d->in = malloc(REQUEST_MAX);
@@ -259,11 +260,12 @@ void diag_free(struct diag *d)
 	d->host->stack->endpoint_gone = NULL;
 	list_for_each_safe(n, &d->talks)
 		talk_close(container_of(n, struct talk, all));
-	for (struct htab_node *n; (n = htab_next(&d->records, NULL));) {
-		htab_remove(&d->records, n);
-		free(container_of(n, struct diag_record, by_ep));
+	list_for_each(n, &d->host->stack->endpoints) {
+		struct endpoint *ep = container_of(n, struct endpoint, all);
+
+		free(ep->books);
+		ep->books = NULL;
 	}
-	htab_fini(&d->records);
 	if (d->listen_fd >= 0)
 		close(d->listen_fd);
 	free(d->in);

@@ -25,10 +25,8 @@
 
 struct client;
 
-/** struct diag_record - what is kept of an endpoint; @relay: while a program has it */
+/** struct diag_record - what is kept of an endpoint, in its @books; @relay: while a program has it */
 struct diag_record {
-	struct htab_node by_ep;
-	struct endpoint *ep;
 	struct relay *relay;
 	uint64_t cookie;
 	uint64_t opened_ns;
@@ -51,7 +49,6 @@ struct diag_past {
  */
 struct diag {
 	struct host *host;
-	struct htab records;
 	uint64_t made;
 	struct list talks;
 	size_t ntalks;
@@ -84,8 +81,14 @@ void diag_detach(struct relay *r);
 
 extern const struct sock_source_ops diag_table_ops;
 
-/** diag_record_of() - an endpoint's record; made if @make and there is none, NULL if it cannot be */
-struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool make);
+/** diag_record_of() - an endpoint's record; NULL if there is none */
+static inline struct diag_record *diag_record_of(const struct endpoint *ep)
+{
+	return ep->books;
+}
+
+/** diag_record_make() - likewise; made if there is none, NULL if it cannot be */
+struct diag_record *diag_record_make(struct diag *d, struct endpoint *ep);
 
 /** diag_describe() - an endpoint as its table tells of it; false: it is in none (not bound), or, if it is
  * @gone, never was in one */

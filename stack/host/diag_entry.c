@@ -13,30 +13,18 @@
 /* The top bit of the upper word: a cookie that no socket of the kernel's has. */
 #define MADE_UP (1ull << 63)
 
-static uint64_t ep_hash(const struct endpoint *ep)
+struct diag_record *diag_record_make(struct diag *d, struct endpoint *ep)
 {
-	return hash_mix((uint64_t)(uintptr_t)ep ^ 0x9e3779b97f4a7c15ull, 0xd1b54a32d192ed03ull);
-}
+	struct diag_record *r = ep->books;
 
-struct diag_record *diag_record_of(struct diag *d, struct endpoint *ep, bool make)
-{
-	struct diag_record *r;
-
-	htab_for_each_match(n, &d->records, ep_hash(ep)) {
-		r = container_of(n, struct diag_record, by_ep);
-		if (r->ep == ep)
-			return r;
-	}
-	r = make ? calloc(1, sizeof(*r)) : NULL;
+	if (r)
+		return r;
+	r = calloc(1, sizeof(*r));
 	if (!r)
 		return NULL;
-	r->ep = ep;
 	r->cookie = MADE_UP | ++d->made;
 	r->opened_ns = (uint64_t)ep->stack->clock->wall_ns;
-	if (!htab_insert(&d->records, &r->by_ep, ep_hash(ep))) {
-		free(r);
-		return NULL;
-	}
+	ep->books = r;
 	return r;
 }
 
@@ -158,7 +146,7 @@ bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_e
 	e->msg.id.idiag_if = ep->opts.bind_nic;
 	if (!protocol || !(protocol == IPPROTO_TCP ? put_tcp(ep, gone, e) : put_dgram(ep, protocol, e)))
 		return false;
-	r = diag_record_of(d, ep, true);
+	r = diag_record_make(d, ep);
 	if (!r)
 		return false;
 	put_options(ep, r->relay ? r->relay->k : NULL, protocol, e);
@@ -203,7 +191,7 @@ void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
 {
 	struct diag *d = source;
 	struct endpoint *ep = e->handle;
-	const struct diag_record *r = ep ? diag_record_of(d, ep, false) : NULL;
+	const struct diag_record *r = ep ? diag_record_of(ep) : NULL;
 	size_t room = sizeof(d->cong);
 
 	if (r && r->relay)

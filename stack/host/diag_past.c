@@ -30,7 +30,6 @@ static void keep(struct diag *d, const struct sock_entry *e, const struct diag_r
 void diag_gone(void *ctx, struct endpoint *ep)
 {
 	struct diag *d = ctx;
-	struct diag_record *r = diag_record_of(d, ep, false);
 	uint32_t protocol = diag_protocol_of(ep), group;
 	_Alignas(8) uint8_t event[FILL_MAX];
 	struct diag_tcp_info info;
@@ -38,20 +37,17 @@ void diag_gone(void *ctx, struct endpoint *ep)
 
 	memset(&e, 0, sizeof(e));
 	if ((protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) && diag_describe(d, ep, true, &e)) {
-		r = diag_record_of(d, ep, false);
 		e.msg.idiag_state = DIAG_TCP_CLOSE;
 		if (protocol == IPPROTO_TCP) {
 			diag_tcp_info(ep, &info);
-			keep(d, &e, r, &info);
+			keep(d, &e, diag_record_of(ep), &info);
 		}
 		group = diag_event_group(e.msg.idiag_family, (uint8_t)protocol);
 		diag_tell(d, group, event, diag_event_build(event, &e, (uint8_t)protocol,
 							    protocol == IPPROTO_TCP ? &info : NULL));
 	}
-	if (r) {
-		htab_remove(&d->records, &r->by_ep);
-		free(r);
-	}
+	free(ep->books);
+	ep->books = NULL;
 }
 
 int diag_past_next(void *source, struct sock_cursor *c, struct sock_entry *e, struct sock_past *p)

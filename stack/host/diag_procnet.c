@@ -76,12 +76,11 @@ static int inodes_file(const struct inodes *i)
 static void inodes_turn(struct source *s)
 {
 	struct inodes *i = container_of(s, struct inodes, src);
-	struct diag *d = i->client->host->diag;
 	struct endpoint *ep = NULL;
 	int fd;
 
 	for (int n = 0; n < TURN_INODES && (ep = endpoint_cursor_next(&i->at)); n++) {
-		const struct diag_record *r = diag_record_of(d, ep, false);
+		const struct diag_record *r = diag_record_of(ep);
 		uint32_t at;
 
 		/* Sockets that are made meanwhile may find no room: half of it is kept empty. */

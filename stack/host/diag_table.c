@@ -180,12 +180,12 @@ static int table_find(void *source, uint32_t protocol, const struct sock_key *k,
 	return 0;
 }
 
+_Static_assert(sizeof(struct diag_tcp_info) == sizeof(struct tcp_conn_info), "one structure under two names");
+
 void diag_tcp_info(struct endpoint *ep, struct diag_tcp_info *ti)
 {
-	size_t len = sizeof(*ti);
-
-	memset(ti, 0, sizeof(*ti));
-	endpoint_get_option(ep, SOCKOPT_TCP_INFO, ti, &len);
+	/* Both are byte for byte Linux's. */
+	tcp_diag_info(ep, (struct tcp_conn_info *)ti);
 }
 
 static void table_info(void *source, const struct sock_entry *e, struct diag_tcp_info *ti)
@@ -229,7 +229,7 @@ static int table_destroy(void *source, const struct sock_entry *e)
 {
 	struct diag *d = source;
 	struct endpoint *ep = e->handle;
-	struct diag_record *r = ep ? diag_record_of(d, ep, false) : NULL;
+	struct diag_record *r = ep ? diag_record_of(ep) : NULL;
 
 	if (!ep)
 		return destroy_mini(d, e);

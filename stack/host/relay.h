@@ -60,6 +60,7 @@ struct relay_ops {
  * @shut:    enum relay_shut: how the pair is shut down, seen from our end
  * @watched: it is both ways
  * @wants_room: the loop is asked to tell of room in the pair
+ * @bulk: the last read was a large one: so may the next be
  * @widened: our end of the pair takes more than the kernel's default, since it was too little once
  * @ring:    packet sockets: where received packets go (ring.h), NULL: to the pair
  * @waiting: in the list of watched pairs to be asked about
@@ -85,7 +86,7 @@ struct relay {
 	struct ring *ring;
 	struct timer retry;
 	struct list waiting;
-	bool up_ended, watched, wants_room, widened;
+	bool up_ended, watched, wants_room, widened, bulk;
 	uint8_t shut;
 	int backlog;
 	uint32_t pushed, push_unit;

@@ -22,6 +22,8 @@
 #include "host/relay.h"
 #include "host/rx.h"
 
+static const int pair_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
 enum { TURN_BYTES = 512 * 1024, SUPER_SEGMENT = 65535 - 80 };
 
 static bool closed(const struct relay *r)
@@ -51,11 +53,13 @@ static size_t whole_segments(const struct relay *r)
 static int fill_pending(struct relay *r)
 {
 	const uint32_t more = RELAY_PAIR_END | RELAY_PAIR_URGENT | RELAY_PAIR_CLOSED;
-	size_t max = whole_segments(r);
+	size_t max = r->bulk ? whole_segments(r) : RX_HEAD;
 	int err = rx_read(&r->host->rx, r->host->stack->pool, r->fd, max, &r->pending);
 
 	if (err == -ENOMEM)
 		r->host->counters.out_of_memory++;
+	if (r->pending)
+		r->bulk = r->pending->len >= RX_HEAD;
 	/* Less than asked for is all there is: what comes later is an event of its own. */
 	if (r->pending && r->pending->len < max && !(r->ready & more) && !(r->shut & RELAY_SHUT_RD))
 		r->ready &= ~(uint32_t)RELAY_PAIR_IN;
@@ -253,7 +257,8 @@ static void down(struct relay *r, size_t *moved)
 		} else if (!(r->ready & RELAY_PAIR_OUT)) {
 			return;
 		} else {
-			n = sendmsg(r->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+			n = m.msg_iovlen == 1 ? send(r->fd, iov[0].iov_base, iov[0].iov_len, pair_flags)
+					      : sendmsg(r->fd, &m, pair_flags);
 		}
 		if (n < 0) {
 			see_send_error(r, errno);
@@ -275,8 +280,9 @@ static void see_errors(struct relay *r)
 	bool over = endpoint_state(r->k->ep) == TCP_CLOSE;
 	int err;
 
-	/* What came before the end is for the program to read first. */
-	if (over && (r->ready & RELAY_STACK_IN) && !(r->ready & RELAY_PAIR_OUT))
+	/* What came before the end is for the program to read first: the pair may be full, or have just been
+	 * widened, or this turn's share is used up. */
+	if (over && (r->ready & RELAY_STACK_IN) && !closed(r))
 		return;
 	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
 	err = relay_note_error(r);

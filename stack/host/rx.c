@@ -10,7 +10,7 @@
 static bool prepare(struct rx *rx, struct pkt_pool *pool)
 {
 	if (!rx->head)
-		rx->head = pkt_alloc(pool, PKT_HEADROOM, CHUNK_FRAME - PKT_HEADROOM);
+		rx->head = pkt_alloc(pool, PKT_HEADROOM, RX_HEAD);
 	for (int i = 0; i < RX_BULK && rx->head; i++) {
 		if (!rx->bulk[i])
 			rx->bulk[i] = chunk_alloc(pool, CHUNK_BULK);
@@ -49,7 +49,8 @@ int rx_read(struct rx *rx, struct pkt_pool *pool, int fd, size_t max, struct pkt
 	room = rx->head->head->cap - rx->head->off;
 	m.msg_iovlen = (size_t)make_iov(rx, room, max, iov);
 	do
-		n = recvmsg(fd, &m, MSG_DONTWAIT);
+		n = m.msg_iovlen == 1 ? recv(fd, iov[0].iov_base, iov[0].iov_len, MSG_DONTWAIT)
+				      : recvmsg(fd, &m, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n < 0 ? -errno : 0;

@@ -6,7 +6,8 @@
 
 struct sock;
 
-enum { RX_BULK = 4, RX_IOV = 64, RX_MAX = RX_BULK * CHUNK_BULK };
+enum { RX_BULK = 4, RX_IOV = 64, RX_MAX = RX_BULK * CHUNK_BULK,
+       RX_HEAD = CHUNK_FRAME - PKT_HEADROOM };
 
 /** struct rx - memory for the next read; what was not needed waits for the one after */
 struct rx {
@@ -16,6 +17,8 @@ struct rx {
 
 /**
  * rx_read() - read at most @max <= RX_MAX bytes from @fd as a packet, small reads in a small chunk
+ *
+ * Up to RX_HEAD bytes are read without a vector, which costs the kernel less.
  *
  * Return: 0 and the packet, or NULL in @out at the end of the file; -EAGAIN, -ENOMEM, or another.
  */

@@ -20,6 +20,8 @@
 #include "header/vnet.h"
 #include "link/vnet_pkt.h"
 
+enum { FLAT_BYTES = 512 };
+
 enum { BULK_CHUNKS = 5 };	/* with the frame chunk more than 64 KiB and its headers */
 
 struct fdbased {
@@ -150,6 +152,7 @@ static enum ns_err fdbased_write(struct link *l, struct pkt *pkt)
 	int fd = tx_fd(f, pkt), n;
 	struct iovec iov[PKT_MAX_FRAGS + 1];
 	enum ns_err err = NS_OK;
+	uint8_t flat[FLAT_BYTES];
 	ssize_t r;
 
 	if (!vnet_pkt_push(pkt, f->config.vnet_hdr_len)) {
@@ -157,6 +160,12 @@ static enum ns_err fdbased_write(struct link *l, struct pkt *pkt)
 		return NS_ERR_NO_MEMORY;
 	}
 	n = pkt_iov(pkt, iov);
+	/* Copying little costs less than having the kernel import a vector. */
+	if (n > 1 && pkt->len <= sizeof(flat)) {
+		pkt_copy_out(pkt, 0, flat, pkt->len);
+		iov[0] = (struct iovec){ flat, pkt->len };
+		n = 1;
+	}
 	do
 		r = n == 1 ? write(fd, iov[0].iov_base, iov[0].iov_len) : writev(fd, iov, n);
 	while (r < 0 && errno == EINTR);

@@ -8,7 +8,8 @@
  * ICMP other than echo (and that where the kernel lets users), raw protocols, multicast, connections from
  * outside other than by forwarded ports.
  *
- * Only programs that use it need libslirp: it is a member of its own in the archive.
+ * Only programs that use it need libslirp: it is a member of its own in the archive. They must ignore SIGPIPE, which
+ * libslirp's writes may raise.
  */
 #ifndef STACK_LINK_SLIRP_H
 #define STACK_LINK_SLIRP_H

@@ -95,6 +95,27 @@ static int set_bool(struct sock *k, const struct opt_row *row, const void *val, 
 	return r ? r : -ns_err_errno(endpoint_set_int(k->ep, row->stack, v != 0));
 }
 
+/* SO_NO_CHECK is the contrary of what the stack has; a stream keeps it, and nothing comes of it. */
+static int set_no_check(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = take_int(row, val, len, &v);
+
+	if (r || k->type != SOCK_DGRAM) {
+		k->no_check = r ? k->no_check : v != 0;
+		return r;
+	}
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, v == 0));
+}
+
+static int get_no_check(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	int64_t v = !k->no_check;
+
+	if (k->type == SOCK_DGRAM && endpoint_get_int(k->ep, row->stack, &v))
+		v = 1;
+	return put_int(row, val, len, !v);
+}
+
 static int set_want(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
 	int v, r = take_int(row, val, len, &v);
@@ -504,7 +525,7 @@ static const struct opt_row opt_rows[] = {
 	WANT(SOL_SOCKET, SO_TIMESTAMPNS, WANT_TIME_NS),
 	WANT(SOL_SOCKET, 63 /* SO_TIMESTAMP_NEW */, WANT_TIME | WANT_TIME_NEW),
 	WANT(SOL_SOCKET, 64 /* SO_TIMESTAMPNS_NEW */, WANT_TIME_NS | WANT_TIME_NEW),
-	{ SOL_SOCKET, SO_NO_CHECK, DGRAM, set_bool, get_number, .stack = SOCKOPT_CHECKSUM, .scale = 1 },
+	{ SOL_SOCKET, SO_NO_CHECK, ANY, set_no_check, get_no_check, .stack = SOCKOPT_CHECKSUM },
 
 	{ IPPROTO_IP, IP_TOS, ANY, set_tos, get_number, .stack = SOCKOPT_TOS, .scale = 1 },
 	TTL(IPPROTO_IP, IP_TTL, SOCKOPT_TTL),
@@ -618,7 +639,7 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len)
 	int r;
 
 	if (!has_level(k, level))
-		return -EOPNOTSUPP;
+		return k->domain == AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
 	r = sock_get_raw(k, level, name, val, len);
 	if (r != -ENOPROTOOPT)
 		return r;

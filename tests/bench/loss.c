@@ -307,11 +307,11 @@ static void wait_round(struct clock *clock, struct link *const *taps, int n)
 	clock_run(clock);
 }
 
-static double kernel_to_kernel(const struct point *p, int ms)
+static double kernel_to_kernel(const struct point *p, int ms, uint64_t seed)
 {
 	struct pkt_pool *pool = pkt_pool_new();
 	struct clock clock;
-	struct impair_config ic = { .clock = &clock, .seed = 5, .in = data_dir(p) };
+	struct impair_config ic = { .clock = &clock, .seed = seed, .in = data_dir(p) };
 	struct relay to_near = { .sink.rx = relay_rx }, to_far = { .sink.rx = relay_rx };
 	struct side near, far;
 	struct link *taps[2], *impaired;
@@ -354,12 +354,12 @@ static double kernel_to_kernel(const struct point *p, int ms)
 	return *shared;
 }
 
-static double stack_to_kernel(const struct point *p, int ms)
+static double stack_to_kernel(const struct point *p, int ms, uint64_t seed)
 {
 	const struct link_addr mac = { { 2, 0, 0, 0, 0x79, 3 }, 6 };
 	struct pkt_pool *pool = pkt_pool_new();
 	struct stack_config sc = netstack_config();
-	struct impair_config ic = { .seed = 5, .out = data_dir(p), .in = ack_dir(p) };
+	struct impair_config ic = { .seed = seed, .out = data_dir(p), .in = ack_dir(p) };
 	struct clock clock;
 	struct source src;
 	struct stack *s;
@@ -421,8 +421,8 @@ int main(int argc, char **argv)
 		if (only >= 0 && i != only)
 			continue;
 		for (int j = 0; j < RUNS; j++) {
-			k[j] = kernel_to_kernel(p, ms);
-			s[j] = stack_to_kernel(p, ms);
+			k[j] = kernel_to_kernel(p, ms, (uint64_t)(100 + j));
+			s[j] = stack_to_kernel(p, ms, (uint64_t)(100 + j));
 			v[j] = in_simulation(p, (uint64_t)(100 + j));
 		}
 		printf("| %g%% | %u ms | %u Mbit/s | %.1f Mbit/s | %.1f | %.1f |\n", p->loss_ppm / 1e4, p->rtt_ms, p->mbit,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,8 @@ static void serve_one(int ep, int fd, int kind)
 void peer_server(int ready_fd)
 {
 	int ep = epoll_create1(0), listeners[3];
+
+	signal(SIGPIPE, SIG_IGN);	/* who has had enough closes */
 
 	for (int i = 0; i < 3; i++) {
 		struct sockaddr_in a = at("0.0.0.0", (uint16_t)(PORT_SINK + i));

@@ -93,6 +93,69 @@ static void cancelled(void)
 	close(l);
 }
 
+/* A listener that answers no more: its queue is full. Returns its port. */
+static int deaf(void)
+{
+	int l = listener(0), port = port_of(l);
+	struct sockaddr_in a = in4("127.0.0.1", port);
+
+	for (int i = 0; i < 8; i++) {
+		int s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+		connect(s, ADDR(&a), sizeof(a));
+		usleep(5000);
+	}
+	return port;
+}
+
+static struct sockaddr_in deaf_addr;
+
+static void *connect_there(void *arg)
+{
+	connect(*(int *)arg, ADDR(&deaf_addr), sizeof(deaf_addr));
+	return NULL;
+}
+
+static void connecting(void)
+{
+	struct timeval tv = { 0, 60000 };
+	pthread_t t;
+	void *end;
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	puts("- connect");
+	deaf_addr = in4("127.0.0.1", deaf());
+	arm(0, 50);
+	DO(connect(s, ADDR(&deaf_addr), sizeof(deaf_addr)));
+	nonblocking(s, true);
+	DO(connect(s, ADDR(&deaf_addr), sizeof(deaf_addr)));
+	POLL(s, 0);
+	DO(send(s, "x", 1, MSG_NOSIGNAL));
+	DO(recv(s, buf, 1, 0));
+	close(s);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	DO(setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)));
+	DO(connect(s, ADDR(&deaf_addr), sizeof(deaf_addr)));
+	DO(connect(s, ADDR(&deaf_addr), sizeof(deaf_addr)));
+	close(s);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	pthread_create(&t, NULL, connect_there, &s);
+	usleep(30000);
+	DO(pthread_cancel(t));
+	pthread_join(t, &end);
+	printf("cancelled: %d\n", end == PTHREAD_CANCELED);
+	DO(close(s));
+	/* A handler that asks for it has the call go on. */
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	arm(SA_RESTART, 50);
+	pthread_create(&t, NULL, connect_there, &s);
+	usleep(120000);
+	printf("signals %d, still connecting: %d\n", got, pthread_tryjoin_np(t, &end));
+	pthread_cancel(t);
+	pthread_join(t, &end);
+	close(s);
+}
+
 static void *close_later(void *arg)
 {
 	usleep(50000);
@@ -119,6 +182,7 @@ int main(void)
 	receiving();
 	accepting();
 	cancelled();
+	connecting();
 	shut_by_another();
 	return 0;
 }

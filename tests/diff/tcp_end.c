@@ -135,6 +135,35 @@ static void lingers(void)
 	close(s[1]);
 }
 
+/* What was written before a close arrives, however slow the reader is and whichever side was the first to end. */
+static void all_arrives(bool half_closed)
+{
+	long left = 900000, got = 0;
+	ssize_t n;
+	int s[2];
+
+	printf("- %s, then much and a close\n", half_closed ? "half closed" : "not half closed");
+	fflush(stdout);
+	connection(s);
+	if (fork() == 0) {
+		close(s[0]);
+		if (half_closed)
+			recv(s[1], buf, 1, 0);
+		while (left > 0 && (n = send(s[1], buf, sizeof(buf), 0)) > 0)
+			left -= n;
+		_exit(close(s[1]));
+	}
+	close(s[1]);
+	if (half_closed)
+		shutdown(s[0], SHUT_WR);
+	usleep(100000);
+	while ((n = recv(s[0], buf, sizeof(buf), 0)) > 0)
+		got += n;
+	printf("got %ld, then %ld\n", got, (long)n);
+	close(s[0]);
+	wait(NULL);
+}
+
 static volatile sig_atomic_t pipes;
 
 static void on_pipe(int signo)
@@ -172,6 +201,8 @@ int main(void)
 	unread();
 	reset();
 	lingers();
+	all_arrives(false);
+	all_arrives(true);
 	sigpipe();
 	return 0;
 }

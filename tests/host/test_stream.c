@@ -4,6 +4,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -542,5 +543,84 @@ Test(stream, many_at_once)
 		close(c[i].fd);
 		close(s[i].fd);
 	}
+	close(l.fd);
+}
+
+/* Ends a connection in one of many ways, and closes it. */
+static void end_somehow(struct peer *via, const struct sockp *s, unsigned how)
+{
+	static const struct linger hard = { 1, 0 };
+	char buf[64];
+
+	if (how & 1)
+		send(s->fd, "some bytes", 10, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (how & 2)
+		recv(s->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	switch (how >> 2 & 7) {
+	case 0:
+		peer_call(via, STACK_OP_SHUTDOWN, s->cookie, SHUT_RDWR, 0, 0, NULL, 0);
+		break;
+	case 1:
+		peer_call(via, STACK_OP_SHUTDOWN, s->cookie, SHUT_WR, 0, 0, NULL, 0);
+		break;
+	case 2:
+		peer_call(via, STACK_OP_SHUTDOWN, s->cookie, SHUT_RD, 0, 0, NULL, 0);
+		break;
+	case 3:
+		peer_call(via, STACK_OP_ABORT, s->cookie, 0, 0, 0, NULL, 0);
+		break;
+	case 4:
+		peer_call(via, STACK_OP_SETOPT, s->cookie, SOL_SOCKET, SO_LINGER, 0, &hard, sizeof(hard));
+		break;
+	case 5:
+		shutdown(s->fd, SHUT_WR);
+		break;
+	case 6:
+		shutdown(s->fd, SHUT_RDWR);
+		break;
+	}
+	if (how & 32)
+		usleep(how >> 6 & 511);
+	close(s->fd);
+}
+
+static int sockets_left(void)
+{
+	char *at;
+	int n = -1;
+
+	cr_assert_eq(peer_call(&p, STACK_OP_INFO, 0, 0, 0, 0, NULL, 0), 0);
+	p.reply.data[p.reply.len < STACK_MSG_DATA ? p.reply.len : STACK_MSG_DATA - 1] = '\0';
+	at = strstr((char *)p.reply.data, "\"sockets\":");
+	cr_assert(at && sscanf(at, "\"sockets\":%d", &n) == 1);
+	return n;
+}
+
+Test(stream, whatever_ends_how_leaves_nothing, .timeout = 60)
+{
+	enum { N = 1500, SEED = 7 };
+	struct sockaddr_in name;
+	struct sockp l = listening(100, &name);
+	unsigned state = SEED;
+
+	for (int i = 0; i < N; i++) {
+		struct sockp c = peer_socket(&p, AF_INET, SOCK_STREAM), s;
+		struct stack_accept a;
+
+		cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+		state = state * 1103515245 + 12345;
+		if (state >> 16 & 7) {
+			s = take(&l, &a);
+			end_somehow(&p, &c, state >> 8);
+			end_somehow(&p, &s, state >> 14);
+		} else {
+			close(c.fd);
+			s = take(&l, &a);
+			close(s.fd);
+		}
+	}
+	for (int i = 0; i < 10000 && sockets_left() != 1; i++)
+		usleep(1000);
+	cr_assert_eq(sockets_left(), 1);
 	close(l.fd);
 }

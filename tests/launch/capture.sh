@@ -158,6 +158,20 @@ t_direction() {
 	has <(blocks f.pcapng) "packet 60 60 2 0004"
 }
 
+t_packets_of_the_loopback_are_there_once() {
+	may || return 0
+	begin -i lo -w f.pcapng icmp
+	ping -q -c 1 127.0.0.1 >/dev/null
+	file_has 2 || return
+	kill -TERM $pid
+	finish || return
+	same packets "$(packets)" 2 || return
+	begin -i lo -w f.pcapng -Q out -c 2 icmp
+	ping -q -c 1 127.0.0.1 >/dev/null
+	finish || return
+	has <(blocks f.pcapng) " 2 "
+}
+
 t_to_standard_output() {
 	may || return 0
 	"$sockshim" capture -i lo -w - -c 2 -q icmp 2>err | tcpdump -nr - >t 2>/dev/null &

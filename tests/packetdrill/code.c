@@ -46,12 +46,19 @@ static bool holds(long long a, const char *op, long long b)
 void code_check(struct driver *d, const struct event *e)
 {
 	struct tcp_info info = { 0 };
+	uint32_t more[9];	/* SK_MEMINFO_VARS */
 	socklen_t len = sizeof(info);
 	char *text = strdup(e->text), *save = NULL;
 
-	/* By the C library, past the table, as packetdrill does. */
+	/* By the C library, past the table, as packetdrill does; the latter two it only reads. */
 	if (getsockopt(d->fds[d->under_test], IPPROTO_TCP, TCP_INFO, &info, &len))
 		fail_at(d, e, "no TCP_INFO");
+	len = sizeof(more);
+	if (getsockopt(d->fds[d->under_test], IPPROTO_TCP, TCP_CC_INFO, more, &len))
+		fail_at(d, e, "no TCP_CC_INFO");
+	len = sizeof(more);
+	if (getsockopt(d->fds[d->under_test], SOL_SOCKET, SO_MEMINFO, more, &len) || len != sizeof(more))
+		fail_at(d, e, "no SO_MEMINFO");
 	for (char *s = strtok_r(text, ";\n", &save); s; s = strtok_r(NULL, ";\n", &save)) {
 		char a[40], op[3], b[40];
 		long long va, vb;

@@ -1,9 +1,9 @@
 /*
  * Runs scripts in a subset of packetdrill's language against a stack in a shared object.
  *
- *	driver [-6] [-k | -s LIBRARY] SCRIPT...
+ *	driver [-6] [-v] [-k | -s LIBRARY] SCRIPT...
  *
- * -6: over IPv6; -k: against the kernel instead, to see whether a script is right. Each script runs in a
+ * -6: over IPv6; -v: say when each segment left; -k: against the kernel instead, to see whether a script is right. Each script runs in a
  * process of its own. Calls that a script says block run on a second thread, as packetdrill has it, and the
  * library is opened and called as packetdrill does.
  */
@@ -25,7 +25,7 @@
 enum { KERNEL_TOLERANCE_US = 100000 };
 
 static const char *library;
-static bool use_kernel, use_v6;
+static bool use_kernel, use_v6, verbose;
 
 void die(const char *fmt, ...)
 {
@@ -209,6 +209,7 @@ static int run_script(const char *path)
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	d->is_kernel = use_kernel;
+	d->verbose = verbose;
 	if (use_kernel)
 		kernel_table(&d->t);
 	else
@@ -244,11 +245,13 @@ int main(int argc, char **argv)
 {
 	int opt, bad = 0;
 
-	while ((opt = getopt(argc, argv, "6ks:")) != -1) {
+	while ((opt = getopt(argc, argv, "6kvs:")) != -1) {
 		if (opt == '6')
 			use_v6 = true;
 		else if (opt == 'k')
 			use_kernel = true;
+		else if (opt == 'v')
+			verbose = true;
 		else if (opt == 's')
 			library = optarg;
 		else

@@ -21,6 +21,7 @@ struct driver {
 	struct packetdrill_interface t;
 	struct script script;
 	int at;
+	bool verbose;
 	bool is_kernel;			/* leaves checksums to the device */
 	int fds[MAX_FDS];
 	enum { SIDE_NONE, SIDE_LISTENING, SIDE_PASSIVE, SIDE_ACTIVE } side;

@@ -260,6 +260,9 @@ void packet_expect(struct driver *d, const struct event *e, int64_t want_us, int
 	ack = l.h.ack;
 	flag_text(l.h.flags, got_flags);
 	flag_text(s->flags, want_flags);
+	if (d->verbose)
+		printf("%d: %s %u:%u(%u) ack %u win %u left %.6f after %.6f\n", e->line, got_flags, seq, seq + l.len,
+		       l.len, ack, l.h.wnd, (double)(at - want_us) / 1e6, (double)(want_us - d->start_us) / 1e6);
 	if (l.h.flags != s->flags || seq != s->seq || l.len != s->len || (s->has_ack && ack != s->ack))
 		fail_at(d, e, "%s %u:%u(%u) ack %u left at %.6f, expected %s %u:%u(%u) ack %u", got_flags, seq,
 			seq + l.len, l.len, ack, (double)(at - d->start_us) / 1e6, want_flags, s->seq,

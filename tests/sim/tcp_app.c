@@ -42,6 +42,8 @@ static void random_options(struct app_conn *c, struct endpoint *ep)
 		set_int(ep, SOCKOPT_RECEIVE_BUFFER_SIZE, 4096 << pick(c, 8));
 	if (pick(c, 8) == 0)
 		set_int(ep, SOCKOPT_MAX_SEGMENT, 536 + pick(c, 900));
+	/* Urgent bytes stay where they are in the stream. */
+	set_int(ep, SOCKOPT_OOB_INLINE, 1);
 	/* So that nobody waits for ever for one that has gone without a word. */
 	set_int(ep, SOCKOPT_KEEPALIVE_ENABLED, 1);
 	set_int(ep, SOCKOPT_KEEPALIVE_IDLE, 60 * NS_PER_SEC);
@@ -115,7 +117,7 @@ static bool side_write(struct app_conn *c, struct app_side *s)
 	uint32_t n = s->to_send - s->sent;
 	int side = (int)(s - c->s);
 	struct iovec iov = { buf, 0 };
-	struct write_opts o = { .more = pick(c, 8) == 0 };
+	struct write_opts o = { .more = pick(c, 8) == 0, .oob = pick(c, 50) == 0, .end_of_record = pick(c, 20) == 0 };
 	enum ns_err err;
 	size_t wrote = 0;
 
@@ -137,7 +139,12 @@ static bool side_read(struct app_conn *c, struct app_side *s)
 	struct iovec iov = { buf, s->read_max };
 	struct read_msg m = { .iov = &iov, .iovcnt = 1 };
 	struct app_side *peer = &c->s[s == c->s];
-	enum ns_err err = endpoint_read(s->ep, &m);
+	enum ns_err err = pick(c, 30) ? NS_OK : endpoint_peek(s->ep, &m);
+
+	/* What was only looked at is read again. */
+	m.peek = false;
+	if (!err)
+		err = endpoint_read(s->ep, &m);
 
 	if (err == NS_ERR_CLOSED_FOR_RECEIVE) {
 		s->eof = true;
@@ -161,6 +168,19 @@ static bool side_read(struct app_conn *c, struct app_side *s)
 	return m.n;
 }
 
+/* Options that change while data flows. */
+static void change_of_mind(struct app_conn *c, struct app_side *s)
+{
+	switch (pick(c, 6)) {
+	case 0: set_int(s->ep, SOCKOPT_CORK, pick(c, 2)); break;
+	case 1: set_int(s->ep, SOCKOPT_NO_DELAY, pick(c, 2)); break;
+	case 2: set_int(s->ep, SOCKOPT_RECEIVE_BUFFER_SIZE, 4096 << pick(c, 8)); break;
+	case 3: set_int(s->ep, SOCKOPT_SEND_BUFFER_SIZE, 4096 << pick(c, 8)); break;
+	case 4: set_int(s->ep, SOCKOPT_QUICK_ACK, pick(c, 2)); break;
+	default: set_int(s->ep, SOCKOPT_NOT_SENT_LOW_WATER, pick(c, 2) ? 1 + pick(c, 20000) : UINT32_MAX);
+	}
+}
+
 static bool side_step(struct app_conn *c, struct app_side *s)
 {
 	bool moved = false;
@@ -173,6 +193,8 @@ static bool side_step(struct app_conn *c, struct app_side *s)
 		side_end(c, s, NS_ERR_ABORTED);
 		return true;
 	}
+	if (pick(c, 40) == 0)
+		change_of_mind(c, s);
 	for (int i = 0; i < 16 && s->ep && s->sent < s->to_send; i++) {
 		if (!side_write(c, s))
 			break;
@@ -209,8 +231,7 @@ static bool server_accept(struct app_conn *c)
 
 	if (!err) {
 		c->accepted = true;
-		if (c->calm && c->s[0].ep == NULL && c->s[0].to_send == 0)
-			return true;
+		set_int(c->s[1].ep, SOCKOPT_OOB_INLINE, 1);
 		return true;
 	}
 	if (err != NS_ERR_WOULD_BLOCK)

@@ -29,6 +29,7 @@ struct scenario {
 	int nconns;
 	bool calm;		/* little is lost, nothing is taken down, nobody aborts */
 	bool corrupts;
+	bool v4_only;		/* and links too narrow for IPv6 */
 	uint64_t digest;
 };
 
@@ -89,8 +90,8 @@ static struct impair_dir random_impairment(struct scenario *sc)
 
 static void attach(struct scenario *sc, int i, struct sim_segment *seg, int net)
 {
-	static const uint32_t mtus[] = { 1280, 1400, 1500, 1500, 4000, 9000 };
-	struct sim_link l = { .mtu = mtus[pick(sc, 6)], .offload = pick(sc, 2) };
+	static const uint32_t mtus[] = { 1280, 1400, 1500, 1500, 4000, 9000 }, narrow[] = { 296, 576, 1006 };
+	struct sim_link l = { .mtu = sc->v4_only ? narrow[pick(sc, 3)] : mtus[pick(sc, 6)], .offload = pick(sc, 2) };
 	char *v4 = sc->addrs[i][0], *v6 = sc->addrs[i][1], text[ADDR_STR_MAX + 8];
 
 	l.out = random_impairment(sc);
@@ -103,7 +104,8 @@ static void attach(struct scenario *sc, int i, struct sim_segment *seg, int net)
 	snprintf(text, sizeof(text), "%s/24", v4);
 	sim_attach(sc->hosts[i], seg, text, &l);
 	snprintf(text, sizeof(text), "%s/64", v6);
-	sim_addr(sc->hosts[i]->ports[sc->hosts[i]->nports - 1]->nic, text);
+	if (!sc->v4_only)
+		sim_addr(sc->hosts[i]->ports[sc->hosts[i]->nports - 1]->nic, text);
 }
 
 static void set_proto(struct sim_host *h, enum sockopt opt, int64_t v)
@@ -182,7 +184,7 @@ static void open_conns(struct scenario *sc)
 	sc->nconns = 1 + (int)pick(sc, CONNS);
 	for (int i = 0; i < sc->nconns; i++) {
 		int a = (int)pick(sc, (uint32_t)sc->nhosts), b = (int)pick(sc, (uint32_t)sc->nhosts);
-		int v6 = (int)pick(sc, 2);
+		int v6 = sc->v4_only ? 0 : (int)pick(sc, 2);
 		struct full_addr to = { .addr = sim_parse(sc->addrs[b][v6]), .port = (uint16_t)(1000 + i) };
 
 		app_open(&sc->conns[i], (uint32_t)i, &sc->rand, sc->hosts[a], sc->hosts[b], &to, sc->calm);
@@ -213,7 +215,7 @@ static void trouble(struct scenario *sc)
 		impair_set(p->impair, &out, &in);
 		break;
 	case 4:
-		nic_set_mtu(p->nic, 1280 + pick(sc, 3000));
+		nic_set_mtu(p->nic, (sc->v4_only ? 296 : 1280) + pick(sc, 3000));
 		break;
 	case 5:
 		neigh_clear(&p->nic->neigh[pick(sc, NET_FAMILIES)]);
@@ -275,6 +277,7 @@ static uint64_t run_seed(uint64_t seed, const char *capture)
 	sc.sim->tap_ctx = sc.sim->watch_ctx = &sc;
 	sc.calm = pick(&sc, 3) == 0;
 	/* Not in a calm one: ARP has no checksum, and a flipped bit there sends all astray. */
+	sc.v4_only = pick(&sc, 5) == 0;
 	sc.corrupts = !sc.calm && pick(&sc, 2);
 	if (capture && !sim_capture(sc.sim, capture))
 		seeds_fail("cannot write the capture");

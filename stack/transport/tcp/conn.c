@@ -151,6 +151,9 @@ void tcp_init_transfer(struct tcp_conn *c)
 	uint32_t hint;
 
 	tcp_sync_mss(c);
+	c->n.delivered = 1;		/* as Linux counts: the SYN; bytes_acked has it of active opens */
+	if (!c->passive)
+		c->n.bytes_acked = 1;
 	/* RFC 6298, 5.7: the first RTO was wrong, and nothing was measured yet. */
 	if (c->retransmits && !c->rtt.srtt_ns)
 		c->rtt.base_rto_ns = 3 * NS_PER_SEC;

@@ -126,7 +126,7 @@ struct tcp_conn {
 	bool bound, explicit_port, explicit_addr;
 	bool rx_shut, tx_shut;		/* rx_shut: by the user, or a FIN was taken */
 	bool orphan;			/* its user closed it */
-	bool passive, accepted, is_pending;
+	bool passive, is_pending;
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */
 	enum ns_err soft_err;		/* what ICMP said without ending it */
@@ -134,7 +134,7 @@ struct tcp_conn {
 	/* Options agreed on */
 	bool has_ts, has_sack, has_wscale;
 	uint8_t snd_wscale, rcv_wscale;
-	uint8_t ecn, tos_ecn;
+	uint8_t ecn;
 	uint8_t hdr_len;		/* TCP header with the options of every segment */
 
 	/* Send sequence space */
@@ -159,7 +159,8 @@ struct tcp_conn {
 	uint32_t send_off;
 	bool tail_open;			/* the last packet's chunk has room that is ours */
 	uint16_t records;		/* of its packets, how many end a record (MSG_EOR) */
-	struct list segs;		/* by sequence number */
+	struct list segs;		/* by sequence number, nsegs of them */
+	uint32_t nsegs;
 	struct list sent, lost;		/* by transmission; to be sent again */
 	uint32_t highest_sack;		/* end of the highest range SACKed, if sacked_out */
 
@@ -185,7 +186,7 @@ struct tcp_conn {
 	int32_t undo_retrans;
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
-	int64_t retrans_ns;		/* and when */
+	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
 	/* Receive sequence space */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
@@ -223,6 +224,7 @@ struct tcp_conn {
 	uint8_t keep_count, syn_retries, defer_accept;
 	uint32_t keep_idle_s, keep_intvl_s;
 	int64_t user_timeout_ns, linger2_ns, probe_start_ns;
+	int64_t tw_ns;			/* TIME-WAIT, 0: the setting */
 	bool linger;
 	int64_t linger_ns;
 

@@ -56,6 +56,11 @@ void tcp_diag(struct endpoint *ep, struct tcp_diag *out)
 	put_timer(c, out);
 }
 
+void tcp_diag_info(struct endpoint *ep, struct tcp_conn_info *out)
+{
+	tcp_fill_info(tcp_of(ep), out);
+}
+
 static void put_request(const struct tcp_req *r, struct tcp_mini *m)
 {
 	int64_t left = r->timer.when - r->listener->ep.stack->clock->now_ns;

@@ -30,6 +30,9 @@ struct tcp_diag {
 /** tcp_diag() - of an endpoint that is TCP's */
 void tcp_diag(struct endpoint *ep, struct tcp_diag *out);
 
+/** tcp_diag_info() - SOCKOPT_TCP_INFO of an endpoint that is TCP's, in place */
+void tcp_diag_info(struct endpoint *ep, struct tcp_conn_info *out);
+
 /** tcp_find() - what there is between two addresses and ports: the endpoint of a connection; or NULL, with
  * *@mini telling whether there is a handshake or a TIME-WAIT, which is then in @m */
 struct endpoint *tcp_find(struct stack *s, const struct demux_key *k, bool *mini, struct tcp_mini *m);

@@ -122,7 +122,9 @@ static void fill_req(struct tcp_req *r, struct tcp_conn *l, const struct tcp_rx 
 
 	*r = (struct tcp_req){
 		.tuple = { .local = rx->dst, .remote = rx->src, .lport = rx->h.dport,
-			   .rport = rx->h.sport, .kind = TUPLE_REQ, .nic = l->ep.opts.bind_nic },
+			   .rport = rx->h.sport, .kind = TUPLE_REQ,
+			   .nic = addr_is_link_local(&rx->src) ? rx->nic->id
+							       : l->ep.opts.bind_nic },
 		.listener = l, .irs = rx->seq, .nic = rx->nic->id,
 		.has_ts = set->timestamps && rx->o.has_ts, .has_sack = set->sack && rx->o.sack_permitted,
 		.has_wscale = set->wscale && rx->o.has_wscale, .ts_recent = rx->o.ts_val,

@@ -221,7 +221,6 @@ int64_t tcp_rack_remaining(struct tcp_conn *c, const struct tcp_seg *s, int64_t 
 void tcp_rack_timeout(struct tcp_conn *c);
 bool tcp_schedule_tlp(struct tcp_conn *c);
 void tcp_tlp_acked(struct tcp_conn *c, uint32_t ack, unsigned flag);
-void tcp_rack_dsack(struct tcp_conn *c, uint32_t segs);
 int64_t tcp_rack_reo_wnd(struct tcp_conn *c);
 
 /* recovery.c */

@@ -156,6 +156,7 @@ static bool syn_recv_acked(struct tcp_conn *c, struct tcp_rx *rx)
 		rtt_sample(&c->rtt, tcp_now(c) - c->last_tx_ns, tcp_now(c), c->snd_una, c->snd_nxt);
 	tcp_set_state(c, c->fin_queued ? TCPS_FIN_WAIT1 : TCPS_ESTABLISHED);
 	tcp_init_transfer(c);
+	c->retransmits = 0;
 	c->last_tx_ns = tcp_now(c);
 	stat_inc(&tcp_stats(c)->active_connection_openings);
 	tcp_wake(c, WAIT_OUT);

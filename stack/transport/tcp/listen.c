@@ -154,6 +154,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l)
 	c->linger = l->linger;
 	c->linger_ns = l->linger_ns;
 	c->linger2_ns = l->linger2_ns;
+	c->tw_ns = l->tw_ns;
 	c->oob_inline = l->oob_inline;
 	c->moderate = l->moderate;
 	c->notsent_lowat = l->notsent_lowat;

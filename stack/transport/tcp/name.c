@@ -143,7 +143,8 @@ static enum ns_err enter(struct tcp_conn *c)
 		return NS_ERR_BAD_LOCAL_ADDRESS;
 	c->tuple = (struct tcp_tuple){
 		.kind = TUPLE_CONN, .local = k.local, .remote = k.remote, .lport = k.lport,
-		.rport = k.rport, .nic = c->ep.opts.bind_nic,
+		.rport = k.rport,
+		.nic = addr_is_link_local(&k.remote) ? k.nic : c->ep.opts.bind_nic,
 	};
 	return tcp_table_add(c->proto, &c->tuple) ? NS_OK : NS_ERR_NO_MEMORY;
 }

@@ -26,6 +26,7 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_USER_TIMEOUT] = ROW(user_timeout_ns, T_NS, 0, INT32_MAX * NS_PER_MS),
 	[SOCKOPT_MAX_SEGMENT] = ROW(user_mss, T_U32, TCP_MIN_MSS, 32767),
 	[SOCKOPT_LINGER2_TIMEOUT] = ROW(linger2_ns, T_NS, INT64_MIN, INT64_MAX),
+	[SOCKOPT_TIME_WAIT_TIMEOUT] = ROW(tw_ns, T_NS, 0, SECS(3600)),
 	[SOCKOPT_MODERATE_RECEIVE_BUFFER] = ROW(moderate, T_BOOL, 0, INT32_MAX),
 	[SOCKOPT_OOB_INLINE] = ROW(oob_inline, T_BOOL, 0, INT32_MAX),
 	[SOCKOPT_SYN_RETRIES] = ROW(syn_retries, T_U8, 1, 127),
@@ -248,6 +249,8 @@ static int64_t effective(const struct tcp_conn *c, enum sockopt opt)
 		return c->syn_retries ? c->syn_retries : set->syn_retries;
 	case SOCKOPT_LINGER2_TIMEOUT:
 		return c->linger2_ns ? c->linger2_ns : set->fin_ns;
+	case SOCKOPT_TIME_WAIT_TIMEOUT:
+		return c->tw_ns ? c->tw_ns : set->tw_ns;
 	case SOCKOPT_MAX_SEGMENT:
 		return TCPS_IN(c->state, TCPS_BIT(TCPS_CLOSE) | TCPS_BIT(TCPS_LISTEN)) && c->user_mss
 			       ? c->user_mss : c->mss ? c->mss : TCP_DEFAULT_MSS;
@@ -278,9 +281,6 @@ static bool get_special(struct tcp_conn *c, enum sockopt opt, int64_t *v)
 		return true;
 	case SOCKOPT_AT_MARK:
 		*v = tcp_at_mark(c);
-		return true;
-	case SOCKOPT_TIME_WAIT_TIMEOUT:
-		*v = c->proto->set.tw_ns;
 		return true;
 	default:
 		return false;

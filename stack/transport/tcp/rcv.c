@@ -137,13 +137,11 @@ static void take_from_ooo(struct tcp_conn *c)
 		tcp_queue_data(c, pkt);
 	if (!c->has_sack)
 		c->ooo.has_dsack = false;
-	if (ooo_fin_at(&c->ooo, c->rcv_nxt)) {
-		tcp_fin_received(c);
-		return;
-	}
 	/* RFC 5681, 4.2: at once when all or part of a gap is filled. */
-	if (ooo_empty(&c->ooo))
+	if (c->ooo.nruns == 0)
 		c->ack_pending |= ACK_NOW;
+	if (ooo_fin_at(&c->ooo, c->rcv_nxt))
+		tcp_fin_received(c);
 }
 
 /* Memory, not bytes, is what a hostile sender uses up. */
@@ -179,6 +177,9 @@ static void in_order(struct tcp_conn *c, struct tcp_rx *rx, bool fin)
 		out_of_window(c);
 		return;
 	}
+	/* A FIN that did not wait for the window to open would come again and again. */
+	if (!tcp_rcv_window(c))
+		c->ack_pending |= ACK_SCHED | ACK_NOW;
 	if (rx->len) {
 		tcp_data_event(c, rx);
 		rx->pkt = NULL;
@@ -290,7 +291,7 @@ void tcp_ack_sent(struct tcp_conn *c, uint32_t segs)
 
 static void delay_ack(struct tcp_conn *c)
 {
-	int64_t ato = c->ato_ns ? c->ato_ns : TCP_ATO_MIN_NS, now = tcp_now(c), at, max = 500 * NS_PER_MS;
+	int64_t ato = c->ato_ns, now = tcp_now(c), at, max = 500 * NS_PER_MS;
 
 	if (ato > TCP_ATO_MIN_NS) {
 		if (c->pingpong || c->ack_pending & ACK_PUSHED)

@@ -80,6 +80,8 @@ static uint32_t current_ssthresh(const struct tcp_conn *c)
 
 void tcp_enter_recovery(struct tcp_conn *c, bool ece)
 {
+	if (!any_retrans(c))
+		c->retrans_stamp = 0;
 	stat_inc(c->has_sack ? &tcp_stats(c)->sack_recovery : &tcp_stats(c)->fast_recovery);
 	c->prior_ssthresh = 0;
 	tcp_undo_init(c);
@@ -142,6 +144,8 @@ void tcp_enter_loss(struct tcp_conn *c)
 {
 	bool fresh = c->ca < TCP_CA_RECOVERY;
 
+	if (!any_retrans(c))
+		c->retrans_stamp = 0;
 	mark_on_timeout(c);
 	if (c->ca <= TCP_CA_DISORDER || seq_le(c->high_seq, c->snd_una) ||
 	    (c->ca == TCP_CA_LOSS && !c->retransmits)) {

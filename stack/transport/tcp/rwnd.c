@@ -62,7 +62,8 @@ struct tcp_initial_window tcp_initial_window(const struct tcp_conn *c, uint32_t 
 		space = w.clamp;
 	if (space > mss)
 		space -= space % mss;
-	w.wnd = space < TCP_WINDOW_MAX ? space : TCP_WINDOW_MAX;
+	/* With scaling the first segment after the SYN can tell of all of it. */
+	w.wnd = space < TCP_WINDOW_MAX || wscale_ok ? space : TCP_WINDOW_MAX;
 	if (wscale_ok) {
 		/* For what the buffer may grow to, since the shift cannot. */
 		if (space < p->set.rmem.max)

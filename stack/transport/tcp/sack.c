@@ -1,7 +1,9 @@
 /* Selective acknowledgements on the sender's side: the scoreboard (RFC 2018, RFC 2883, RFC 6675). */
 #include "transport/tcp/impl.h"
 
-enum { MAX_REORDERING = 250 };
+/* MAX_RECORDS: a peer that tells of crumbs is not followed into them: each costs memory, and time for each
+ * of its ACKs (CVE-2019-11477 and 11478). */
+enum { MAX_REORDERING = 250, MAX_RECORDS = 10000 };
 
 void tcp_note_reordering(struct tcp_conn *c, uint32_t low, uint32_t fack)
 {
@@ -134,7 +136,7 @@ static int match(struct tcp_conn *c, struct tcp_seg *s, const struct tcp_sack_ra
 		cut = b->left - s->seq;
 		cut = (cut + s->mss - 1) / s->mss * s->mss;
 	}
-	if (cut >= s->len)
+	if (cut >= s->len || c->nsegs >= MAX_RECORDS)
 		return 0;
 	return tcp_seg_split(c, s, cut) ? starts : -1;
 }
@@ -209,6 +211,19 @@ static struct list *walk(struct tcp_conn *c, struct list *n, const struct tcp_sa
 	return n;
 }
 
+/* Where to look for the record that holds @left: from @n on, or, if that is nearer, from the end back. */
+static struct list *seek(struct tcp_conn *c, struct list *n, uint32_t left)
+{
+	struct list *at = c->segs.prev;
+
+	if (n == &c->segs || left - container_of(n, struct tcp_seg, node)->seq <= c->snd_nxt - left ||
+	    seq_lt(left, container_of(n, struct tcp_seg, node)->seq))
+		return n;
+	while (at != n && seq_gt(container_of(at, struct tcp_seg, node)->seq, left))
+		at = at->prev;
+	return at;
+}
+
 static uint8_t collect(struct tcp_conn *c, const struct tcp_rx *rx, bool dsack, uint32_t prior_una,
 		       struct tcp_sack_range *out, int *dup_at)
 {
@@ -252,7 +267,7 @@ unsigned tcp_sack_blocks(struct tcp_conn *c, const struct tcp_rx *rx, struct tcp
 		/* Blocks may overlap: then from the start again. */
 		if (i && seq_lt(blocks[i].left, blocks[i - 1].right))
 			n = c->segs.next;
-		n = walk(c, n, &blocks[i], i == dup_at, a, fack);
+		n = walk(c, seek(c, n, blocks[i].left), &blocks[i], i == dup_at, a, fack);
 	}
 	if (a->flag & AF_SACKED && (c->ca != TCP_CA_LOSS || c->undo_marker))
 		tcp_note_reordering(c, a->reord, fack);

@@ -146,6 +146,7 @@ static struct tcp_seg *seg_alloc(struct tcp_conn *c)
 		s = malloc(sizeof(*s));
 	}
 	if (s) {
+		c->nsegs++;
 		*s = (struct tcp_seg){ 0 };
 		list_init(&s->node);
 		list_init(&s->order);
@@ -159,6 +160,7 @@ void tcp_seg_free(struct tcp_conn *c, struct tcp_seg *s)
 
 	list_remove(&s->node);
 	list_remove(&s->order);
+	c->nsegs--;
 	if (p->nfree_segs >= SEGS_KEPT) {
 		free(s);
 		return;

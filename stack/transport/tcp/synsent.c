@@ -33,6 +33,8 @@ static void take_peer(struct tcp_conn *c, const struct tcp_rx *rx)
 	c->snd_wnd = c->max_window = rx->h.wnd;
 	if (!c->has_wscale && c->window_clamp > TCP_WINDOW_MAX)
 		c->window_clamp = TCP_WINDOW_MAX;
+	if (!c->has_wscale && c->rcv_wnd > TCP_WINDOW_MAX)
+		c->rcv_wnd = TCP_WINDOW_MAX;
 }
 
 static void established(struct tcp_conn *c, struct tcp_rx *rx)

@@ -24,7 +24,7 @@
  * A segment's way: tcp.c checks it and finds whom it is for; input.c goes through RFC 9293 3.10.7 in
  * its order; ack.c takes what it acknowledges and sack.c what it selects; rack.c finds losses;
  * recovery.c decides what follows from that for the window and what is sent again; rcv.c takes the data.
- * At the end output.c sends what the windows then allow, and an acknowledgement, if one is due, goes
+ * At the end output.c sends what the windows then allow (push.c says where PSH goes along), and an acknowledgement, if one is due, goes
  * along or on its own.
  *
  * Timers. A connection has one timer of the clock, armed for the earliest of its own deadlines (timers.c):

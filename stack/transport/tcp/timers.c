@@ -184,7 +184,7 @@ static void retransmit_timeout(struct tcp_conn *c)
 	}
 	stat_inc(&tcp_stats(c)->timeouts);
 	if (!c->retransmits)
-		c->n.rto_start_ns = tcp_now(c);
+		c->n.rto_start_ns = c->retrans_ns = tcp_now(c);
 	c->n.total_rto++;
 	tcp_enter_loss(c);
 	if (c->retransmits < UINT8_MAX)

@@ -11,7 +11,7 @@ struct tcp_tw {
 	struct list list;
 	struct tcp_proto *proto;
 	struct port_claim claim;
-	int64_t expires_ns, ts_recent_ns, oow_ns;
+	int64_t period_ns, expires_ns, ts_recent_ns, oow_ns;
 	uint32_t snd_nxt, rcv_nxt, rcv_wnd, ts_recent, ts_off;
 	uint8_t rcv_wscale, tos, ttl, pmtud, net;
 	bool has_ts;
@@ -59,7 +59,7 @@ static void tw_schedule(struct tcp_tw *w)
 	struct tcp_proto *p = w->proto;
 	struct list *at = p->timewaits.prev;
 
-	w->expires_ns = p->stack->clock->now_ns + p->set.tw_ns;
+	w->expires_ns = p->stack->clock->now_ns + w->period_ns;
 	tw_unlist(w);
 	at = p->timewaits.prev;
 	while (at != &p->timewaits &&
@@ -86,7 +86,8 @@ void tcp_time_wait(struct tcp_conn *c)
 		return;
 	}
 	*w = (struct tcp_tw){
-		.tuple = c->tuple, .proto = p, .net = (uint8_t)c->ep.net, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
+		.tuple = c->tuple, .proto = p,
+		.period_ns = c->tw_ns ? c->tw_ns : p->set.tw_ns, .net = (uint8_t)c->ep.net, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
 		.rcv_wnd = tcp_rcv_window(c), .rcv_wscale = c->rcv_wscale, .has_ts = c->has_ts,
 		.ts_recent = c->ts_recent, .ts_recent_ns = c->ts_recent_ns, .ts_off = c->ts_off,
 		.ttl = so->ttl, .pmtud = so->pmtu_discover,

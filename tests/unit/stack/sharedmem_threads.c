@@ -1,13 +1,14 @@
 /* The ring in shared memory between two threads: nothing is lost, nothing torn, and nobody sleeps for ever. */
 #include "link/sharedmem_ring.h"
 
-#include <criterion/criterion.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "unit.h"
 
 enum { MESSAGES = 50000 };
 

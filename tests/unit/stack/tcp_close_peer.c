@@ -162,6 +162,22 @@ Test(tcp_close, orphans_that_nobody_answers_are_given_up)
 	cr_assert_eq(tcp_orphan_count(peer_stack), 0);
 }
 
+Test(tcp_close, time_wait_as_long_as_the_endpoint_says)
+{
+	struct endpoint *ep = peer_passive(PLAIN, 65535);
+
+	cr_assert_eq(endpoint_set_int(ep, SOCKOPT_TIME_WAIT_TIMEOUT, 5 * NS_PER_SEC), NS_OK);
+	cr_assert_eq(peer_opt(ep, SOCKOPT_TIME_WAIT_TIMEOUT), 5 * NS_PER_SEC);
+	endpoint_close(ep);
+	peer_drop();
+	peer_in("F. 1:1(0) ack 2 win 65535");
+	peer_drop();
+	peer_pass(4900);
+	cr_assert_eq(tcp_time_wait_count(peer_stack), 1);
+	peer_pass(200);
+	cr_assert_eq(tcp_time_wait_count(peer_stack), 0);
+}
+
 static void into_time_wait(const char *opts, bool ts)
 {
 	char text[80];

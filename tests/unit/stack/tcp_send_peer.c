@@ -455,3 +455,21 @@ Test(tcp_send, records_are_not_joined)
 	peer_out("P. 10701:11401(700) ack 1");
 	peer_out("P. 11401:12101(700) ack 1");
 }
+
+Test(tcp_send, a_handshake_that_took_long_does_not_shorten_patience)
+{
+	struct endpoint *l = peer_listen(80, 4), *ep;
+
+	peer_in("S 0:0(0) win 65535 <mss 1000>");
+	peer_pass(3500);
+	cr_assert_eq(peer_drop(), 3);
+	peer_in(". 1:1(0) ack 1 win 65535");
+	cr_assert_eq(endpoint_accept(l, &ep, NULL), NS_OK);
+	cr_assert_eq(peer_info(ep).snd_cwnd, 1);
+	cr_assert_eq(peer_info(ep).rto, 3000000);	/* RFC 6298, 5.7 */
+	peer_write(ep, 100);
+	peer_out("P. 1:101(100) ack 1");
+	peer_out_at(3000, "P. 1:101(100) ack 1");
+	peer_out_at(6000, "P. 1:101(100) ack 1");
+	cr_assert_eq(endpoint_state(ep), TCPS_ESTABLISHED);
+}

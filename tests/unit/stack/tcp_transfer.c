@@ -1,5 +1,6 @@
 /* TCP between two stacks: connections, transfers over bad networks, closes. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "net.h"
@@ -183,4 +184,78 @@ Test(tcp_transfer, a_third_of_all_packets_lost)
 
 		run_transfer(seed, &l, "10.0.0.2", 60000);
 	}
+}
+
+Test(tcp_transfer, idle_connections_cost_two_kilobytes_each)
+{
+	enum { N = 4000 };
+	static struct endpoint *c[N], *s[N];
+	struct full_addr fa = { .addr = addr_v4(10, 0, 0, 2), .port = 80 };
+	struct iovec iov = { (char[1]){ 0 }, 1 };
+	struct read_msg m = { .iov = &iov, .iovcnt = 1 };
+	struct mallinfo2 before, after;
+	struct endpoint *l;
+	size_t n;
+
+	build(3, NULL);
+	/* The pool has what it keeps for the next packets, and the neighbours know one another. */
+	pair_over("10.0.0.2", &c[0], &s[0], &l);
+	endpoint_close(c[0]);
+	endpoint_close(s[0]);
+	sim_run(sim, 100 * NS_PER_SEC);
+	before = mallinfo2();
+	for (int i = 0; i < N; i++) {
+		c[i] = tcp_new(a, NET_IPV4);
+		cr_assert_eq(endpoint_connect(c[i], &fa), NS_ERR_CONNECT_STARTED);
+		sim_settle(sim);
+		cr_assert_eq(endpoint_accept(l, &s[i], NULL), NS_OK);
+		cr_assert_eq(endpoint_write(c[i], &iov, 1, NULL, &n), NS_OK);
+		sim_settle(sim);
+		cr_assert_eq(endpoint_read(s[i], &m), NS_OK);
+	}
+	sim_run(sim, NS_PER_SEC);
+	after = mallinfo2();
+	cr_assert_leq((after.uordblks - before.uordblks) / N / 2, 2048);
+	for (int i = 0; i < N; i++) {
+		endpoint_close(c[i]);
+		endpoint_close(s[i]);
+	}
+	endpoint_close(l);
+	sim_run(sim, 100 * NS_PER_SEC);
+	sim_free(sim);
+}
+
+Test(tcp_transfer, to_itself)
+{
+	struct endpoint *c, *s, *l;
+
+	build(1, NULL);
+	l = listener(b, "10.0.0.2", 80);
+	c = connect_to(b, "10.0.0.2", 80);
+	s = accept_from(l);
+	transfer(c, s, 5000000);
+	transfer(s, c, 100000);
+	endpoint_close(c);
+	endpoint_close(s);
+	endpoint_close(l);
+	sim_run(sim, 100 * NS_PER_SEC);
+	cr_assert_eq(tcp_time_wait_count(b->stack), 0);
+	sim_free(sim);
+}
+
+Test(tcp_transfer, an_endpoint_connects_to_itself)
+{
+	struct full_addr fa = { .addr = addr_v4(10, 0, 0, 2), .port = 7777 };
+	struct endpoint *ep;
+
+	build(1, NULL);
+	ep = tcp_new(b, NET_IPV4);
+	cr_assert_eq(endpoint_bind(ep, &fa), NS_OK);
+	cr_assert_eq(endpoint_connect(ep, &fa), NS_ERR_CONNECT_STARTED);
+	sim_run(sim, 10 * NS_PER_MS);
+	cr_assert_eq(endpoint_state(ep), TCPS_ESTABLISHED);	/* simultaneous open with itself */
+	transfer(ep, ep, 100000);
+	endpoint_close(ep);
+	sim_run(sim, 100 * NS_PER_SEC);
+	sim_free(sim);
 }

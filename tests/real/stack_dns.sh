@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# dnsmasq and dig: over UDP and TCP, an answer that is too long for a datagram, names of programs on the stack.
+. "$(dirname "$0")/stack_lib.sh"
+need dnsmasq dig
+
+for i in $(seq 80); do echo "host-record=many.example,10.9.8.$i"; done >records
+ask() { here dig +noall +answer +tries=8 +time=1 -p "$PORT" "@$1" "${@:2}" | sed "s/[[:space:]][[:space:]]*/ /g" | sort; }
+
+dns() {
+	serve_there dnsmasq -k -u root --pid-file= -C "$T/records" --port %P --no-resolv --no-hosts --log-facility=- \
+		--host-record=one.example,10.1.2.3,fd00::3 --txt-record=text.example,"some text" --edns-packet-max=1232 \
+		--mx-host=one.example,mail.example,5 --srv-host=_a._tcp.example,one.example,99
+	{
+		ask "$ADDR" one.example A
+		ask "$ADDR" one.example AAAA
+		ask "$ADDR6" one.example A
+		ask "$ADDR" +tcp one.example A
+		ask "$ADDR6" +tcp one.example MX
+		ask "$ADDR" text.example TXT
+		ask "$ADDR" _a._tcp.example SRV
+		ask "$ADDR" -x 10.1.2.3
+		ask "$ADDR" +noedns many.example A
+		here dig +tries=8 +time=1 -p "$PORT" "@$ADDR" none.example | grep -o 'status: [A-Z]*'
+	} >result
+	at_least "lines of answers" "$(wc -l <result)" 89
+}
+
+scenario dnsmasq dns

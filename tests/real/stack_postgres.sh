@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# PostgreSQL and pgbench.
+. "$(dirname "$0")/stack_lib.sh"
+for d in /usr/lib/postgresql/*/bin; do PATH=$PATH:$d; done
+need postgres initdb pgbench psql setpriv
+id postgres >/dev/null 2>&1 || { echo "skip stack_postgres: there is no user postgres"; exit 0; }
+
+# It does not run as root.
+AS=(setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/ LC_ALL=C)
+chmod 711 "$T"
+mkdir db && chown postgres db
+"${AS[@]}" "$(command -v initdb)" -A trust -N -D "$T/db" >initdb.log 2>&1 || { echo "skip stack_postgres: initdb does not work"; exit 0; }
+cat >>db/postgresql.conf <<END
+listen_addresses = '*'
+unix_socket_directories = ''
+fsync = off
+shared_buffers = 16MB
+max_parallel_workers = 0
+autovacuum = off
+END
+echo "host all all all trust" >>db/pg_hba.conf
+
+sql() { here psql -X -At -h "$ADDR" -p "$PORT" -U postgres "$@"; }
+postgres_() {
+	local scale=1 clients=4 each=200
+	lossy && clients=2 each=5
+	serve_there "${AS[@]}" "$(command -v postgres)" -D "$T/db" -p %P
+	await sql -c 'select 1' >/dev/null 2>&1 || { cat server.log; fail "the server does not answer"; }
+	here pgbench -q -i -s $scale -h "$ADDR" -p "$PORT" -U postgres postgres >pgbench.log 2>&1 || { cat pgbench.log; fail "pgbench -i: exit status $?"; }
+	here pgbench -n -c $clients -t $each -h "$ADDR" -p "$PORT" -U postgres postgres >pgbench.out 2>&1 ||
+		{ cat pgbench.out; fail "pgbench: exit status $?"; }
+	has pgbench.out "processed: $((clients * each))/$((clients * each))"
+	has pgbench.out 'failed transactions: 0 '
+	{
+		sql -c 'select count(*), sum(bid) from pgbench_accounts' -c 'select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history)'
+		sql -c 'select repeat(md5(i::text), 20) from generate_series(1, 3000) i' | sha256sum
+		sql -c 'nonsense' 2>&1 | sed 1q
+		sql -c "select inet_server_addr() = '$ADDR', inet_client_addr() = '$CLIENT_ADDR'"
+	} >result
+	kill -INT "$PID"
+	await gone "$PID" || fail "the server does not end"
+}
+
+scenario postgres postgres_
