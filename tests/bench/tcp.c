@@ -248,8 +248,9 @@ static double run(struct rig *r, const struct row *row, const char *ip)
 		_exit(0);
 	}
 	/* The stack lives on meanwhile even when the kernel is measured: it costs nothing when idle. */
-	while (!child_gone(&c))
+	do
 		rig_round(r, 5);
+	while (r->worked || !child_gone(&c));
 	return *shared;
 }
 
