@@ -63,7 +63,7 @@ without_counter() {
 			_exit(memcmp(buf, "abc", 3) != 0);
 		}
 	END
-	gcc -O2 -Wall -o counter counter.c || fail "counter.c does not compile"
+	gcc -O2 -Wall -o "$T/counter" counter.c || fail "counter.c does not compile"
 	shim --trace=trace -- "$T/counter" || fail "exit status $?"
 	has trace " read(.* = 3 "
 }
