@@ -19,3 +19,13 @@ $(B)/tests/bench/capture: tests/bench/capture.c
 ## bench-capture sockshim capture beside tcpdump and libpcap, on a flooded virtual Ethernet (3 minutes, root)
 bench-capture: $(B)/sockshim $(B)/tests/bench/capture
 	@$(B)/tests/bench/capture $(B)
+
+# Programs on a stack.
+$(B)/tests/bench/redirect: tests/bench/redirect.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< -o $@
+
+.PHONY: bench-redirect
+## bench-redirect  unmodified programs on a stack beside the kernel over veth (2 minutes, root)
+bench-redirect: all $(B)/tests/bench/redirect
+	@B=$(B) scripts/bench-redirect

@@ -1,7 +1,9 @@
 /* Sockets as OpenMetrics: counts and sums, for a scraper. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/sink.h"
+#include "cli/source.h"
 #include "wire/state.h"
 #include "wire/tcpinfo.h"
 
@@ -32,20 +34,46 @@ static const struct {
 
 #define SUMS (sizeof(sums) / sizeof(sums[0]))
 
+/* How many sockets of each kind a source has; sources come one after the other. */
+struct counted {
+	const struct source *source;
+	uint64_t count[TABLES][FAMILIES][DIAG_STATE_COUNT];
+};
+
 struct metrics {
 	struct sink sink;
-	uint64_t count[TABLES][FAMILIES][DIAG_STATE_COUNT];
+	struct counted *counted;
+	size_t sources;
 	uint64_t recv_q[TABLES], send_q[TABLES], accept_q[TABLES];
 	const struct diag_tcp_field *fields[SUMS];
 	uint64_t sum[SUMS];
 	uint64_t rtt_bucket[BOUNDS + 1], rtt_sum_us;
 };
 
-static void add(struct metrics *m, enum kind table, int family, uint8_t state, uint32_t rqueue, uint32_t wqueue)
+static struct counted *counted_of(struct metrics *m, const struct source *source)
+{
+	struct counted *grown;
+
+	if (m->sources && m->counted[m->sources - 1].source == source)
+		return &m->counted[m->sources - 1];
+	grown = reallocarray(m->counted, m->sources + 1, sizeof(*grown));
+	if (!grown) {
+		fputs("sockdiag: out of memory\n", stderr);
+		exit(EXIT_FAILED);
+	}
+	m->counted = grown;
+	grown = &m->counted[m->sources++];
+	memset(grown, 0, sizeof(*grown));
+	grown->source = source;
+	return grown;
+}
+
+static void add(struct metrics *m, const struct source *source, enum kind table, int family, uint8_t state,
+		uint32_t rqueue, uint32_t wqueue)
 {
 	int t = __builtin_ctz(table);
 
-	m->count[t][family][state < DIAG_STATE_COUNT ? state : 0]++;
+	counted_of(m, source)->count[t][family][state < DIAG_STATE_COUNT ? state : 0]++;
 	if (state == DIAG_TCP_LISTEN) {
 		m->accept_q[t] += rqueue;
 	} else {
@@ -61,8 +89,8 @@ static void metrics_inet(struct sink *sink, const struct inet_view *v)
 	struct diag_tcp_info ti;
 	size_t b = 0;
 
-	add(m, v->table, v->s->msg.idiag_family == AF_INET6 ? FAMILY_INET6 : FAMILY_INET, v->s->msg.idiag_state,
-	    v->s->msg.idiag_rqueue, v->s->msg.idiag_wqueue);
+	add(m, v->source, v->table, v->s->msg.idiag_family == AF_INET6 ? FAMILY_INET6 : FAMILY_INET,
+	    v->s->msg.idiag_state, v->s->msg.idiag_rqueue, v->s->msg.idiag_wqueue);
 	if (!info->data || v->s->msg.idiag_state == DIAG_TCP_LISTEN)
 		return;
 	diag_tcp_info_read(&ti, info->data, info->len);
@@ -82,7 +110,7 @@ static void metrics_unix(struct sink *sink, const struct unix_view *v)
 	if (q->data && q->len >= sizeof(n))
 		memcpy(&n, q->data, sizeof(n));
 	/* A connected unix socket's second number is room, not a queue. */
-	add((struct metrics *)sink, v->table, FAMILY_UNIX, v->s->msg.udiag_state, n.udiag_rqueue, 0);
+	add((struct metrics *)sink, v->source, v->table, FAMILY_UNIX, v->s->msg.udiag_state, n.udiag_rqueue, 0);
 }
 
 static void metrics_pause(struct sink *sink)
@@ -113,18 +141,44 @@ static void put_per_table(struct metrics *m, const char *name, const char *unit,
 				   (unsigned long long)values[t]);
 }
 
-static void put_counts(struct metrics *m)
+/* A label's value: backslashes, quotes and newlines are escaped. */
+static void put_label(struct out *o, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\n')
+			out_lit(o, "\\n");
+		else if (*text == '\\' || *text == '"')
+			out_printf(o, "\\%c", *text);
+		else
+			out_bytes(o, text, 1);
+	}
+}
+
+static void put_counted(struct metrics *m, const struct counted *c)
 {
 	struct out *o = m->sink.out;
 
-	put_head(o, "sockdiag_sockets", "gauge", NULL, "Sockets by kind, family and state");
 	for (int t = 0; t < TABLES; t++)
 		for (int f = 0; f < FAMILIES; f++)
-			for (unsigned int s = 0; s < DIAG_STATE_COUNT; s++)
-				if (m->count[t][f][s])
-					out_printf(o, "sockdiag_sockets{netid=\"%s\",family=\"%s\",state=\"%s\"} %llu\n",
-						   sink_netid(1 << t), family_names[f], diag_state_short(s),
-						   (unsigned long long)m->count[t][f][s]);
+			for (unsigned int s = 0; s < DIAG_STATE_COUNT; s++) {
+				if (!c->count[t][f][s])
+					continue;
+				out_printf(o, "sockdiag_sockets{netid=\"%s\",family=\"%s\",state=\"%s\"", sink_netid(1 << t),
+					   family_names[f], diag_state_short(s));
+				if (m->sink.several && c->source) {
+					out_lit(o, ",source=\"");
+					put_label(o, c->source->name);
+					out_lit(o, "\"");
+				}
+				out_printf(o, "} %llu\n", (unsigned long long)c->count[t][f][s]);
+			}
+}
+
+static void put_counts(struct metrics *m)
+{
+	put_head(m->sink.out, "sockdiag_sockets", "gauge", NULL, "Sockets by kind, family and state");
+	for (size_t i = 0; i < m->sources; i++)
+		put_counted(m, &m->counted[i]);
 }
 
 static void put_tcp(struct metrics *m)
@@ -163,6 +217,7 @@ static void metrics_end(struct sink *sink, bool complete)
 		put_tcp(m);
 	put_head(o, "sockdiag_complete", "gauge", NULL, "Whether everything that was asked for could be read");
 	out_printf(o, "sockdiag_complete %d\n# EOF\n", complete);
+	free(m->counted);
 	free(m);
 }
 

@@ -135,7 +135,8 @@ static size_t gather(const struct msghdr *msg, void *to, size_t n)
 	for (size_t i = 0; i < msg->msg_iovlen && got < n; i++) {
 		size_t part = msg->msg_iov[i].iov_len < n - got ? msg->msg_iov[i].iov_len : n - got;
 
-		memcpy((char *)to + got, msg->msg_iov[i].iov_base, part);
+		if (part)
+			memcpy((char *)to + got, msg->msg_iov[i].iov_base, part);
 		got += part;
 	}
 	return got;
@@ -148,7 +149,8 @@ static size_t scatter(const struct msghdr *msg, const void *from, size_t n)
 	for (size_t i = 0; i < msg->msg_iovlen && put < n; i++) {
 		size_t part = msg->msg_iov[i].iov_len < n - put ? msg->msg_iov[i].iov_len : n - put;
 
-		memcpy(msg->msg_iov[i].iov_base, (const char *)from + put, part);
+		if (part)
+			memcpy(msg->msg_iov[i].iov_base, (const char *)from + put, part);
 		put += part;
 	}
 	return put;

@@ -308,6 +308,12 @@ void redirect_error_taken(const struct target *t)
 	redirect_only_news(t->fd, true);
 }
 
+bool redirect_is_raw(const struct run_socket *s)
+{
+	return (sockshim_cookie_type(s->cookie) & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_RAW &&
+	       sockshim_cookie_family(s->cookie) != AF_PACKET;
+}
+
 bool redirect_is_stream(const struct run_socket *s)
 {
 	return (sockshim_cookie_type(s->cookie) & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM;

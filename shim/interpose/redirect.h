@@ -115,6 +115,9 @@ int redirect_ask(const struct target *t, enum stack_op op, int64_t arg0, int64_t
 int redirect_wait_connected(const struct target *t);
 
 bool redirect_is_stream(const struct run_socket *s);
+
+/* SOCK_RAW, but of packet sockets. */
+bool redirect_is_raw(const struct run_socket *s);
 bool redirect_nonblocking(int fd);
 
 /* Copies an address from the program; -EFAULT, -EINVAL. */

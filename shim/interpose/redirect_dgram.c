@@ -196,7 +196,8 @@ long dgram_send(const struct target *t, struct msghdr *m, int flags)
 	}
 	if (!err)
 		err = take_control(&d, m);
-	if (!err)
+	/* As Linux: raw sockets go on sending. */
+	if (!err && !redirect_is_raw(t->s))
 		err = -take_error(t);
 	if (err)
 		return err;

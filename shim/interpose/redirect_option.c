@@ -250,6 +250,20 @@ static long interface_request(const struct target *t, unsigned long request, voi
 	return memory_write(arg, &r, sizeof(r)) ? 0 : -EFAULT;
 }
 
+/* Whether a request about an interface changes nothing. */
+static bool is_question(unsigned long request)
+{
+	static const unsigned short questions[] = {
+		SIOCGIFNAME, SIOCGIFFLAGS, SIOCGIFADDR, SIOCGIFDSTADDR, SIOCGIFBRDADDR, SIOCGIFNETMASK, SIOCGIFMETRIC,
+		SIOCGIFMTU, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFTXQLEN,
+	};
+	size_t i = 0;
+
+	while (i < sizeof(questions) / sizeof(questions[0]) && questions[i] != request)
+		i++;
+	return i < sizeof(questions) / sizeof(questions[0]);
+}
+
 long redirect_ioctl(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	unsigned long request = a[1];
@@ -274,8 +288,12 @@ long redirect_ioctl(enum call_id id, const struct target *t, const uint64_t *a)
 		return interface_list(arg);
 	default:
 		if ((request >= SIOCGIFNAME && request <= SIOCGIFCOUNT) ||
-		    (request >= SIOCGIFPFLAGS && request <= SIOCSIFTXQLEN))
-			return interface_request(t, request, arg);
+		    (request >= SIOCGIFPFLAGS && request <= SIOCSIFTXQLEN)) {
+			err = interface_request(t, request, arg);
+			/* Who reads the kernel's list over netlink asks about the interfaces in it. */
+			if (err != -ENODEV || !is_question(request))
+				return err;
+		}
 		break;
 	}
 	return LIBC(ioctl)(t->fd, request, (long)a[2]) < 0 ? -errno : 0;

@@ -186,7 +186,7 @@ static int input_file(void)
 }
 
 /* A request whose answer is a file, which is printed. */
-static int ask_and_print(const char *name, enum stack_op op, int64_t arg, int send_fd, bool print)
+static int ask_and_print(const char *name, enum stack_op op, int64_t arg, int64_t arg1, int send_fd, bool print)
 {
 	struct stack_msg *m = calloc(1, sizeof(*m));
 	struct stack_link link;
@@ -198,6 +198,7 @@ static int ask_and_print(const char *name, enum stack_op op, int64_t arg, int se
 	}
 	m->op = (uint16_t)op;
 	m->arg[0] = arg;
+	m->arg[1] = arg1;
 	err = stack_ask(&link, m, send_fd, &fd);
 	if (err)
 		message_error("stack %s: %.*s", name, m->len ? (int)m->len : (int)strlen(strerror(-err)),
@@ -209,42 +210,62 @@ static int ask_and_print(const char *name, enum stack_op op, int64_t arg, int se
 	return err != 0;
 }
 
-static int stack_rules(int argc, char **argv, bool ask, bool v6)
+/* Options of the actions. */
+struct stack_args {
+	bool json, ask, v6, counters;
+};
+
+/* Puts rules in force, or where there are none on standard input prints those that are. */
+static int stack_rules(int argc, char **argv, const struct stack_args *a)
 {
+	bool ask = a->ask || isatty(0);
 	int fd = -1, rc;
 
 	if (argc != 1)
 		return message_usage("stack", "stack rules: expected the name of a stack");
 	if (!ask && (fd = input_file()) < 0)
 		return 1;
-	rc = ask_and_print(argv[0], STACK_OP_RULES, v6 ? AF_INET6 : AF_INET, fd, ask);
+	if (fd >= 0 && lseek(fd, 0, SEEK_END) == 0) {
+		close(fd);
+		fd = -1;
+		ask = true;
+	}
+	rc = ask_and_print(argv[0], STACK_OP_RULES, a->v6 ? AF_INET6 : AF_INET, a->counters, fd, ask);
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+static int stack_connections(int argc, char **argv, const struct stack_args *a)
+{
+	if (argc != 1)
+		return message_usage("stack", "stack connections: expected the name of a stack");
+	return ask_and_print(argv[0], STACK_OP_CONNECTIONS, a->v6 ? AF_INET6 : 0, 0, -1, true);
 }
 
 int command_stack(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' }, { "list", no_argument, NULL, 'l' }, { "ipv6", no_argument, NULL, '6' },
-		{ "help", no_argument, NULL, 'h' }, { 0 },
+		{ "counters", no_argument, NULL, 'c' },		{ "help", no_argument, NULL, 'h' }, { 0 },
 	};
-	bool json = false, ask = false, v6 = false;
+	struct stack_args a = { 0 };
 	const char *action;
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "jl6h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jl6ch", options, NULL)) != -1) {
 		switch (c) {
 		case 'h': return command_help("stack");
-		case 'j': json = true; break;
-		case 'l': ask = true; break;
-		case '6': v6 = true; break;
+		case 'j': a.json = true; break;
+		case 'l': a.ask = true; break;
+		case '6': a.v6 = true; break;
+		case 'c': a.counters = true; break;
 		default: return message_usage("stack", "%s: unknown option", argv[optind - 1]);
 		}
 	}
 	if (optind == argc)
-		return message_usage("stack", "stack: expected up, down, list, rules or stats");
+		return message_usage("stack", "stack: expected up, down, list, rules, connections or stats");
 	action = argv[optind++];
 	argc -= optind;
 	argv += optind;
@@ -253,11 +274,13 @@ int command_stack(int argc, char **argv)
 	if (!strcmp(action, "down"))
 		return stack_down(argc, argv);
 	if (!strcmp(action, "list"))
-		return stack_list(argc, argv, json);
+		return stack_list(argc, argv, a.json);
 	if (!strcmp(action, "rules"))
-		return stack_rules(argc, argv, ask, v6);
+		return stack_rules(argc, argv, &a);
+	if (!strcmp(action, "connections"))
+		return stack_connections(argc, argv, &a);
 	if (!strcmp(action, "stats"))
-		return argc == 1 ? ask_and_print(argv[0], STACK_OP_STATS, 0, -1, true)
+		return argc == 1 ? ask_and_print(argv[0], STACK_OP_STATS, 0, 0, -1, true)
 				 : message_usage("stack", "stack stats: expected the name of a stack");
-	return message_usage("stack", "stack %s: expected up, down, list, rules or stats", action);
+	return message_usage("stack", "stack %s: expected up, down, list, rules, connections or stats", action);
 }

@@ -98,15 +98,18 @@ const char help_stack[] =
 "Usage: sockshim stack up NAME SPECIFICATION\n"
 "       sockshim stack down NAME...\n"
 "       sockshim stack list [-j]\n"
-"       sockshim stack rules [-6] NAME <RULES\n"
-"       sockshim stack rules -l [-6] NAME\n"
+"       sockshim stack rules [-6] [-c] NAME <RULES\n"
+"       sockshim stack rules [-l] [-6] [-c] NAME\n"
+"       sockshim stack connections [-6] NAME\n"
 "       sockshim stack stats NAME\n"
 "Start and end network stacks that programs run on (run --stack NAME).\n\n"
 "  -j, --json              list as JSON\n"
 "  -l, --list              print the packet filter's rules\n"
-"  -6, --ipv6              those of IPv6\n\n"
+"  -6, --ipv6              those of IPv6\n"
+"  -c, --counters          with the rules' counters\n\n"
 "SPECIFICATION: lo; or tap=DEVICE,addr=ADDR/LEN,... see sockshim(1).\n"
-"RULES are what iptables-save prints; they replace those in force.\n"
+"RULES are what iptables-save prints; they replace those in force. With none on\n"
+"standard input those in force are printed. connections prints what is tracked.\n"
 "stats prints all counters as JSON.\n";
 
 const char help_clean[] =

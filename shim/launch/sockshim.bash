@@ -70,14 +70,14 @@ _sockshim() {
 		options='--interface --write --count --snaplen --buffer --direction --no-promiscuous --quiet --help' ;;
 	stack)
 		if [[ $COMP_CWORD == 2 ]]; then
-			COMPREPLY=($(compgen -W 'up down list rules stats' -- "$cur"))
+			COMPREPLY=($(compgen -W 'up down list rules connections stats' -- "$cur"))
 			return
 		fi
-		if [[ $cur != -* && ${COMP_WORDS[2]-} =~ ^(down|rules|stats)$ ]]; then
+		if [[ $cur != -* && ${COMP_WORDS[2]-} =~ ^(down|rules|connections|stats)$ ]]; then
 			_sockshim_stacks
 			return
 		fi
-		options='--json --list --ipv6 --help'
+		options='--json --list --ipv6 --counters --help'
 		;;
 	list) options='--json --help' ;;
 	clean) options='--keep --help' ;;

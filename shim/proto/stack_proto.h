@@ -89,7 +89,7 @@ enum stack_op {
 				 * that the request does */
 	STACK_OP_INFO,		/* () -> data = JSON text about the stack (first STACK_MSG_DATA bytes) */
 	STACK_OP_STATS,		/* () -> SCM_RIGHTS: a memfd with all counters as JSON text */
-	STACK_OP_RULES,		/* (arg[0] = family; SCM_RIGHTS: a file with iptables-save text, or none: only
+	STACK_OP_RULES,		/* (arg[0] = family, arg[1] = 1: with counters, in and out; SCM_RIGHTS: a file with iptables-save text, or none: only
 				 * ask) -> SCM_RIGHTS: a memfd with the rules now in force; on error data =
 				 * text */
 	STACK_OP_KEEP,		/* (arg[0] = 1: stay without clients, 0: leave with the last) */

@@ -18,6 +18,7 @@ struct pmtu_entry {
 	struct list order;
 	struct addr dst;
 	uint32_t mtu;
+	bool narrow;
 	int64_t expires_ns;
 };
 
@@ -82,15 +83,23 @@ uint32_t pmtu_get(struct pmtu_cache *c, const struct addr *dst, uint32_t link_mt
 	return e && e->mtu < link_mtu ? e->mtu : link_mtu;
 }
 
+bool pmtu_is_narrow(struct pmtu_cache *c, const struct addr *dst)
+{
+	struct pmtu_entry *e = c->table.count ? pmtu_find(c, dst, hash_addr(&c->stack->key, dst, 0)) : NULL;
+
+	return e && e->narrow;
+}
+
 void pmtu_update(struct pmtu_cache *c, const struct addr *dst, uint32_t mtu)
 {
 	uint32_t floor = dst->len == ADDR_LEN_V4 ? PMTU_MIN_V4 : PMTU_MIN_V6;
 	uint64_t hash = hash_addr(&c->stack->key, dst, 0);
 	struct pmtu_entry *e = pmtu_find(c, dst, hash);
+	bool narrow = mtu < floor;
 
-	if (mtu < floor)
+	if (narrow)
 		mtu = floor;
-	if (e && e->mtu <= mtu)
+	if (e && e->mtu <= mtu && (e->narrow || !narrow))
 		return;
 	if (!e) {
 		if (c->table.count >= PMTU_MAX_ENTRIES)
@@ -104,6 +113,7 @@ void pmtu_update(struct pmtu_cache *c, const struct addr *dst, uint32_t mtu)
 		e->dst = *dst;
 	}
 	e->mtu = mtu;
+	e->narrow = narrow;
 	e->expires_ns = c->stack->clock->now_ns + PMTU_LIFETIME_NS;
 	list_remove(&e->order);
 	list_push_back(&c->order, &e->order);

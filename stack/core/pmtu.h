@@ -25,6 +25,10 @@ void pmtu_fini(struct pmtu_cache *c);
 /** pmtu_get() - the path MTU to @dst, at most @link_mtu */
 uint32_t pmtu_get(struct pmtu_cache *c, const struct addr *dst, uint32_t link_mtu);
 
+/** pmtu_is_narrow() - a router said less than the floor: IPv4 packets of the path MTU may have to be cut up
+ * on the way */
+bool pmtu_is_narrow(struct pmtu_cache *c, const struct addr *dst);
+
 /** pmtu_update() - a router said @mtu; never raises it, and never goes below the floor */
 void pmtu_update(struct pmtu_cache *c, const struct addr *dst, uint32_t mtu);
 

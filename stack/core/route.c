@@ -317,6 +317,7 @@ uint32_t route_mtu(struct route *r)
 
 	if (r->pmtu_gen != c->gen) {
 		r->mtu = pmtu_get(c, &r->remote, nic_mtu(r->nic, net_index_of(&r->remote)));
+		r->narrow = pmtu_is_narrow(c, &r->remote);
 		r->pmtu_gen = c->gen;
 	}
 	return r->mtu;

@@ -46,6 +46,7 @@ enum route_kind { ROUTE_UNICAST, ROUTE_BROADCAST, ROUTE_MULTICAST };
  *
  * Kept by endpoints across packets: route_valid() says whether what it was made from still holds.
  * @loop: the target is an address of this stack
+ * @narrow: with @mtu: pmtu_is_narrow()
  * @neigh: the next hop's entry, looked up at the first packet; owns a reference
  */
 struct route {
@@ -58,6 +59,7 @@ struct route {
 	uint32_t mtu;
 	uint8_t kind;
 	bool loop;
+	bool narrow;
 };
 
 /** struct route_key - what a route is wanted for: @nic 0 for any; @local may be none, and then one

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/ops.h"
+#include "host/rules.h"
 
 int request_text_fd(const char *text, size_t len)
 {
@@ -52,23 +53,19 @@ int request_file(const struct request *q, size_t max, char **text, size_t *len)
 	return -EIO;
 }
 
-static int load(struct request *q, enum net_index net)
+static int load(struct request *q, enum net_index net, bool counters)
 {
-	struct filter_error e = { 0 };
-	enum ns_err err;
 	char *text;
 	size_t len;
-	int r = request_file(q, FILTER_TEXT_MAX, &text, &len);
+	int err = request_file(q, FILTER_TEXT_MAX, &text, &len);
 
-	if (r)
-		return r;
-	err = filter_load(q->host->stack, net, text, len, 0, &e);
+	if (err)
+		return err;
+	err = rules_load(q->host, net, text, len, counters, (char *)q->out->data, STACK_MSG_DATA);
 	free(text);
-	if (!err)
-		return 0;
-	q->out->len = (uint32_t)snprintf((char *)q->out->data, STACK_MSG_DATA, "line %u, column %u: %s", e.line,
-					 e.column, e.text[0] ? e.text : ns_err_str(err));
-	return -ns_err_errno(err);
+	if (err)
+		q->out->len = (uint32_t)strlen((char *)q->out->data);
+	return err;
 }
 
 static void write_text(void *ctx, const char *text, size_t len)
@@ -76,7 +73,7 @@ static void write_text(void *ctx, const char *text, size_t len)
 	fwrite(text, 1, len, ctx);
 }
 
-static int print(struct request *q, enum net_index net)
+static int print(struct request *q, enum net_index net, bool counters)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -85,7 +82,7 @@ static int print(struct request *q, enum net_index net)
 
 	if (!f)
 		return -ENOMEM;
-	err = filter_print(q->host->stack, net, true, write_text, f);
+	err = filter_print(q->host->stack, net, counters, write_text, f);
 	if (fclose(f) != 0 && !err)
 		err = NS_ERR_NO_MEMORY;
 	q->fd_out = err ? -1 : request_text_fd(text, len);
@@ -97,11 +94,12 @@ int op_rules(struct request *q)
 {
 	int64_t family = q->in->arg[0];
 	enum net_index net = family == AF_INET ? NET_IPV4 : NET_IPV6;
+	bool counters = q->in->arg[1] == 1;
 	int err = 0;
 
 	if (family != AF_INET && family != AF_INET6)
 		return -EAFNOSUPPORT;
 	if (q->fd_in >= 0)
-		err = load(q, net);
-	return err ? err : print(q, net);
+		err = load(q, net, counters);
+	return err ? err : print(q, net, counters);
 }

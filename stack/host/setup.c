@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "host/device.h"
+#include "host/rules.h"
 
 /** struct rows - routes, to be put in the order in which they are looked at */
 struct rows {
@@ -155,7 +156,7 @@ int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
 		err = nerr ? fail(error, "routes", "", nerr) : 0;
 	}
 	free(rows);
-	return err;
+	return err ? err : rules_load_files(h, error);
 }
 
 void setup_free(struct host *h)

@@ -241,6 +241,16 @@ static bool set_cc(struct parser *p, const char *value)
 	return set_text(p->spec->cc, sizeof(p->spec->cc), value);
 }
 
+static bool set_rules(struct parser *p, const char *value)
+{
+	return set_text(p->spec->rules[NET_IPV4], sizeof(p->spec->rules[0]), value);
+}
+
+static bool set_rules6(struct parser *p, const char *value)
+{
+	return set_text(p->spec->rules[NET_IPV6], sizeof(p->spec->rules[0]), value);
+}
+
 static bool set_busy_poll(struct parser *p, const char *value)
 {
 	return spec_time_ns(value, &p->spec->busy_poll_ns) && p->spec->busy_poll_ns <= NS_PER_SEC;
@@ -286,6 +296,8 @@ static const struct setting settings[] = {
 	{ "forwarding", "no value", set_forwarding, NIC_SETTING | WORD },
 	{ "dns", "an address, such as 10.0.0.1 (at most 4)", set_dns, STACK_SETTING },
 	{ "cc", "the name of a congestion control, such as cubic", set_cc, STACK_SETTING },
+	{ "rules", "the name of a file as iptables-save writes it", set_rules, STACK_SETTING },
+	{ "rules6", "the name of a file as ip6tables-save writes it", set_rules6, STACK_SETTING },
 	{ "busy-poll", "a time up to 1s, such as 50us", set_busy_poll, STACK_SETTING },
 	{ "history", "a number of connections up to 1000000", set_history, STACK_SETTING },
 };

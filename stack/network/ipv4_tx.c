@@ -219,7 +219,9 @@ enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 	}
 	h.total_len = (uint16_t)total;
 	h.id = next_id(ipv4_of(s), r, tx->proto);
-	h.dont_fragment = tx->pmtud != NET_PMTUD_DONT && (total <= mtu || pkt->gso);
+	/* A path narrower than is believed of any takes what it needs by cutting up (as Linux's locked MTU). */
+	h.dont_fragment = tx->pmtud != NET_PMTUD_DONT && !(r->narrow && tx->pmtud == NET_PMTUD_WANT) &&
+			  (total <= mtu || pkt->gso);
 	ipv4_emit(&h, p);
 	pkt->net_off = (uint16_t)pkt->off;
 	pkt->src = r->local;

@@ -49,19 +49,53 @@ static void fill(const struct sock *k, const struct net_error *e, struct sock_er
 		out->offender_len = sock_addr_from_full(&offender, k->domain, &out->offender);
 }
 
-void sock_note_error(struct endpoint *ep, const struct net_error *e)
+/* A place for one more entry; NULL: there is none. */
+static struct sock_error *new_entry(struct sock *k)
 {
-	struct sock *k = ep->owner;
 	struct sock_errqueue *q;
 
-	if (!k || !wants_errors(k, e))
-		return;
 	if (!k->errors)
 		k->errors = calloc(1, sizeof(*k->errors));
 	q = k->errors;
-	if (!q || q->count == ERRQUEUE_MAX)
+	return q && q->count < ERRQUEUE_MAX ? &q->e[(q->first + q->count++) % ERRQUEUE_MAX] : NULL;
+}
+
+/* As ip_local_error(): the path's MTU, or of who probes the link's, and nothing of the datagram. */
+void sock_note_too_long(struct sock *k, const struct full_addr *to)
+{
+	struct route_key key = { .nic = k->ep->opts.bind_nic };
+	struct sock_error *e;
+	struct full_addr peer;
+	struct route r;
+	bool v4;
+
+	if (!to && endpoint_remote_addr(k->ep, &peer))
 		return;
-	fill(k, e, &q->e[(q->first + q->count++) % ERRQUEUE_MAX]);
+	to = to ? to : &peer;
+	key.remote = addr_unmap(&to->addr);
+	v4 = key.remote.len == ADDR_LEN_V4;
+	if (!(v4 ? k->recverr : k->recverr6) || route_find(k->stack, &key, &r))
+		return;
+	e = new_entry(k);
+	if (e) {
+		*e = (struct sock_error){
+			.ee_errno = EMSGSIZE, .origin = SO_EE_ORIGIN_LOCAL,
+			.info = k->pmtud == NET_PMTUD_PROBE ? nic_mtu(r.nic, v4 ? NET_IPV4 : NET_IPV6) : route_mtu(&r),
+		};
+		e->dest_len = sock_addr_from_full(to, k->domain, &e->dest);
+		waiter_notify(&k->ep->wq, WAIT_ERR);
+	}
+	route_release(&r);
+}
+
+void sock_note_error(struct endpoint *ep, const struct net_error *e)
+{
+	struct sock *k = ep->owner;
+	struct sock_error *entry = k && wants_errors(k, e) ? new_entry(k) : NULL;
+
+	if (!entry)
+		return;
+	fill(k, e, entry);
 	/* With IP_RECVERR all errors are passed on, also of sockets that are not connected. */
 	k->error = ns_err_errno(e->err);
 	waiter_notify(&ep->wq, WAIT_ERR);
@@ -77,7 +111,7 @@ int sock_error_pop(struct sock *k, struct sock_error *out)
 	q->first = (q->first + 1) % ERRQUEUE_MAX;
 	q->count--;
 	/* The error of an entry that has been read is no more news (ip(7)); the next one's is. */
-	k->error = q->count ? (int)q->e[q->first].ee_errno : 0;
+	k->error = q->count && q->e[q->first].origin != SO_EE_ORIGIN_LOCAL ? (int)q->e[q->first].ee_errno : 0;
 	return 0;
 }
 

@@ -22,6 +22,9 @@ int sock_take_error(struct sock *k);
 
 /** sock_note_error() - an ICMP error about a packet of @ep: for the error queue, if asked for */
 void sock_note_error(struct endpoint *ep, const struct net_error *e);
+
+/** sock_note_too_long() - a datagram to @to (NULL: the peer) was too long to be sent: the error queue tells what is not */
+void sock_note_too_long(struct sock *k, const struct full_addr *to);
 void sock_errors_free(struct sock *k);
 
 /** sock_errors_pending() - whether the error queue has entries */

@@ -95,7 +95,8 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 
 	if (r)
 		return r;
-	if (k->error)
+	/* Linux looks for a pending error only where it makes the transport header: raw sockets go on sending. */
+	if (k->error && k->type != SOCK_RAW)
 		return -sock_take_error(k);
 	if ((flags & MSG_OOB) && k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
@@ -176,7 +177,10 @@ int sock_check(struct sock *k, const struct sockaddr *a, socklen_t len, size_t b
 		return r;
 	if (!k->ep->ops->check)
 		return 0;
-	return -ns_err_errno(k->ep->ops->check(k->ep, o.to, bytes));
+	r = -ns_err_errno(k->ep->ops->check(k->ep, o.to, bytes));
+	if (r == -EMSGSIZE)
+		sock_note_too_long(k, o.to);
+	return r;
 }
 
 static uint32_t stream_poll(struct sock *k, uint32_t r)

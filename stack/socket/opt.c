@@ -10,6 +10,10 @@
 
 #include "socket/impl.h"
 
+#ifndef IPV6_2292HOPLIMIT
+#define IPV6_2292HOPLIMIT 8	/* RFC 2292's name; tells what RFC 3542's does */
+#endif
+
 struct opt_row;
 
 typedef int opt_set_fn(struct sock *k, const struct opt_row *row, const void *val, socklen_t len);
@@ -539,6 +543,9 @@ static const struct opt_row opt_rows[] = {
 	WANT(IPPROTO_IP, IP_RECVTOS, WANT_TOS),
 	WANT(IPPROTO_IP, IP_RECVTTL, WANT_TTL),
 	FLAG(IPPROTO_IP, IP_RECVERR, recverr),
+	/* No datagram with IP options is told of them; most have none. */
+	FLAG(IPPROTO_IP, IP_RETOPTS, recvopts),
+	FLAG(IPPROTO_IP, IP_RECVOPTS, recvopts),
 
 	{ IPPROTO_IPV6, IPV6_V6ONLY, ANY, set_v6only, get_number, .stack = SOCKOPT_V6_ONLY, .scale = 1 },
 	TTL(IPPROTO_IPV6, IPV6_UNICAST_HOPS, SOCKOPT_TTL),
@@ -551,6 +558,7 @@ static const struct opt_row opt_rows[] = {
 	WANT(IPPROTO_IPV6, IPV6_RECVPKTINFO, WANT_PKTINFO6),
 	WANT(IPPROTO_IPV6, IPV6_RECVTCLASS, WANT_TCLASS),
 	WANT(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, WANT_HOPLIMIT),
+	WANT(IPPROTO_IPV6, IPV6_2292HOPLIMIT, WANT_HOPLIMIT),
 	FLAG(IPPROTO_IPV6, IPV6_RECVERR, recverr6),
 
 	BOOL(IPPROTO_TCP, TCP_NODELAY, STREAM, SOCKOPT_NO_DELAY),

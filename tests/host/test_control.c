@@ -302,7 +302,7 @@ Test(control, interfaces_are_listed)
 static int rules(struct peer *p, const char *text, char *out, size_t size)
 {
 	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = STACK_OP_RULES, .seq = ++p->seq,
-			       .arg = { AF_INET } };
+			       .arg = { AF_INET, 1 } };
 	struct iovec iov = { &m, STACK_MSG_HEAD };
 	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = { 0 };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };

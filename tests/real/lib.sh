@@ -36,6 +36,8 @@ cd "$T" || exit 1
 
 kill_tree() {
 	local child
+	# So that it makes no new child in the place of one that is killed.
+	kill -STOP "$1" 2>/dev/null
 	for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do kill_tree "$child"; done
 	kill -9 "$1" 2>/dev/null
 }

@@ -25,6 +25,7 @@ http {
 }
 END
 web_up() { CONF=$T/nginx.conf serve_there nginx -e "$T/nginx/error.log" -c "$T/nginx.conf.used"; }
+web_down() { kill -QUIT "$(cat "$T/nginx/pid")"; await gone "$PID" || fail "nginx does not quit"; }
 get() { here curl -sS -m 60 -w '%{http_code} %{size_download}\n' -o got "$@" 2>&1 && sha256sum <got; }
 
 curls() {
@@ -45,6 +46,7 @@ curls() {
 	# A port that nobody listens on, and a server that is too slow.
 	here curl -sS -m 60 "http://$ADDR:$((PORT + 1))/" >/dev/null 2>err
 	echo "refused: $?" >>result
+	web_down
 }
 
 wgets() {
@@ -59,6 +61,7 @@ wgets() {
 	sha256sum <part >>result
 	here wget -q -T 30 -O none "http://$ADDR:$PORT/gone" 2>/dev/null
 	echo "missing: $?" >>result
+	web_down
 }
 
 scenario curl curls

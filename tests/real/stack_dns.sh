@@ -7,9 +7,12 @@ for i in $(seq 80); do echo "host-record=many.example,10.9.8.$i"; done >records
 ask() { here dig +noall +answer +tries=8 +time=1 -p "$PORT" "@$1" "${@:2}" | sed "s/[[:space:]][[:space:]]*/ /g" | sort; }
 
 dns() {
+	local listen=()
+	# It reads the list of interfaces over netlink, which is the kernel's: elsewhere it is told where to listen.
+	[ "${#THERE[@]}" = 0 ] || listen=(--bind-interfaces --listen-address="$ADDR,$ADDR6")
 	serve_there dnsmasq -k -u root --pid-file= -C "$T/records" --port %P --no-resolv --no-hosts --log-facility=- \
 		--host-record=one.example,10.1.2.3,fd00::3 --txt-record=text.example,"some text" --edns-packet-max=1232 \
-		--mx-host=one.example,mail.example,5 --srv-host=_a._tcp.example,one.example,99
+		--mx-host=one.example,mail.example,5 --srv-host=_a._tcp.example,one.example,99 "${listen[@]}"
 	{
 		ask "$ADDR" one.example A
 		ask "$ADDR" one.example AAAA
@@ -22,7 +25,7 @@ dns() {
 		ask "$ADDR" +noedns many.example A
 		here dig +tries=8 +time=1 -p "$PORT" "@$ADDR" none.example | grep -o 'status: [A-Z]*'
 	} >result
-	at_least "lines of answers" "$(wc -l <result)" 89
+	[ "$(wc -l <result)" -ge 89 ] || { grep -v many result; fail "only $(wc -l <result) lines of answers"; }
 }
 
 scenario dnsmasq dns

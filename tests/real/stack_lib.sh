@@ -27,6 +27,8 @@ export PYTHONUNBUFFERED=1
 ip link set lo up
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+# The kernel's end of a device does not ask for neighbours before it is sure of its own link-local address.
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 
 SERVER_SPEC=tap=ss0,addr=10.77.1.2/24,addr=fd77:1::2/64,gw=10.77.1.1,gw=fd77:1::1,peer=10.77.1.1/24,peer=fd77:1::1/64
 CLIENT_SPEC=tap=ss1,addr=10.77.2.2/24,addr=fd77:2::2/64,gw=10.77.2.1,gw=fd77:2::1,peer=10.77.2.1/24,peer=fd77:2::1/64
@@ -107,6 +109,9 @@ stacks_are_there() {
 	for name in srv cli; do
 		case "${HERE[*]} ${THERE[*]} " in *" $name "*) ;; *) continue ;; esac
 		"$SHIM" stack stats $name >stats.$name || fail "the stack $name is gone"
+		# And what was to be on the stack was.
+		grep -Eq '"(tcp.(active|passive)_connection_openings|udp.packets_sent)":[1-9]' stats.$name ||
+			fail "nothing went over the stack $name"
 	done
 }
 

@@ -51,7 +51,7 @@ struct seg {
 	struct tcp_opts o;
 	const uint8_t *data;
 	uint32_t len;
-	bool cksum_ok;
+	bool cksum_ok, is_fragment;
 };
 
 struct tcp_check *tcp_check_new(void)
@@ -96,7 +96,7 @@ __attribute__((format(printf, 2, 3))) static void broken(struct tcp_check *w, co
 	snprintf(w->failure, sizeof(w->failure), "%s: %s", w->segment, what);
 }
 
-/* Where the TCP segment is in an unfragmented packet; 0 if it is none. */
+/* Where the TCP segment is, or the first fragment of one; 0 if it is none. */
 static size_t tcp_at(const uint8_t *p, size_t len, struct tcp_check_addrs *a, size_t *total)
 {
 	size_t hdr;
@@ -107,7 +107,7 @@ static size_t tcp_at(const uint8_t *p, size_t len, struct tcp_check_addrs *a, si
 		hdr = (size_t)(p[ETH] & 15) * 4;
 		*total = be16_load(p + ETH + 2);
 		if (hdr < 20 || *total < hdr || ETH + *total > len || p[ETH + 9] != 6 ||
-		    be16_load(p + ETH + 6) & 0x3fff)
+		    be16_load(p + ETH + 6) & 0x1fff)
 			return 0;
 		*a = (struct tcp_check_addrs){ p + ETH + 12, p + ETH + 16, ADDR_LEN_V4 };
 	} else if (be16_load(p + 12) == 0x86dd && len >= ETH + 40) {
@@ -139,6 +139,7 @@ static bool parse(const uint8_t *frame, size_t len, struct seg *g)
 		return false;
 	g->src = addr_from_bytes(a.src, a.len);
 	g->dst = addr_from_bytes(a.dst, a.len);
+	g->is_fragment = a.len == ADDR_LEN_V4 && be16_load(frame + ETH + 6) & 0x2000;
 	tcp_opts_parse(&g->o, frame + at + TCP_HDR_LEN, g->h.off_bytes - TCP_HDR_LEN,
 		       g->h.flags & TCP_SYN);
 	g->data = frame + at + g->h.off_bytes;
@@ -312,7 +313,7 @@ void tcp_check_sent(struct tcp_check *w, const uint8_t *frame, size_t len)
 	struct side *a, *b;
 	int from;
 
-	if (!parse(frame, len, &g))
+	if (!parse(frame, len, &g) || g.is_fragment)
 		return;
 	f = flow_of(w, &g, &from);
 	a = &f->s[from];
@@ -353,7 +354,8 @@ void tcp_check_arrived(struct tcp_check *w, const uint8_t *frame, size_t len)
 	uint32_t edge;
 	int from;
 
-	if (!parse(frame, len, &g) || !g.cksum_ok || g.h.flags & TCP_RST || !(g.h.flags & TCP_ACK))
+	/* Of a fragment nobody knows yet whether the rest will come: what it allows is allowed. */
+	if (!parse(frame, len, &g) || !(g.cksum_ok || g.is_fragment) || g.h.flags & TCP_RST || !(g.h.flags & TCP_ACK))
 		return;
 	f = flow_of(w, &g, &from);
 	a = &f->s[from];

@@ -293,7 +293,7 @@ static void alert(struct tcp_conn *c, struct tcp_ack_state *a, const struct tcp_
 {
 	bool dup = !(a->flag & (AF_UNA_ADVANCED | AF_NOT_DUP | AF_DSACK));
 
-	tcp_fast_retransmit_alert(c, a, dup, dup ? rx->segs : 0);
+	tcp_fast_retransmit_alert(c, a, dup ? rx->segs : 0);
 }
 
 static void start(const struct tcp_conn *c, struct tcp_ack_state *a, unsigned flag)

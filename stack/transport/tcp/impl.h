@@ -224,8 +224,8 @@ void tcp_tlp_acked(struct tcp_conn *c, uint32_t ack, unsigned flag);
 int64_t tcp_rack_reo_wnd(struct tcp_conn *c);
 
 /* recovery.c */
-void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, bool is_dup,
-			       uint32_t ndup);
+/** tcp_fast_retransmit_alert() - what an ACK that may tell of a loss leads to; @ndup: so many duplicates */
+void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, uint32_t ndup);
 void tcp_enter_loss(struct tcp_conn *c);
 void tcp_enter_cwr(struct tcp_conn *c);
 void tcp_enter_recovery(struct tcp_conn *c, bool ece);

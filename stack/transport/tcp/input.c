@@ -163,7 +163,7 @@ static bool syn_recv_acked(struct tcp_conn *c, struct tcp_rx *rx)
 	return true;
 }
 
-static void fin_wait2(struct tcp_conn *c, const struct tcp_rx *rx)
+static void fin_wait2(struct tcp_conn *c)
 {
 	tcp_set_state(c, TCPS_FIN_WAIT2);
 	if (!c->orphan) {
@@ -174,18 +174,17 @@ static void fin_wait2(struct tcp_conn *c, const struct tcp_rx *rx)
 		tcp_done(c, NS_OK);
 		return;
 	}
-	(void)rx;
 	tcp_arm_fin_wait2(c);
 }
 
 /* What an acknowledgement of our FIN means. False: the connection is over. */
-static bool fin_acked(struct tcp_conn *c, const struct tcp_rx *rx)
+static bool fin_acked(struct tcp_conn *c)
 {
 	if (!c->fin_sent || c->snd_una != c->write_seq + 1)
 		return true;
 	switch (c->state) {
 	case TCPS_FIN_WAIT1:
-		fin_wait2(c, rx);
+		fin_wait2(c);
 		break;
 	case TCPS_CLOSING:
 		tcp_time_wait(c);
@@ -259,7 +258,7 @@ static void rx_synchronized(struct tcp_conn *c, struct tcp_rx *rx)
 		tcp_challenge_ack(c);
 		return;
 	}
-	if (c->fin_sent && !fin_acked(c, rx))
+	if (c->fin_sent && !fin_acked(c))
 		return;
 	data_step(c, rx);
 	if (c->state == TCPS_CLOSE)

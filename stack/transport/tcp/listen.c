@@ -162,10 +162,11 @@ static void inherit(struct tcp_conn *c, const struct tcp_conn *l)
 	tcp_cc_change(&c->cc, l->cc.ops);
 }
 
-static void fill_child(struct tcp_conn *c, const struct tcp_req *r, const struct tcp_rx *rx)
+static void fill_child(struct tcp_conn *c, const struct tcp_req *r)
 {
 	c->state = TCPS_SYN_RECV;
 	c->passive = true;
+	c->n.segs_in = 1;		/* the SYN, as Linux counts */
 	c->local = (struct full_addr){ .addr = r->tuple.local, .port = r->tuple.lport };
 	c->remote = (struct full_addr){ .addr = r->tuple.remote, .port = r->tuple.rport };
 	if (addr_is_link_local(&c->remote.addr))
@@ -198,7 +199,6 @@ static void fill_child(struct tcp_conn *c, const struct tcp_req *r, const struct
 	c->tuple = r->tuple;
 	c->tuple.kind = TUPLE_CONN;
 	c->tuple.entered = false;
-	(void)rx;
 }
 
 struct tcp_conn *tcp_make_child(struct tcp_conn *l, struct tcp_req *r, struct tcp_rx *rx)
@@ -209,7 +209,7 @@ struct tcp_conn *tcp_make_child(struct tcp_conn *l, struct tcp_req *r, struct tc
 	if (!c)
 		return NULL;
 	inherit(c, l);
-	fill_child(c, r, rx);
+	fill_child(c, r);
 	c->claim = l->claim;
 	c->claim.exclusive = false;
 	c->claim.addr = c->local.addr;

@@ -100,6 +100,7 @@ void tcp_queue_data(struct tcp_conn *c, struct pkt *pkt)
 void tcp_fin_received(struct tcp_conn *c)
 {
 	c->rcv_nxt++;
+	c->ooo.has_fin = false;		/* no block of its own any more */
 	c->n.bytes_received++;		/* as Linux counts (tcpEStatsAppHCThruOctetsReceived) */
 	c->ack_pending |= ACK_SCHED;
 	c->rx_shut = true;

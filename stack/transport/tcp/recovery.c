@@ -328,9 +328,8 @@ static bool in_recovery(struct tcp_conn *c, struct tcp_ack_state *a, uint32_t nd
 	return false;
 }
 
-void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, bool is_dup, uint32_t ndup)
+void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, uint32_t ndup)
 {
-	(void)is_dup;
 	if (!c->packets_out && c->sacked_out)
 		c->sacked_out = 0;
 	if (a->flag & AF_ECE)

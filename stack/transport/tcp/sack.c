@@ -19,20 +19,39 @@ void tcp_note_reordering(struct tcp_conn *c, uint32_t low, uint32_t fack)
 	c->n.reord_seen++;
 }
 
-/* The list of what is to be sent again is in the order of the sequence space. */
+static bool is_queued(const struct tcp_seg *s)
+{
+	return (s->flags & (SEG_LOST | SEG_RETRANS | SEG_SACKED)) == SEG_LOST;
+}
+
+/*
+ * The list of what is to be sent again is in the order of the sequence space. After a timeout that may be
+ * thousands, marked from the first to the last: so a neighbour there shows the place, mostly.
+ */
 static void lost_insert(struct tcp_conn *c, struct tcp_seg *s)
 {
-	struct list *at = c->lost.prev;
+	struct tcp_seg *prev = s->node.prev != &c->segs ? container_of(s->node.prev, struct tcp_seg, node) : NULL;
+	struct tcp_seg *next = s->node.next != &c->segs ? container_of(s->node.next, struct tcp_seg, node) : NULL;
+	struct list *at;
 
+	list_remove(&s->order);
+	if (prev && is_queued(prev)) {
+		list_insert_before(prev->order.next, &s->order);
+		return;
+	}
+	if (next && is_queued(next)) {
+		list_insert_before(&next->order, &s->order);
+		return;
+	}
+	at = c->lost.prev;
 	while (at != &c->lost && seq_gt(container_of(at, struct tcp_seg, order)->seq, s->seq))
 		at = at->prev;
-	list_remove(&s->order);
 	list_insert_before(at->next, &s->order);
 }
 
 void tcp_mark_lost(struct tcp_conn *c, struct tcp_seg *s)
 {
-	if (s->flags & SEG_SACKED)
+	if (s->flags & SEG_SACKED || is_queued(s))
 		return;
 	if (s->flags & SEG_RETRANS) {
 		s->flags &= (uint8_t)~SEG_RETRANS;

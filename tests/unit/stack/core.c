@@ -324,8 +324,10 @@ Test(core, pmtu_only_shrinks_has_a_floor_and_expires)
 	cr_assert_eq(pmtu_get(&s->pmtu, &d, 1500), 1400);
 	pmtu_update(&s->pmtu, &d, 1450);
 	cr_assert_eq(pmtu_get(&s->pmtu, &d, 1500), 1400);
+	cr_assert_not(pmtu_is_narrow(&s->pmtu, &d));
 	pmtu_update(&s->pmtu, &d, 68);
 	cr_assert_eq(pmtu_get(&s->pmtu, &d, 1500), 552);
+	cr_assert(pmtu_is_narrow(&s->pmtu, &d), "552 may be too much");
 	sim_run(sim, 601 * NS_PER_SEC);
 	cr_assert_eq(pmtu_get(&s->pmtu, &d, 1500), 1500);
 	for (uint32_t i = 0; i < 5000; i++) {

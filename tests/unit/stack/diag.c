@@ -107,7 +107,7 @@ Test(diag, connection_is_known_in_its_last_moment)
 	cr_assert_eq(last.remote.port, 80);
 	cr_assert(addr_equal(&last.remote.addr, &to.addr));
 	cr_assert_eq(last.state, TCPS_CLOSE);
-	cr_assert_eq(last_info.bytes_acked, 2, "SYN and FIN");
+	cr_assert_eq(last_info.bytes_acked, 2, "the SYN and the FIN");
 	client->stack->endpoint_gone = NULL;
 }
 
