@@ -47,6 +47,8 @@ struct tcp_cubic {
 	uint64_t w_est;				/* segments << CUBIC_SHIFT */
 	uint32_t w_max, prior_w_max;
 	uint32_t cwnd_epoch, k_ms, prior_k_ms;
+	int64_t last_ns;			/* when @per was found, for @last_cwnd */
+	uint32_t last_cwnd, per;
 	uint32_t round_end;
 	uint8_t round_samples, css_rounds;
 	bool in_css, round_started;

@@ -18,6 +18,8 @@
 enum {
 	CUBIC_SHIFT = 16,
 	CUBIC_MAX_MS = 1000 * 1000,	/* beyond: the cube would overflow, and no window is that far off */
+	CUBIC_LOOK_NS = 31250000,	/* the growth is found anew so often, every two round trips,
+					 * or when the window has changed */
 	HYSTART_MIN_ETA_NS = 4 * 1000 * 1000,
 	HYSTART_MAX_ETA_NS = 16 * 1000 * 1000,
 	HYSTART_DIVISOR = 8,
@@ -93,26 +95,44 @@ static void w_est_update(struct tcp_cc *cc, uint32_t acked)
 		c->w_est = (uint64_t)TCP_CC_MAX_CWND << CUBIC_SHIFT;
 }
 
-static void cubic_avoid(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t acked)
+/* How many acknowledged segments make the window one larger, as things are now */
+static uint32_t growth(const struct tcp_cc *cc, const struct tcp_cc_ack *a)
 {
-	struct tcp_cubic *c = &cc->priv.cubic;
+	const struct tcp_cubic *c = &cc->priv.cubic;
 	int64_t rtt_ns = a->min_rtt_ns > 0 ? a->min_rtt_ns : 0, target;
-	uint32_t per;
+	uint32_t per = cc->cwnd * 100, reno;	/* 4.5: next to nothing, but probing */
 
-	if (c->epoch_ns < 0)
-		epoch_start(cc, a->now_ns);
-	w_est_update(cc, acked);
 	/* 4.2: where the window shall be one round trip from now, at most half as much again. */
 	target = w_cubic(c, (a->now_ns - c->epoch_ns + rtt_ns) / NS_PER_MS);
 	if (target > cc->cwnd + cc->cwnd / 2)
 		target = cc->cwnd + cc->cwnd / 2;
-	per = cc->cwnd * 100;		/* 4.5: next to nothing, but probing */
 	if (target > cc->cwnd)
 		per = cc->cwnd / (uint32_t)(target - cc->cwnd);
-	tcp_cc_avoid(cc, per ? per : 1, acked);
-	/* 4.3: the Reno-friendly region */
-	if (c->w_est >> CUBIC_SHIFT > cc->cwnd && cc->cwnd < TCP_CC_MAX_CWND)
-		cc->cwnd = (uint32_t)(c->w_est >> CUBIC_SHIFT);
+	/* 4.3: the Reno-friendly region; as Linux does, by steps to where the estimate is. */
+	reno = (uint32_t)(c->w_est >> CUBIC_SHIFT);
+	if (reno > cc->cwnd && per > cc->cwnd / (reno - cc->cwnd))
+		per = cc->cwnd / (reno - cc->cwnd);
+	return per > 2 ? per : 2;
+}
+
+static void cubic_avoid(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t acked)
+{
+	struct tcp_cubic *c = &cc->priv.cubic;
+	int64_t look_ns = CUBIC_LOOK_NS;
+
+	if (a->min_rtt_ns > 0 && 2 * a->min_rtt_ns < look_ns)
+		look_ns = 2 * a->min_rtt_ns;
+	if (c->epoch_ns < 0) {
+		epoch_start(cc, a->now_ns);
+		c->last_cwnd = 0;
+	}
+	w_est_update(cc, acked);
+	if (cc->cwnd != c->last_cwnd || a->now_ns - c->last_ns > look_ns) {
+		c->per = growth(cc, a);
+		c->last_cwnd = cc->cwnd;
+		c->last_ns = a->now_ns;
+	}
+	tcp_cc_avoid(cc, c->per, acked);
 }
 
 /* RFC 9406, 4.2: a round is over when what was sent last at its start is acknowledged. */
@@ -202,6 +222,9 @@ static void cubic_on_loss(struct tcp_cc *cc, enum tcp_cc_event e, int64_t now_ns
 	c->prior_epoch_ns = c->epoch_ns;
 	/* RFC 9438, 4.7: fast convergence, room for a flow that has come */
 	c->w_max = cc->cwnd < c->w_max ? (uint32_t)((uint64_t)cc->cwnd * 17 / 20) : cc->cwnd;
+	/* 4.8: after a timeout the curve starts from where avoidance does */
+	if (e == TCP_CC_RTO)
+		c->w_max = 0;
 	c->epoch_ns = -1;
 	c->in_css = c->round_started = false;
 	c->css_rtt_ns = RTT_UNKNOWN;
