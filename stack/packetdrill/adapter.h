@@ -65,6 +65,7 @@ struct pd_packet {
  * struct pd - the adapter; everything under @lock
  * @changed:  a sleeper may be ready, or one has settled
  * @settling: woken calls whose threads have not asked for the time yet
+ * @settled_tid: the thread that just has, and may still note what its call returned; 0: none
  * @calls:    counts calls, so that a sleeper sees whether packetdrill is still at it
  */
 struct pd {
@@ -77,6 +78,7 @@ struct pd {
 	struct list sent;		/* struct pd_packet */
 	struct list sleepers;
 	int settling;
+	pid_t settled_tid;
 	uint64_t calls;
 	struct pd_file *files[PD_MAX_FD];
 	struct pd_limits {

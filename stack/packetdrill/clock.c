@@ -2,7 +2,9 @@
 #include "packetdrill/adapter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 	SETTLE_MS = 200,		/* real time granted to a woken thread */
@@ -54,6 +56,37 @@ void pd_run(struct pd *pd)
 		}
 }
 
+static bool asleep(pid_t tid)
+{
+	char path[64], state = 'S';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return true;
+	if (fscanf(f, "%*d %*[^)]) %c", &state) != 1)
+		state = 'S';
+	fclose(f);
+	return state == 'S';
+}
+
+/* A thread that has asked for the time goes on to note what its call returned: time waits for that, too. */
+static void let_note(struct pd *pd)
+{
+	pid_t tid = pd->settled_tid;
+
+	pd->settled_tid = 0;
+	if (!tid || tid == gettid())
+		return;
+	pthread_mutex_unlock(&pd->lock);
+	for (int i = 0, calm = 0; i < 100 && calm < 2; i++) {
+		calm = asleep(tid) ? calm + 1 : 0;
+		usleep(100);
+	}
+	pthread_mutex_lock(&pd->lock);
+}
+
 /* Until no call that may go on is still here, and those that went have asked for the time. */
 static void settle(struct pd *pd)
 {
@@ -65,8 +98,10 @@ static void settle(struct pd *pd)
 
 		list_for_each(n, &pd->sleepers)
 			busy |= wakes(pd, container_of(n, struct pd_sleeper, node));
-		if (!busy)
+		if (!busy) {
+			let_note(pd);
 			return;
+		}
 		pthread_cond_broadcast(&pd->changed);
 		if (pthread_cond_timedwait(&pd->changed, &pd->lock, &until) == ETIMEDOUT) {
 			pd->settling = 0;
@@ -155,6 +190,7 @@ void pd_settled(struct pd *pd)
 	if (!settling)
 		return;
 	settling = false;
+	pd->settled_tid = gettid();
 	if (pd->settling > 0)
 		pd->settling--;
 	pthread_cond_broadcast(&pd->changed);
