@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "interpose/hook.h"
+#include "run/clock.h"
 #include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
@@ -45,12 +46,10 @@ static void dump(const char *path)
 void ending_mark(enum run_state how)
 {
 	struct run_file *f = hook.run.file;
-	struct timespec ts = { 0, 0 };
 
 	if (hook_vforked || !f || !hook_is_alive() || f->state == RUN_EXITED)
 		return;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	f->ended_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	f->ended_ns = run_clock_ns(CLOCK_REALTIME);
 	__atomic_store_n(&f->state, how, __ATOMIC_RELEASE);
 	if (how == RUN_EXITED && run_config()->dump)
 		dump(run_config()->dump);

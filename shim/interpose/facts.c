@@ -11,6 +11,7 @@
 #include "interpose/netlink.h"
 #include "interpose/redirect.h"
 #include "interpose/site.h"
+#include "run/clock.h"
 #include "run/sys.h"
 
 sockshim_cookie facts_cookie(const struct call *c)
@@ -93,10 +94,7 @@ static bool from_site(const struct fault_call *f, const char *module, const char
 
 static uint64_t age_ns(void)
 {
-	struct timespec ts = { 0, 0 };
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec - hook.run.file->boot_ns;
+	return run_clock_ns(CLOCK_BOOTTIME) - hook.run.file->boot_ns;
 }
 
 void facts_gather(struct call *c, struct fault_call *f, uint32_t needs)

@@ -293,6 +293,7 @@ long redirect_ioctl(enum call_id id, const struct target *t, const uint64_t *a)
 			/* Who reads the kernel's list over netlink asks about the interfaces in it. */
 			if (err != -ENODEV || !is_question(request))
 				return err;
+			return LIBC(ioctl)(t->fd, request, (long)a[2]) < 0 ? err : 0;
 		}
 		break;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "run/clock.h"
 #include "run/sys.h"
 
 struct ring {
@@ -11,14 +12,6 @@ struct ring {
 	uint32_t mask;
 	uint64_t *next;
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts = { 0, 0 };
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* The trace ring of this process, made when it is first needed. NULL: it can't be made. */
 static struct run_trace *trace_ring(void)
@@ -59,8 +52,8 @@ void trace_begin(struct trace_mark *m, bool fired)
 {
 	m->on = fired || (__atomic_load_n(&hook.run.control->flags, __ATOMIC_RELAXED) & RUN_TRACE);
 	if (m->on) {
-		m->time_ns = now_ns(CLOCK_REALTIME);
-		m->start_ns = now_ns(CLOCK_MONOTONIC);
+		m->time_ns = run_clock_ns(CLOCK_REALTIME);
+		m->start_ns = run_clock_ns(CLOCK_MONOTONIC);
 	}
 }
 
@@ -78,7 +71,7 @@ void trace_end(const struct trace_mark *m, const struct call *c)
 	__atomic_store_n(&e->seq, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	e->time_ns = m->time_ns;
-	e->duration_ns = now_ns(CLOCK_MONOTONIC) - m->start_ns;
+	e->duration_ns = run_clock_ns(CLOCK_MONOTONIC) - m->start_ns;
 	e->ret = c->ret;
 	memcpy(e->args, c->a, sizeof(e->args));
 	e->tid = thread_id();

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "run/clock.h"
 #include "run/config.h"
 #include "run/errno_name.h"
 #include "run/sys.h"
@@ -44,14 +45,6 @@ void run_say(struct run_writer *w, const char *what, const char *value, int err,
 	text_char(&t, '\n');
 	text_end(&t);
 	sys(SYS_write, 2, buf, t.len < t.n ? t.len : t.n - 1);
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts = { 0, 0 };
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static void *map_private(size_t bytes)
@@ -304,7 +297,7 @@ static void control_init(struct run_control *c)
 	c->backtrace = cfg->backtrace ? (uint32_t)parse_seed(cfg->backtrace) : 0;
 	if (c->backtrace > RUN_BACKTRACE)
 		c->backtrace = RUN_BACKTRACE;
-	c->seed = cfg->seed ? parse_seed(cfg->seed) : now_ns(CLOCK_REALTIME) * 0x9e3779b97f4a7c15ull;
+	c->seed = cfg->seed ? parse_seed(cfg->seed) : run_clock_ns(CLOCK_REALTIME) * 0x9e3779b97f4a7c15ull;
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)
@@ -331,8 +324,8 @@ static void file_init(struct run_writer *w, const struct run_file *parent, uint6
 	f->ppid = (int32_t)sys(SYS_getppid, 0);
 	f->uid = (uint32_t)sys(SYS_getuid, 0);
 	f->state = RUN_ALIVE;
-	f->started_ns = now_ns(CLOCK_REALTIME);
-	f->boot_ns = now_ns(CLOCK_BOOTTIME);
+	f->started_ns = run_clock_ns(CLOCK_REALTIME);
+	f->boot_ns = run_clock_ns(CLOCK_BOOTTIME);
 	f->control_start = control_start;
 	f->sockets_start = sockets_start;
 	if (parent == f) {

@@ -198,6 +198,7 @@ void rig_round(struct rig *r, int ms)
 {
 	struct pollfd p[FDBASED_MAX_QUEUES];
 	int64_t next = stack_next(r->stack), wait = ms;
+	bool ask = !r->worked;
 	int n = 0;
 
 	set_clock(r);
@@ -207,11 +208,14 @@ void rig_round(struct rig *r, int ms)
 		p[n] = (struct pollfd){ .fd = fdbased_fd(r->fd_link, n), .events = POLLIN };
 		n++;
 	}
-	poll(p, (nfds_t)n, (int)wait);
-	set_clock(r);
+	if (ask) {
+		poll(p, (nfds_t)n, (int)wait);
+		set_clock(r);
+	}
+	r->worked = false;
 	for (int i = 0; i < n; i++)
-		if (p[i].revents)
-			fdbased_rx(r->fd_link, i, 64);
+		if (!ask || p[i].revents)
+			r->worked |= fdbased_rx(r->fd_link, i, 64) > 0;
 	stack_run(r->stack);
 	if (r->idle)
 		r->idle(r);

@@ -20,6 +20,7 @@ struct rig {
 	const char *device;
 	FILE *capture;
 	void (*idle)(struct rig *r);	/* called each round, or NULL */
+	bool worked;			/* the last round received something: more may be there */
 };
 
 struct rig_config {

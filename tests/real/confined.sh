@@ -43,7 +43,33 @@ inherited() {
 	has out "inherited.* 0$"
 }
 
+# A program that may not read the processor's counter (prctl(PR_SET_TSC)), which clock_gettime would.
+without_counter() {
+	cat >counter.c <<-'END'
+		#include <string.h>
+		#include <sys/prctl.h>
+		#include <sys/socket.h>
+		#include <unistd.h>
+
+		int main(void)
+		{
+			char buf[8];
+			int fds[2];
+
+			if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0 || prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) < 0)
+				return 1;
+			if (write(fds[0], "abc", 3) != 3 || read(fds[1], buf, sizeof(buf)) != 3)
+				_exit(2);
+			_exit(memcmp(buf, "abc", 3) != 0);
+		}
+	END
+	gcc -O2 -Wall -o "$T/counter" counter.c || fail "counter.c does not compile"
+	shim --trace=trace -- "$T/counter" || fail "exit status $?"
+	has trace " read(.* = 3 "
+}
+
 check confined_passes passes
+check confined_without_counter without_counter
 check confined_traced traced
 check confined_with_rules with_rules
 check confined_inherited_socket inherited
