@@ -110,7 +110,7 @@ stacks_are_there() {
 		case "${HERE[*]} ${THERE[*]} " in *" $name "*) ;; *) continue ;; esac
 		"$SHIM" stack stats $name >stats.$name || fail "the stack $name is gone"
 		# And what was to be on the stack was.
-		grep -Eq '"(tcp.(active|passive)_connection_openings|udp.packets_sent)":[1-9]' stats.$name ||
+		grep -Eq '"(tcp.(active|passive)_connection_openings|udp.packets_sent|raw.packets_sent|packet.packets_(sent|received)|icmp.v[46]_sent.echo(_request)?)":[1-9]' stats.$name ||
 			fail "nothing went over the stack $name"
 	done
 }
