@@ -2,6 +2,7 @@
 #include "host/loop.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,9 +78,9 @@ static int wait_events(struct loop *l, struct epoll_event *ev, int64_t wait_ns)
 		int64_t until = ns_of(CLOCK_MONOTONIC) + (wait_ns < l->busy_poll_ns ? wait_ns
 										   : l->busy_poll_ns);
 
-		do
-			n = epoll_wait(l->epoll, ev, EVENTS, 0);
-		while (n == 0 && ns_of(CLOCK_MONOTONIC) < until);
+		/* Who was woken by what we sent may have to run where we do. */
+		while ((n = epoll_wait(l->epoll, ev, EVENTS, 0)) == 0 && ns_of(CLOCK_MONOTONIC) < until)
+			sched_yield();
 	}
 	if (n == 0 && wait_ns == 0)
 		return epoll_wait(l->epoll, ev, EVENTS, 0);

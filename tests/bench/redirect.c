@@ -52,12 +52,12 @@ static void watch(int ep, int op, int fd, uint32_t events)
 
 static void accept_all(int ep, int l)
 {
-	int fd, one = 1;
+	int fd;
 
-	while ((fd = accept4(l, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	while ((fd = accept4(l, NULL, NULL, SOCK_NONBLOCK)) >= 0)
 		watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN);
-	}
+	if (errno != EAGAIN)
+		die("accept");
 }
 
 static void serve(const char *port)
