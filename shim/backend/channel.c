@@ -14,6 +14,7 @@
 
 #define CHANNELS 32
 #define FDS_TOP 1024	/* higher numbers would cost the kernel a larger table */
+#define PATIENCE_MS 250	/* how long a host may take to answer before the program's signals are let in */
 
 enum { NONE, IDLE, BUSY };
 
@@ -130,8 +131,18 @@ static int take_fd(struct msghdr *h)
 	return kept;
 }
 
-/* Reads the reply to a request whose op and seq are still in m. */
-static int receive(int fd, struct stack_msg *m, int *got_fd)
+/* The host is stopped, or far behind: waits on, with the signals that the program takes, so that it can be
+ * interrupted and ended meanwhile. A handler that does not come back keeps this channel for good. */
+static void wait_open(int fd, const uint64_t *signals)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (!channel_sandboxed)
+		sys(SYS_ppoll, &p, 1, NULL, signals, 8);
+}
+
+/* Reads the reply to a request whose op and seq are still in m. signals: the program's mask, NULL if it is in force. */
+static int receive(int fd, struct stack_msg *m, int *got_fd, const uint64_t *signals)
 {
 	union {
 		struct cmsghdr head;
@@ -146,9 +157,11 @@ static int receive(int fd, struct stack_msg *m, int *got_fd)
 
 	if (channel_sandboxed)
 		h.msg_controllen = 0;
-	do
+	do {
 		n = channel_sandboxed ? sys(SYS_read, fd, m, sizeof(*m)) : sys(SYS_recvmsg, fd, &h, MSG_CMSG_CLOEXEC);
-	while (n == -EINTR);
+		if (n == -EAGAIN)
+			wait_open(fd, signals);
+	} while (n == -EINTR || n == -EAGAIN);
 	*got_fd = n > 0 ? take_fd(&h) : -1;
 	if (n < 0)
 		return (int)n;
@@ -179,7 +192,7 @@ static int check_peer(int fd, int *pid)
 }
 
 /* The first message of a connection. m is room for it. */
-static int hello(int fd, struct stack_msg *m, int pid)
+static int hello(int fd, struct stack_msg *m, int pid, const uint64_t *signals)
 {
 	int board_fd = -1, err;
 
@@ -192,7 +205,7 @@ static int hello(int fd, struct stack_msg *m, int pid)
 		m->len = (uint32_t)strnlen((char *)m->data, 15);
 	err = transmit(fd, m, -1);
 	if (!err)
-		err = receive(fd, m, &board_fd);
+		err = receive(fd, m, &board_fd, signals);
 	if (err)
 		return err;
 	channel_host.version = m->arg[0];
@@ -211,8 +224,9 @@ static int hello(int fd, struct stack_msg *m, int pid)
 	return err;
 }
 
-static int open_connection(const char *path, struct stack_msg *room)
+static int open_connection(const char *path, struct stack_msg *room, const uint64_t *signals)
 {
+	const struct timeval patience = { 0, PATIENCE_MS * 1000 };
 	int fd = (int)sys(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), pid = 0, err, high;
 
 	if (fd < 0)
@@ -223,7 +237,9 @@ static int open_connection(const char *path, struct stack_msg *room)
 	if (!err)
 		err = check_peer(fd, &pid);
 	if (!err)
-		err = hello(fd, room, pid);
+		err = (int)sys(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (!err)
+		err = hello(fd, room, pid, signals);
 	if (err) {
 		sys(SYS_close, fd);
 		return err;
@@ -232,9 +248,9 @@ static int open_connection(const char *path, struct stack_msg *room)
 	return high;
 }
 
-static int channel_open(struct channel *c, const char *path)
+static int channel_open(struct channel *c, const char *path, const uint64_t *signals)
 {
-	int fd = open_connection(path, &c->msg);
+	int fd = open_connection(path, &c->msg, signals);
 
 	if (fd < 0)
 		return fd;
@@ -289,7 +305,7 @@ struct channel *channel_claim(const char *path, bool only_open, int *err)
 		*err = -EMFILE;
 		c = only_open || channel_sandboxed ? NULL : claim_in(NONE);
 		if (c) {
-			*err = channel_open(c, path);
+			*err = channel_open(c, path, channel_sandboxed ? NULL : &signals);
 			if (!*err) {
 				c->signals = signals;
 				return c;
@@ -326,7 +342,7 @@ int channel_send(struct channel *c, int send_fd)
 
 int channel_receive(struct channel *c, int *fd)
 {
-	return drop_if(c, receive(c->fd, &c->msg, fd));
+	return drop_if(c, receive(c->fd, &c->msg, fd, &c->signals));
 }
 
 int channel_call(struct channel *c, int send_fd, int *fd)
@@ -348,7 +364,7 @@ void channel_release(struct channel *c)
 
 int channel_call_apart(const char *path, struct stack_msg msg[2], int *fd)
 {
-	int conn = open_connection(path, &msg[1]), err;
+	int conn = open_connection(path, &msg[1], NULL), err;
 
 	*fd = -1;
 	if (conn < 0)
@@ -357,7 +373,7 @@ int channel_call_apart(const char *path, struct stack_msg msg[2], int *fd)
 	msg->seq = 1;
 	err = transmit(conn, msg, -1);
 	if (!err)
-		err = receive(conn, msg, fd);
+		err = receive(conn, msg, fd, NULL);
 	sys(SYS_close, conn);
 	return err;
 }
@@ -436,7 +452,7 @@ void channel_prepare(const char *path, int n)
 
 		if (!__atomic_compare_exchange_n(&channels[i].state, &none, BUSY, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
-		if (channel_open(&channels[i], path) == 0)
+		if (channel_open(&channels[i], path, NULL) == 0)
 			__atomic_store_n(&channels[i].state, IDLE, __ATOMIC_RELEASE);
 		else
 			__atomic_store_n(&channels[i].state, NONE, __ATOMIC_RELEASE);

@@ -3,7 +3,7 @@
  * Theory of operation. A process has a handful of them, each claimed with one compare-and-swap for one request, and
  * given back when its reply is there. So several threads and a signal handler that interrupts one of them
  * each have their own. A thread's signals are held back while it has one: what a handler leaves by siglongjmp
- * would never give it back. There are no locks and no memory is allocated.
+ * would never give it back. Only while a host lets one wait for long are they let in. There are no locks and no memory is allocated.
  *
  * Their descriptors are close-on-exec and high. Since a program may close or replace what is not its own by calls
  * that nobody sees, SO_COOKIE is compared before each use. A forked child forgets its parent's, and makes its own.

@@ -38,7 +38,8 @@ extern int (*netlink_host)(uint32_t groups);
 static inline bool netlink_watched(sockshim_cookie cookie)
 {
 	return __builtin_expect(sockshim_cookie_family(cookie) == AF_NETLINK, 0) &&
-	       sockshim_cookie_protocol(cookie) == NETLINK_SOCK_DIAG && netlink_host;
+	       (sockshim_cookie_protocol(cookie) == NETLINK_SOCK_DIAG ||
+		sockshim_cookie_protocol(cookie) == NETLINK_ROUTE) && netlink_host;
 }
 
 /* fd, a sock_diag socket, has sent this message, of `len` bytes. */
@@ -62,10 +63,10 @@ void netlink_option(int fd, int level, int option, const void *value, socklen_t 
 extern bool netlink_alone;
 
 /* A socket has been entered into the table of a program that has a stack: its calls are to come here if it is a
- * sock_diag socket (netlink_watched). */
+ * sock_diag or route socket (netlink_watched). */
 void netlink_enter(int fd, const struct run_socket *s);
 
-/* Makes a call on one; its result as libc has it, errno set. */
+/* Makes a call on one, or on one that speaks NETLINK_ROUTE (netlink_route.h); its result as libc has it, errno set. */
 long netlink_call(enum call_id id, int fd, const uint64_t *a);
 
 #endif

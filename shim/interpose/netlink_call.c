@@ -7,6 +7,7 @@
 
 #include "interpose/hook.h"
 #include "interpose/memory.h"
+#include "interpose/netlink_route.h"
 #include "interpose/redirect.h"
 #include "run/sys.h"
 
@@ -112,8 +113,11 @@ static void made(enum call_id id, int fd, const uint64_t *a, long r)
 
 long netlink_call(enum call_id id, int fd, const uint64_t *a)
 {
+	const struct run_socket *s = hook_socket(fd);
 	ssize_t r;
 
+	if (s && sockshim_cookie_protocol(s->cookie) == NETLINK_ROUTE)
+		return netlink_route_made(id, fd, a, libc_call(id, a));
 	if (receive(id, fd, a, &r))
 		return r;
 	r = libc_call(id, a);

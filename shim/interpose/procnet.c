@@ -21,16 +21,18 @@
 #include "run/sys.h"
 
 #define PROC "/proc/"
-#define LONGEST sizeof("/proc/thread-self/net/udp6")
+#define LONGEST sizeof("/proc/thread-self/net/if_inet6")
 
 struct table {
-	char name[8];
+	char name[12];
 	int family, protocol;
 };
 
 static const struct table tables[] = {
 	{ "tcp", AF_INET, IPPROTO_TCP }, { "tcp6", AF_INET6, IPPROTO_TCP },
 	{ "udp", AF_INET, IPPROTO_UDP }, { "udp6", AF_INET6, IPPROTO_UDP }, { "unix", AF_UNIX, 0 },
+	/* These are the stack's alone, as its interfaces are. */
+	{ "dev", AF_PACKET, STACK_IFTEXT_DEV }, { "if_inet6", AF_PACKET, STACK_IFTEXT_INET6 },
 };
 
 static const char *behind(const char *s, const char *prefix)
@@ -123,6 +125,10 @@ static bool append_stack(int to, const struct table *t, long first)
 				    .slow = true };
 	long n = -1;
 
+	if (t->family == AF_PACKET) {
+		q.op = STACK_OP_IFTEXT;
+		q.arg[0] = t->protocol;
+	}
 	if (client_ask(&q) != 0 || q.fd < 0)
 		return false;
 	sys(SYS_lseek, q.fd, 0, SEEK_SET);
@@ -237,8 +243,11 @@ static bool make_unix(int fd, const char *path)
 
 static bool make_inet(int fd, const char *path, const struct table *t)
 {
-	long lines = copy_kernel(fd, path);
+	long lines;
 
+	if (t->family == AF_PACKET)
+		return append_stack(fd, t, 0);
+	lines = copy_kernel(fd, path);
 	return lines >= 1 && append_stack(fd, t, lines - 1);
 }
 

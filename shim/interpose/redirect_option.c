@@ -264,6 +264,19 @@ static bool is_question(unsigned long request)
 	return i < sizeof(questions) / sizeof(questions[0]);
 }
 
+/* What is asked of drivers, which a stack's interfaces have none of. The kernel would answer for an interface of its own that
+ * has the same name, as a TAP device has. */
+static bool is_about_driver(const struct target *t, unsigned long request, void *arg)
+{
+	struct ifreq r;
+	struct client_request q = { .op = STACK_OP_IOCTL, .cookie = t->s->stack_cookie, .arg = { SIOCGIFINDEX },
+				    .data = &r, .len = sizeof(r), .out = &r, .room = sizeof(r) };
+
+	return (request == SIOCETHTOOL || request == SIOCGHWTSTAMP || request == SIOCSHWTSTAMP || request == SIOCBONDINFOQUERY ||
+		(request >= SIOCGMIIPHY && request <= SIOCSMIIREG)) &&
+	       memory_read(&r, arg, sizeof(r)) && client_ask(&q) == 0;
+}
+
 long redirect_ioctl(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	unsigned long request = a[1];
@@ -295,6 +308,8 @@ long redirect_ioctl(enum call_id id, const struct target *t, const uint64_t *a)
 				return err;
 			return LIBC(ioctl)(t->fd, request, (long)a[2]) < 0 ? err : 0;
 		}
+		if (is_about_driver(t, request, arg))
+			return -EOPNOTSUPP;
 		break;
 	}
 	return LIBC(ioctl)(t->fd, request, (long)a[2]) < 0 ? -errno : 0;

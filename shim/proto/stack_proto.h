@@ -104,6 +104,8 @@ enum stack_op {
 				 * follows in a page of its own. -EINVAL: it has none */
 	STACK_OP_CONNECTIONS,	/* (arg[0] = family or 0) -> SCM_RIGHTS: a memfd with a line for each tracked
 				 * connection, as conntrack -L prints them */
+	STACK_OP_IFTEXT,	/* (arg[0] = enum stack_iftext) -> SCM_RIGHTS: a memfd with that text */
+	STACK_OP_ROUTE,		/* (data = sockaddr) -> data = struct stack_route: the way there */
 	STACK_OP_COUNT
 };
 
@@ -196,6 +198,16 @@ struct stack_ifaddr {
  * handed over last; while that is not 0 there is something to be read */
 struct stack_ring_control {
 	uint32_t status_off;
+};
+
+/** enum stack_iftext - a text about interfaces: /proc/net/dev, /proc/net/if_inet6 */
+enum stack_iftext { STACK_IFTEXT_DEV = 1, STACK_IFTEXT_INET6 };
+
+/** struct stack_route - the way to an address; @local: it is the stack's own */
+struct stack_route {
+	uint32_t ifindex, local;
+	struct stack_addr src;
+	struct stack_addr gateway;	/* length 0: it is on the link */
 };
 
 /** enum stack_board_state - low byte of @state */

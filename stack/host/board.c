@@ -15,18 +15,14 @@ static size_t board_bytes(uint32_t entries)
 	return sizeof(struct stack_board) + (size_t)entries * sizeof(struct stack_board_entry);
 }
 
-/* When this thread ends, however it does, the kernel marks the word and wakes one who waits for it. */
-static void show_alive(struct board *b)
+static void watch_thread(struct board *b)
 {
-	static struct robust_list node;
-	static struct robust_list_head head;
-
-	__atomic_store_n(&b->head->alive, (uint32_t)gettid() | FUTEX_WAITERS, __ATOMIC_RELEASE);
-	node.next = &head.list;
-	head.list.next = &node;
-	head.futex_offset = (long)((char *)&b->head->alive - (char *)&node);
-	head.list_op_pending = NULL;
-	if (syscall(SYS_set_robust_list, &head, sizeof(head)) < 0)
+	/* One entry, in a list of its own: nothing here uses the C library's robust mutexes. */
+	b->robust.list.next = &b->robust_entry;
+	b->robust_entry.next = &b->robust.list;
+	b->robust.futex_offset = (char *)&b->head->alive - (char *)&b->robust_entry;
+	__atomic_store_n(&b->head->alive, (uint32_t)syscall(SYS_gettid) | FUTEX_WAITERS, __ATOMIC_RELEASE);
+	if (syscall(SYS_set_robust_list, &b->robust, sizeof(b->robust)) < 0)
 		__atomic_store_n(&b->head->alive, 0, __ATOMIC_RELEASE);
 }
 
@@ -59,19 +55,8 @@ int board_init(struct board *b, uint32_t entries)
 		.entry_size = sizeof(struct stack_board_entry), .entries_off = sizeof(struct stack_board),
 		.host_pid = getpid(),
 	};
-	show_alive(b);
+	watch_thread(b);
 	return 0;
-}
-
-void board_watch(struct board *b)
-{
-	/* One entry, in a list of its own: nothing here uses the C library's robust mutexes. */
-	b->robust.list.next = &b->robust_entry;
-	b->robust_entry.next = &b->robust.list;
-	b->robust.futex_offset = (char *)&b->head->alive - (char *)&b->robust_entry;
-	__atomic_store_n(&b->head->alive, (uint32_t)syscall(SYS_gettid) | FUTEX_WAITERS, __ATOMIC_RELEASE);
-	if (syscall(SYS_set_robust_list, &b->robust, sizeof(b->robust)) < 0)
-		__atomic_store_n(&b->head->alive, 0, __ATOMIC_RELEASE);
 }
 
 void board_leave(struct board *b)

@@ -26,11 +26,8 @@ struct board {
 	struct robust_list robust_entry;
 };
 
-/** board_init() - 0 or -errno */
+/** board_init() - 0 or -errno; the kernel says on the board, and wakes who waits, when this thread is killed */
 int board_init(struct board *b, uint32_t entries);
-
-/** board_watch() - from now on the kernel says on the board, and wakes who waits, when this thread is killed */
-void board_watch(struct board *b);
 
 /** board_leave() - say in the file that the host is gone, to all who wait for something */
 void board_leave(struct board *b);

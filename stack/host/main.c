@@ -166,10 +166,8 @@ static int start(const struct options *o, const struct spec *spec, struct place 
 		err = serve_at(*h, o, place, error);
 	if (!err)
 		err = daemon_detach(o->log);
-	if (!err) {
-		board_watch(&(*h)->board);
+	if (!err)
 		err = confine(needs(spec));
-	}
 	if (err && !error[0])
 		snprintf(error, SPEC_ERROR_MAX, "cannot start: %s", strerror(-err));
 	return err;

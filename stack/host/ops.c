@@ -44,6 +44,8 @@ static const struct op {
 	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, true },
 	[STACK_OP_RING] = { op_ring, SOCKET, 0, false },
 	[STACK_OP_CONNECTIONS] = { op_connections, NO_SOCKET, 0, false },
+	[STACK_OP_IFTEXT] = { op_iftext, NO_SOCKET, 0, false },
+	[STACK_OP_ROUTE] = { op_route, NO_SOCKET, 2, false },
 	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, false },
 	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, false },
 };

@@ -39,6 +39,8 @@ int op_stats(struct request *q);
 int op_rules(struct request *q);
 int op_ring(struct request *q);
 int op_connections(struct request *q);
+int op_iftext(struct request *q);
+int op_route(struct request *q);
 int op_keep(struct request *q);
 int op_down(struct request *q);
 

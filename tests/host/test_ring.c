@@ -186,6 +186,25 @@ Test(ring, frames_one_after_the_other)
 	close(s.fd);
 }
 
+Test(ring, frames_of_the_first_version)
+{
+	struct sockp s = packet_socket(TPACKET_V1);
+	struct tpacket_hdr *h;
+
+	cr_assert_eq(make(&s, BLOCK, 1, FRAME, 4), 0);
+	map_ring(&s);
+	listen_on(&s);
+	send_some(2, 100);
+	wait_word(&s);
+	wait_word(&s);
+	h = (struct tpacket_hdr *)(mem + FRAME);
+	cr_assert(h->tp_status & TP_STATUS_USER);
+	cr_assert_eq(h->tp_snaplen, 14 + 20 + 8 + 100);
+	cr_assert_eq(((uint8_t *)h)[h->tp_net + 28], 1);
+	cr_assert_lt(h->tp_usec, 1000000u);
+	close(s.fd);
+}
+
 Test(ring, a_frame_is_cut_to_what_there_is_room_for)
 {
 	struct sockp s = packet_socket(TPACKET_V2);

@@ -176,7 +176,8 @@ static void run_event(struct driver *d, const struct event *e)
 		code_check(d, e);
 		break;
 	case EV_COMMAND:
-		break;		/* settings of the kernel: this is not one */
+		kernel_command(e->text);
+		break;
 	}
 }
 

@@ -62,6 +62,9 @@ void code_check(struct driver *d, const struct event *e);
  * that is not allowed */
 bool kernel_settings(void);
 
+/** kernel_command() - of a script's command, the settings in it: net.ipv4.NAME=VALUE and /proc/sys/...=VALUE */
+void kernel_command(const char *text);
+
 /** kernel_table() - the same table served by the kernel's own stack over a TUN device */
 void kernel_table(struct packetdrill_interface *t);
 

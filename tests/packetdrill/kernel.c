@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -114,6 +115,37 @@ bool kernel_settings(void)
 	sh("ip link set lo up; cd /proc/sys/net/ipv4; echo 2 > tcp_ecn; echo '4096 540000 15728640' > tcp_rmem; "
 	   "echo '4096 262144 4194304' > tcp_wmem; echo 0 > tcp_slow_start_after_idle");
 	return true;
+}
+
+static void write_setting(const char *path, const char *value)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fputs(value, f) < 0 || fclose(f))
+		die("%s: cannot be set to %s", path, value);
+}
+
+void kernel_command(const char *text)
+{
+	char *copy = strdup(text), *save = NULL;
+
+	for (char *w = strtok_r(copy, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save)) {
+		char path[128], *value = strchr(w, '=');
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		if (!strncmp(w, "net.", 4)) {
+			snprintf(path, sizeof(path), "/proc/sys/%s", w);
+			for (char *p = path + strlen("/proc/sys/"); *p; p++)
+				if (*p == '.')
+					*p = '/';
+			write_setting(path, value);
+		} else if (!strncmp(w, "/proc/sys/", 10)) {
+			write_setting(w, value);
+		}
+	}
+	free(copy);
 }
 
 void kernel_table(struct packetdrill_interface *t)

@@ -388,7 +388,7 @@ static void when(struct parser *ps, struct event *e)
 	e->at = eat(ps, "+") ? AT_RELATIVE : AT_ABSOLUTE;
 	e->us = e->us_end = seconds(ps);
 	if (eat(ps, "...")) {
-		e->block_us = seconds(ps) - (e->at == AT_ABSOLUTE ? e->us : 0);
+		e->block_us = seconds(ps) - e->us;
 	} else if (eat(ps, "~")) {
 		eat(ps, "+");
 		e->us_end = seconds(ps);

@@ -136,8 +136,31 @@ npings() {
 	has out 'Connection refused'
 	here nping --icmp -c 2 --delay 100ms 10.79.0.2 >out 2>&1 || { cat out; fail "nping --icmp: $?"; }
 	has out 'Rcvd: 2 '
+	has out 'SENT .* ICMP \[10.77.2.2 > 10.79.0.2 Echo request'
 	here nping --tcp -c 2 --delay 100ms -p 81 10.79.0.2 >out 2>&1 || { cat out; fail "nping --tcp: $?"; }
 	has out 'Rcvd: 2 '
+	here nping --udp -c 2 --delay 100ms -p 81 10.79.0.2 >out 2>&1 || { cat out; fail "nping --udp: $?"; }
+	has out 'RCVD .* ICMP \[10.79.0.2 > 10.77.2.2 Port unreachable'
+	here nping --arp -c 2 --delay 100ms 10.77.2.1 >out 2>&1 || { cat out; fail "nping --arp: $?"; }
+	has out 'Rcvd: 2 '
+	is "nping's headers" "$(here nping --tcp -c 1 -p 81 --tr --ttl 1 10.79.0.2 2>&1 | grep -c '10.77.2.1 > 10.77.2.2 TTL=0 during transit')" 1
+}
+
+# The interfaces and the way to an address, as they are found in other ways than getifaddrs.
+asked() {
+	need ip traceroute
+	here cat /proc/net/dev >out
+	is "interfaces in /proc/net/dev" "$(sed '1,2d; s/:.*//' out | tr -d ' ' | tr '\n' ' ')" "lo ss1 "
+	here cat /proc/net/if_inet6 | grep -q '^fd770002000000000000000000000002 02 40 00 80 *ss1$' || fail "/proc/net/if_inet6"
+	here ip route get 10.79.0.2 >out || fail "ip route get: $?"
+	# Names of interfaces ip has from the kernel.
+	has out '^10.79.0.2 via 10.77.2.1 dev .* src 10.77.2.2'
+	here ip route get 10.77.2.2 >out || fail "ip route get of its own: $?"
+	has out '^local 10.77.2.2 dev lo '
+	here ip -6 route get fd77:2::9 >out || fail "ip -6 route get: $?"
+	has out '^fd77:2::9 dev .* src fd77:2::2'
+	ip route get 10.77.2.2 | grep -q 'dev ss1' || fail "the kernel's answer is another without the stack"
+	here traceroute -n -I 10.77.2.1 >/dev/null || fail "traceroute: $?"
 }
 
 scenario ping pings client
@@ -147,3 +170,4 @@ scenario arping arpings client
 scenario tcpdump tcpdumps client
 scenario tcpdump_flood flood client
 scenario nping npings client
+scenario routes_asked asked client

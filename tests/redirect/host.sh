@@ -243,6 +243,34 @@ killed() {
 	fi
 }
 
+# A host that is stopped holds up programs on it; they can be ended all the same, and go on with it.
+stopped() {
+	local host pid
+	up
+	host=$(host_pid)
+	cat >busy.py <<-'PY'
+		import socket
+		print("there", flush=True)
+		while True:
+		    socket.socket().close()
+	PY
+	OUT=out start on "$PY" busy.py
+	await grep -q there out || fail "it does not get so far"
+	pid=$(pgrep -f "^$PY busy.py" | head -n 1)
+	kill -STOP "$host"
+	sleep 0.5
+	kill -TERM "$pid"
+	await gone "$pid" || { kill -CONT "$host"; fail "the program does not end while its host is stopped"; }
+	# One that begins meanwhile, too.
+	if timeout 1 "$SHIM" run -q --stack test -- "$PY" -c 'import socket; socket.socket()'; then
+		kill -CONT "$host"
+		fail "who answered?"
+	fi
+	kill -CONT "$host"
+	on "$PY" "$T/try.py" >out || fail "exit status $? when it goes on"
+	is "errors" "$(xargs <out)" "111 connected 111"
+}
+
 check host_started_by_the_library with_stacks alone_starts_one
 check host_started_once_by_many with_stacks started_once
 check host_leaves_with_its_last_client with_stacks leaves_with_its_last_client
@@ -254,5 +282,6 @@ check host_of_other_version other_version
 check host_without_stack with_fake_host
 check host_garbled_replies garbled
 check host_dies_at_request dies_at
+check host_stopped with_stacks stopped
 check host_killed_under_blocked_calls with_stacks killed lo all
 check host_killed_under_blocked_connect with_stacks killed tap=ssgone,addr=10.9.0.2/24,peer=10.9.0.1/24 connect

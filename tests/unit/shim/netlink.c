@@ -389,6 +389,7 @@ Test(netlink, program_without_a_stack_is_left_alone)
 	cr_assert_not(netlink_watched(diag));
 	netlink_host = host_open;
 	cr_assert(netlink_watched(diag));
-	cr_assert_not(netlink_watched(sockshim_cookie_make(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)));
+	cr_assert(netlink_watched(sockshim_cookie_make(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)));
+	cr_assert_not(netlink_watched(sockshim_cookie_make(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC)));
 	cr_assert_not(netlink_watched(sockshim_cookie_make(AF_INET, SOCK_RAW, 4)));
 }
