@@ -117,6 +117,9 @@ static void kernel_setup(void)
 		sh("ip addr add 10.0.%d.1/24 dev %s; ip addr add 2001:db8:%d::1/64 dev %s nodad",
 		   i, name, i, name);
 		sh("ip link set %s up", name);
+		/* The kernel takes an IPv6 address for its own a moment later, and would forward until then. */
+		sh("for i in $(seq 500); do ip -6 route get 2001:db8:%d::1 2>/dev/null | grep -q '^local' && exit 0; "
+		   "sleep 0.01; done; exit 1", i);
 	}
 	sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 "
 	   "net.ipv6.icmp.ratelimit=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.all.send_redirects=0 "
