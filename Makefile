@@ -78,7 +78,7 @@ demo: deps
 	scripts/demo
 
 ## install       to PREFIX (default /usr/local), below DESTDIR
-install: install-shim install-diag install-host
+install: install-shim install-diag install-host install-stack
 
 ## clean         remove build/
 clean:

@@ -70,3 +70,12 @@ $(B)/libsockstack-packetdrill.so: $(PACKETDRILL_OBJS) $(B)/libsockstack.a stack/
 .PHONY: install-host
 install-host: $(B)/sockshim-stackd
 	install -D -m 755 $(B)/sockshim-stackd $(DESTDIR)$(PREFIX)/bin/sockshim-stackd
+
+## install-stack install libsockstack, its headers, and the shared object for packetdrill
+.PHONY: install-stack
+install-stack: $(B)/libsockstack.a $(B)/libsockstack-packetdrill.so
+	install -D -m 644 $(B)/libsockstack.a $(DESTDIR)$(PREFIX)/lib/libsockstack.a
+	install -D -m 755 $(B)/libsockstack-packetdrill.so $(DESTDIR)$(PREFIX)/lib/libsockstack-packetdrill.so
+	for h in netstack.h $(patsubst stack/%,%,$(filter-out stack/host/% stack/packetdrill/%,$(wildcard stack/*/*.h stack/*/*/*.h))); do \
+		install -D -m 644 stack/$$h $(DESTDIR)$(PREFIX)/include/sockstack/$$h || exit 1; \
+	done
