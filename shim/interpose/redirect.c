@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "backend/ahead.h"
 #include "backend/start.h"
@@ -288,7 +289,7 @@ int redirect_take_error(const struct target *t)
 	return v;
 }
 
-bool redirect_only_news(int fd, bool take)
+bool redirect_is_news(int fd, bool take)
 {
 	struct stack_dgram d;
 	bool news = sys(SYS_recvfrom, fd, &d, sizeof(d), MSG_PEEK | MSG_DONTWAIT) == (long)sizeof(d) &&
@@ -299,13 +300,24 @@ bool redirect_only_news(int fd, bool take)
 	return news;
 }
 
+bool redirect_only_news(int fd, bool take)
+{
+	int bytes = 0;
+
+	if (!redirect_is_news(fd, take))
+		return false;
+	/* Of a SOCK_SEQPACKET it is the sum of all messages. */
+	sys(SYS_ioctl, fd, FIONREAD, &bytes);
+	return bytes <= (take ? 0 : (int)sizeof(struct stack_dgram));
+}
+
 void redirect_error_taken(const struct target *t)
 {
 	if (redirect_is_stream(t->s))
 		return;
 	/* The word of it may come yet: from now on poll looks for it. */
 	__atomic_fetch_or(&t->s->stack_flags, REDIRECT_FAILED, __ATOMIC_RELAXED);
-	redirect_only_news(t->fd, true);
+	redirect_is_news(t->fd, true);
 }
 
 bool redirect_is_raw(const struct run_socket *s)

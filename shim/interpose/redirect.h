@@ -100,6 +100,9 @@ int redirect_to_kernel(const struct target *t);
 
 /* Whether what stands first on a datagram socket's pair is the word that there is an error, and no datagram. With `take` it
  * is taken away. */
+bool redirect_is_news(int fd, bool take);
+
+/* The same, and whether nothing is behind it. */
 bool redirect_only_news(int fd, bool take);
 
 /* Takes the pending error (SO_ERROR): positive, 0: none. */

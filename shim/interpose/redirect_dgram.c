@@ -386,10 +386,10 @@ static long recv_error(const struct target *t, struct msghdr *m)
 		.ee_type = got.head.type, .ee_code = got.head.code, .ee_info = got.head.info, .ee_data = got.head.data };
 	memcpy(e.offender, got.head.offender.bytes,
 	       got.head.offender.len < sizeof(e.offender) ? got.head.offender.len : sizeof(e.offender));
-	put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
-		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
 	if (got.head.ttl)
 		put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+	put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
+		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
 	m->msg_controllen = c.used;
 	return (long)at;
 }
@@ -417,7 +417,7 @@ static long recv_with(const struct target *t, struct stack_dgram *d, struct msgh
 		return -EPROTO;
 	if (d->flags & STACK_DGRAM_ERROR) {
 		if (flags & MSG_PEEK)
-			redirect_only_news(t->fd, true);
+			redirect_is_news(t->fd, true);
 		*news = true;
 		return 0;
 	}

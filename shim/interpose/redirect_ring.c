@@ -94,7 +94,7 @@ bool redirect_ring_ready(int fd, const struct run_socket *s)
 		return false;
 	if (filled(r))
 		return true;
-	while (redirect_only_news(fd, true))
+	while (redirect_is_news(fd, true))
 		;
 	/* The word comes after what it is about: if one was taken that was news, it is to be seen now. */
 	return filled(r);

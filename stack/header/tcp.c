@@ -11,6 +11,8 @@ enum tcp_opt {
 	OPT_SACK_PERMITTED = 4,
 	OPT_SACK = 5,
 	OPT_TS = 8,
+	OPT_FASTOPEN = 34,
+	OPT_EXPERIMENT = 254,
 };
 
 enum {
@@ -20,6 +22,9 @@ enum {
 	LEN_SACK_BASE = 2,
 	LEN_SACK_BLOCK = 8,
 	LEN_TS = 10,
+	LEN_FO_BASE = 2,
+	LEN_FO_EXP_BASE = 4,
+	FO_MAGIC = 0xf989,
 };
 
 bool tcp_parse(struct tcp_hdr *h, const uint8_t *p, size_t linear_len)
@@ -64,6 +69,15 @@ static void parse_sack(struct tcp_opts *o, const uint8_t *p, size_t len)
 	}
 }
 
+/* A cookie of a length that none has is as good as none at all. */
+static void parse_fo(struct tcp_opts *o, const uint8_t *cookie, size_t len, bool exp)
+{
+	if (len % 2 || len > TCP_FO_MAX || (len && len < TCP_FO_MIN))
+		return;
+	o->fo = (struct tcp_fo_opt){ .present = true, .exp = exp, .len = (uint8_t)len };
+	memcpy(o->fo.cookie, cookie, len);
+}
+
 /* One option of @len bytes, its kind and length included. */
 static void parse_one(struct tcp_opts *o, const uint8_t *p, size_t len, bool syn)
 {
@@ -93,6 +107,14 @@ static void parse_one(struct tcp_opts *o, const uint8_t *p, size_t len, bool syn
 			o->ts_val = be32_load(p + 2);
 			o->ts_ecr = be32_load(p + 6);
 		}
+		break;
+	case OPT_FASTOPEN:
+		if (syn)
+			parse_fo(o, p + LEN_FO_BASE, len - LEN_FO_BASE, false);
+		break;
+	case OPT_EXPERIMENT:
+		if (syn && len >= LEN_FO_EXP_BASE && be16_load(p + 2) == FO_MAGIC)
+			parse_fo(o, p + LEN_FO_EXP_BASE, len - LEN_FO_EXP_BASE, true);
 		break;
 	default:
 		break;
@@ -124,6 +146,11 @@ static size_t sack_room(const struct tcp_opts *o, size_t used)
 	return o->nsack < room ? o->nsack : room;
 }
 
+static size_t fo_bytes(const struct tcp_fo_opt *fo)
+{
+	return (fo->exp ? LEN_FO_EXP_BASE : LEN_FO_BASE) + fo->len;
+}
+
 size_t tcp_opts_len(const struct tcp_opts *o, bool syn)
 {
 	size_t n = o->has_ts ? 12 : 0, blocks;
@@ -132,6 +159,8 @@ size_t tcp_opts_len(const struct tcp_opts *o, bool syn)
 		n += o->has_mss ? 4 : 0;
 		n += o->has_wscale ? 4 : 0;
 		n += o->sack_permitted && !o->has_ts ? 4 : 0;
+		if (o->fo.present)
+			n += (fo_bytes(&o->fo) + 3) / 4 * 4;
 		return n;
 	}
 	blocks = sack_room(o, n);
@@ -145,6 +174,23 @@ static uint8_t *emit4(uint8_t *p, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 	p[2] = c;
 	p[3] = d;
 	return p + 4;
+}
+
+static uint8_t *emit_fo(const struct tcp_fo_opt *fo, uint8_t *p)
+{
+	uint8_t *start = p;
+
+	*p++ = fo->exp ? OPT_EXPERIMENT : OPT_FASTOPEN;
+	*p++ = (uint8_t)fo_bytes(fo);
+	if (fo->exp) {
+		be16_store(p, FO_MAGIC);
+		p += 2;
+	}
+	memcpy(p, fo->cookie, fo->len);
+	p += fo->len;
+	while ((p - start) % 4)
+		*p++ = OPT_NOP;
+	return p;
 }
 
 size_t tcp_opts_emit(const struct tcp_opts *o, bool syn, uint8_t *p)
@@ -166,6 +212,8 @@ size_t tcp_opts_emit(const struct tcp_opts *o, bool syn, uint8_t *p)
 	}
 	if (syn && o->has_wscale)
 		p = emit4(p, OPT_NOP, OPT_WSCALE, LEN_WSCALE, o->wscale);
+	if (syn && o->fo.present)
+		p = emit_fo(&o->fo, p);
 	if (!syn) {
 		size_t blocks = sack_room(o, (size_t)(p - start));
 

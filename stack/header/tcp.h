@@ -12,6 +12,8 @@ enum {
 	TCP_MAX_OPTS = 40,
 	TCP_MAX_WSCALE = 14,		/* RFC 7323, 2.3 */
 	TCP_MAX_SACK = 4,
+	TCP_FO_MIN = 4,			/* RFC 7413, 4.1.1: a Fast Open cookie's length */
+	TCP_FO_MAX = 16,
 };
 
 /** enum tcp_flag - the header's control bits */
@@ -47,6 +49,18 @@ struct tcp_sack_range {
 	uint32_t left, right;
 };
 
+/**
+ * struct tcp_fo_opt - Fast Open (RFC 7413, 4.1.1)
+ * @present: the option is there
+ * @exp:     with the experimental kind (254) and its magic number
+ * @len:     of the cookie; 0: one is asked for
+ */
+struct tcp_fo_opt {
+	bool present, exp;
+	uint8_t len;
+	uint8_t cookie[TCP_FO_MAX];
+};
+
 /** struct tcp_opts - the options this stack knows; all zero: none */
 struct tcp_opts {
 	bool has_mss, has_wscale, sack_permitted, has_ts;
@@ -55,6 +69,7 @@ struct tcp_opts {
 	uint8_t nsack;
 	uint32_t ts_val, ts_ecr;
 	struct tcp_sack_range sack[TCP_MAX_SACK];
+	struct tcp_fo_opt fo;
 };
 
 /**

@@ -168,6 +168,20 @@ int op_diag(struct request *q)
 	return err;
 }
 
+/* As the host does with its clients. */
+static void listen_again(struct timer *t)
+{
+	struct diag *d = container_of(t, struct diag, listen_again);
+
+	loop_modify(&d->host->loop, d->listen_fd, EPOLLIN, &d->listener);
+}
+
+static void stop_listening(struct diag *d)
+{
+	loop_modify(&d->host->loop, d->listen_fd, 0, &d->listener);
+	timer_arm_in(d->host->stack->clock, &d->listen_again, 20 * NS_PER_MS);
+}
+
 static void listener_turn(struct source *s)
 {
 	struct diag *d = container_of(s, struct diag, listener);
@@ -176,8 +190,11 @@ static void listener_turn(struct source *s)
 	for (int i = 0; i < TURN_ACCEPTS; i++) {
 		int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				stop_listening(d);
 			return;
+		}
 		if (host_may_connect(fd)) {
 			talk_new(d, fd, 0);
 		} else {
@@ -190,6 +207,7 @@ static void listener_turn(struct source *s)
 int diag_listen(struct diag *d, int fd)
 {
 	source_init(&d->listener, listener_turn);
+	timer_init(&d->listen_again, listen_again);
 	d->listen_fd = fd;
 	return loop_add(&d->host->loop, fd, EPOLLIN, &d->listener);
 }
@@ -266,8 +284,10 @@ void diag_free(struct diag *d)
 		free(ep->books);
 		ep->books = NULL;
 	}
-	if (d->listen_fd >= 0)
+	if (d->listen_fd >= 0) {
+		timer_fini(d->host->stack->clock, &d->listen_again);
 		close(d->listen_fd);
+	}
 	free(d->in);
 	free(d->past);
 	free(d);

@@ -45,6 +45,7 @@ struct diag_past {
  * @made:  how many cookies were made up, for endpoints that no program has
  * @past:  the ring, @past_max of them; @past_total: how many there ever were
  * @in:    a request, which must not be in the host's scratch: what it asks for may use that
+ * @listen_again: when to accept again, after there were no descriptors
  * @cong:  room for a name that is being told
  */
 struct diag {
@@ -54,6 +55,7 @@ struct diag {
 	size_t ntalks;
 	struct source listener;
 	int listen_fd;
+	struct timer listen_again;
 	struct diag_past *past;
 	uint32_t past_max;
 	uint64_t past_total;

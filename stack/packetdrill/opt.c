@@ -62,6 +62,7 @@ static const struct opt_row {
 	{ IPPROTO_IP, IP_MTU_DISCOVER, OPT_INT, SOCKOPT_PMTU_DISCOVER, false },
 	{ IPPROTO_IP, PD_IP_LOCAL_PORT_RANGE, OPT_FIELD, F_PORT_RANGE, false },
 	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, OPT_FIELD, F_NO_PORT, false },
+	{ IPPROTO_IP, IP_FREEBIND, OPT_FIELD, F_NO_PORT, false },
 	{ IPPROTO_TCP, TCP_INQ, OPT_FIELD, F_INQ, false },
 	{ IPPROTO_IPV6, IPV6_V6ONLY, OPT_BOOL, SOCKOPT_V6_ONLY, false },
 	{ IPPROTO_IPV6, IPV6_TCLASS, OPT_INT, SOCKOPT_TRAFFIC_CLASS, false },
@@ -81,6 +82,8 @@ static const struct opt_row {
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, OPT_MILLISECONDS, SOCKOPT_USER_TIMEOUT, false },
 	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_UNSIGNED, SOCKOPT_NOT_SENT_LOW_WATER, false },
 	{ IPPROTO_TCP, TCP_CONGESTION, OPT_BYTES, SOCKOPT_CONGESTION_CONTROL, false },
+	{ IPPROTO_TCP, TCP_FASTOPEN, OPT_INT, SOCKOPT_FASTOPEN, false },
+	{ IPPROTO_TCP, TCP_FASTOPEN_KEY, OPT_BYTES, SOCKOPT_FASTOPEN_KEY, false },
 	{ IPPROTO_TCP, TCP_INFO, OPT_BYTES, SOCKOPT_TCP_INFO, true },
 	{ IPPROTO_TCP, TCP_CC_INFO, OPT_BYTES, SOCKOPT_CONGESTION_CONTROL_INFO, true },
 };
@@ -94,6 +97,17 @@ static const struct opt_row *opt_find(const struct pd_file *f, int level, int na
 	return NULL;
 }
 
+/* What the size of a buffer is worth: doubled, as socket(7) has it. The stack does it for streams. */
+static int64_t buffer_shown(const struct pd_file *f, const struct opt_row *row, int64_t set)
+{
+	struct endpoint_info i = { 0 };
+
+	if (f->type != SOCK_STREAM)
+		return set;
+	endpoint_info(f->ep, &i);
+	return row->opt == SOCKOPT_SEND_BUFFER_SIZE ? i.tx_buffer_bytes : i.rx_buffer_bytes;
+}
+
 /* SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF of a 64-bit kernel */
 enum { MIN_SNDBUF = 4608, MIN_RCVBUF = 2304 };
 
@@ -104,8 +118,7 @@ static int64_t buffer_size(const struct pd *pd, const struct opt_row *row, int64
 
 	if (row->kind == OPT_BUFFER && v > max)
 		v = max;
-	v *= 2;
-	return v < min ? min : v;
+	return v < min / 2 ? min / 2 : v;
 }
 
 static int set_timeval(struct pd_file *f, const struct opt_row *row, const void *val, socklen_t len)
@@ -156,7 +169,7 @@ static int set_number(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 		break;
 	case OPT_BUFFER:
 	case OPT_BUFFER_FORCE:
-		n = buffer_size(pd, row, v);
+		n = buffer_size(pd, row, v) * (f->type == SOCK_STREAM ? 1 : 2);
 		break;
 	default:
 		break;
@@ -167,7 +180,7 @@ static int set_number(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 
 static int set_own(struct pd_file *f, const struct opt_row *row, int v)
 {
-	/* IP_BIND_ADDRESS_NO_PORT needs nothing: a bind to port 0 is seldom asked for here. */
+	/* IP_BIND_ADDRESS_NO_PORT and IP_FREEBIND need nothing: binds here are to an address and a port there are. */
 	if (row->opt == F_INQ) {
 		if (v != 0 && v != 1)
 			return pd_errno(EINVAL);
@@ -196,9 +209,14 @@ static int set_option(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 		    : endpoint_set_option(f->ep, (enum sockopt)row->opt, val, len);
 		return err ? pd_fail(err) : 0;
 	}
-	if (len < sizeof(v))
-		return pd_errno(EINVAL);
-	memcpy(&v, val, sizeof(v));
+	/* Those of IP may be a byte (ip(7)). */
+	if (row->level == IPPROTO_IP && len >= 1 && len < sizeof(v)) {
+		v = *(const uint8_t *)val;
+	} else {
+		if (len < sizeof(v))
+			return pd_errno(EINVAL);
+		memcpy(&v, val, sizeof(v));
+	}
 	return row->kind == OPT_FIELD ? set_own(f, row, v) : set_number(pd, f, row, v);
 }
 
@@ -296,6 +314,8 @@ static int get_option(struct pd_file *f, const struct opt_row *row, void *val, s
 		return pd_fail(err);
 	if (row->kind == OPT_ERROR)
 		n = ns_err_errno((enum ns_err)n);
+	else if (row->kind == OPT_BUFFER || row->kind == OPT_BUFFER_FORCE)
+		n = buffer_shown(f, row, n);
 	else if (row->kind == OPT_SECONDS)
 		n /= NS_PER_SEC;
 	else if (row->kind == OPT_MILLISECONDS)

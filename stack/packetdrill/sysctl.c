@@ -53,6 +53,8 @@ static const struct sysctl_row {
 	{ "ipv4/tcp_keepalive_probes", SOCKOPT_KEEPALIVE_COUNT, 1 },
 	{ "ipv4/tcp_notsent_lowat", SOCKOPT_NOT_SENT_LOW_WATER, 1 },
 	{ "ipv4/tcp_recovery", SOCKOPT_RECOVERY, 1 },
+	{ "ipv4/tcp_fastopen", SOCKOPT_FASTOPEN, 1 },
+	{ "ipv4/tcp_rto_max_ms", SOCKOPT_MAX_RTO, NS_PER_MS },
 	{ "ipv4/tcp_min_tso_segs", SOCKOPT_MIN_TSO_SEGMENTS, 1 },
 };
 
@@ -84,6 +86,22 @@ static void set_congestion_control(struct pd *pd)
 		fclose(f);
 }
 
+/* Four words of eight hexadecimal digits each, and perhaps as many after a comma. */
+static void set_fastopen_keys(struct pd *pd)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/tcp_fastopen_key", "re");
+	uint8_t key[32];
+	unsigned n = 0, word;
+
+	while (f && n < sizeof(key) && fscanf(f, "%8x%*1[-,]", &word) == 1)
+		for (int i = 0; i < 4; i++)
+			key[n++] = (uint8_t)(word >> 8 * i);
+	if (f)
+		fclose(f);
+	if (n)
+		set(pd, SOCKOPT_FASTOPEN_KEY, key, n);
+}
+
 void pd_sysctls(struct pd *pd)
 {
 	long long v;
@@ -97,6 +115,7 @@ void pd_sysctls(struct pd *pd)
 	set_range(pd, "ipv4/tcp_rmem", SOCKOPT_RECEIVE_BUFFER_RANGE);
 	set_range(pd, "ipv4/tcp_wmem", SOCKOPT_SEND_BUFFER_RANGE);
 	set_congestion_control(pd);
+	set_fastopen_keys(pd);
 	pd->limits.rmem_max = read_numbers("core/rmem_max", &v, 1) ? v : 212992;
 	pd->limits.wmem_max = read_numbers("core/wmem_max", &v, 1) ? v : 212992;
 }

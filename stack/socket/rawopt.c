@@ -62,7 +62,11 @@ static int set_filter(struct sock *k, int name, const void *val, socklen_t len)
 		return -EPERM;
 	if (name == SO_ATTACH_FILTER && !len)
 		return -EINVAL;
+	if (name == SO_DETACH_FILTER && !k->filtered)
+		return -ENOENT;
 	err = endpoint_set_option(k->ep, SOCKOPT_FILTER, val, name == SO_ATTACH_FILTER ? len : 0);
+	if (!err)
+		k->filtered = name == SO_ATTACH_FILTER;
 	return err == NS_ERR_UNKNOWN_PROTOCOL_OPTION ? -ENOPROTOOPT : -ns_err_errno(err);
 }
 

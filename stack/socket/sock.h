@@ -34,7 +34,7 @@ struct sock {
 	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	uint32_t ring_version, ring_reserve;		/* packet(7): of the ring to be made */
 	struct linger linger;
-	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filter_locked,
+	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked,
 	     recvopts;
 };
 

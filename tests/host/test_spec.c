@@ -65,6 +65,10 @@ Test(spec, nothing_but_a_loopback)
 	cr_assert_eq(s.nnics, 0);
 	good("lo,dns=127.0.0.1");
 	cr_assert_eq(s.nnics, 0);
+	good("lo,rules=/etc/a,rules6=b");
+	cr_assert_eq(s.nnics, 0);
+	cr_assert_str_eq(s.rules[NET_IPV4], "/etc/a");
+	cr_assert_str_eq(s.rules[NET_IPV6], "b");
 }
 
 Test(spec, errors_say_where_and_what_was_expected)
@@ -73,6 +77,7 @@ Test(spec, errors_say_where_and_what_was_expected)
 	bad("tap=ss0,,gw=1.2.3.4", "at character 9");
 	bad("lo,", "at character 4");
 	bad("tpa=3", "no such setting");
+	bad("lo,rules=", "expected the name of a file");
 	bad("tap=ss0,tap=ss1", "at character 9");
 	bad("tap=ss0,mtu=67", "68");
 	bad("tap=ss0,mtu=1500x", "expected a number");

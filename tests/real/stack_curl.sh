@@ -66,3 +66,16 @@ wgets() {
 
 scenario curl curls
 scenario wget wgets
+
+# A stack of its own for each run, on the same device as the one that has just ended.
+again() {
+	local i
+	CONF=$T/nginx.conf serve nginx -e "$T/nginx/error.log" -c "$T/nginx.conf.used"
+	for i in 1 2 3 4 5 6; do
+		"$SHIM" run -q --stack "$CLIENT_SPEC" -- curl -sS -m 30 -o "got$i" "http://10.77.2.1:$PORT/small" ||
+			fail "run $i: exit status $?"
+		cmp "got$i" "$T/www/small" || fail "run $i: the file is wrong"
+	done
+	web_down
+}
+check stack_runs_one_after_the_other again

@@ -33,7 +33,7 @@ echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
 SERVER_SPEC=tap=ss0,addr=10.77.1.2/24,addr=fd77:1::2/64,gw=10.77.1.1,gw=fd77:1::1,peer=10.77.1.1/24,peer=fd77:1::1/64
 CLIENT_SPEC=tap=ss1,addr=10.77.2.2/24,addr=fd77:2::2/64,gw=10.77.2.1,gw=fd77:2::1,peer=10.77.2.1/24,peer=fd77:2::1/64
 PLACES=(kernel client server both lo lossy)
-PLACE=
+PLACE= HERE=() THERE=()
 
 # server_stack SPEC, client_stack SPEC: bring a stack up and put that side on it.
 server_stack() { "$SHIM" stack up srv "$1" || fail "the server's stack does not come up"; THERE=("$SHIM" run -q --stack srv --); }
@@ -110,7 +110,7 @@ stacks_are_there() {
 		case "${HERE[*]} ${THERE[*]} " in *" $name "*) ;; *) continue ;; esac
 		"$SHIM" stack stats $name >stats.$name || fail "the stack $name is gone"
 		# And what was to be on the stack was.
-		grep -Eq '"(tcp.(active|passive)_connection_openings|udp.packets_sent|raw.packets_sent|packet.packets_(sent|received)|icmp.v[46]_sent.echo(_request)?)":[1-9]' stats.$name ||
+		grep -Eq '"(ip.packets_received|packet.packets_(sent|received))":[1-9]' stats.$name ||
 			fail "nothing went over the stack $name"
 	done
 }

@@ -12,6 +12,7 @@ rules() { printf '%s\n' "$@" | "$SHIM" stack rules srv; }
 
 refused() {
 	local rc
+	"$SHIM" stack up srv lo || fail "the stack does not come up"
 	rules '*filter' '-A INPUT -p tcp -m nosuch --x 1 -j DROP' COMMIT 2>err
 	rc=$?
 	is "exit status" $rc 1
@@ -121,7 +122,7 @@ router() {
 	END
 }
 
-scenario rules_refused refused server
+check stack_rules_refused refused
 scenario rules_from_file from_file kernel
 scenario rules_verdicts verdicts server
 check stack_rules_output own_output

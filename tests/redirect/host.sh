@@ -271,6 +271,32 @@ stopped() {
 	is "errors" "$(xargs <out)" "111 connected 111"
 }
 
+# A host without descriptors waits for some: it does not try again and again.
+ticks() { set -- $(sed 's/.*) //' "/proc/$1/stat"); echo $((${12} + ${13})); }
+out_of_descriptors() {
+	local host before after
+	need prlimit
+	up
+	host=$(host_pid)
+	prlimit --pid "$host" --nofile="$(ls "/proc/$host/fd" | wc -l):"
+	for suffix in sock diag; do
+		OUT=held start "$PY" -c "
+import socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect('$SOCKSHIM_DIR/stack/test.$suffix')
+print('there', flush=True)
+time.sleep(100)"
+		await grep -q there held || fail "it does not get so far"
+		before=$(ticks "$host")
+		sleep 1
+		after=$(ticks "$host")
+		[ $((after - before)) -lt 30 ] || fail "$suffix: $((after - before)) ticks of processor time in a second"
+	done
+	prlimit --pid "$host" --nofile=1000:
+	on "$PY" "$T/try.py" >out || fail "exit status $? when there are some"
+	is "errors" "$(xargs <out)" "111 connected 111"
+}
+
 check host_started_by_the_library with_stacks alone_starts_one
 check host_started_once_by_many with_stacks started_once
 check host_leaves_with_its_last_client with_stacks leaves_with_its_last_client
@@ -283,5 +309,6 @@ check host_without_stack with_fake_host
 check host_garbled_replies garbled
 check host_dies_at_request dies_at
 check host_stopped with_stacks stopped
+check host_out_of_descriptors with_stacks out_of_descriptors
 check host_killed_under_blocked_calls with_stacks killed lo all
 check host_killed_under_blocked_connect with_stacks killed tap=ssgone,addr=10.9.0.2/24,peer=10.9.0.1/24 connect

@@ -202,6 +202,9 @@ void tcp_arm_rto(struct tcp_conn *c)
 	struct tcp_seg *head = tcp_first_seg(c);
 	int64_t at = tcp_now(c) + rtt_rto(&c->rtt);
 
+	/* The timer is the SYN-ACK's until that is acknowledged (RFC 7413, 4.2.2). */
+	if (c->state == TCPS_SYN_RECV)
+		return;
 	if (!head) {
 		tcp_disarm_rtx(c);
 		return;

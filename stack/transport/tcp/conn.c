@@ -98,6 +98,8 @@ void tcp_release(struct tcp_conn *c)
 		tcp_set_state(c, TCPS_CLOSE);
 	drop_sending(c);
 	purge_received(c);
+	free(c->fo_keys);
+	c->fo_keys = NULL;
 	list_remove(&c->pending);
 	tcp_table_remove(c->proto, &c->tuple);
 	ports_release(s, &c->claim);

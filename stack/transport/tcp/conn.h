@@ -104,6 +104,7 @@ enum tcp_ecn_flag {
 };
 
 struct tcp_listener;
+struct tcp_fo_keys;
 
 /**
  * struct tcp_conn - a TCP endpoint
@@ -115,6 +116,8 @@ struct tcp_conn {
 	struct tcp_tuple tuple;
 	struct tcp_proto *proto;
 	struct tcp_listener *listener;	/* what only listeners have; NULL for others */
+	struct tcp_fo_keys *fo_keys;	/* set for this listener, NULL: the protocol's */
+	uint32_t fo_max;		/* SOCKOPT_FASTOPEN */
 	struct list pending;		/* in the listener's accept queue until it is accepted */
 	struct full_addr local, remote;
 	struct port_claim claim;
@@ -127,6 +130,8 @@ struct tcp_conn {
 	bool rx_shut, tx_shut;		/* rx_shut: by the user, or a FIN was taken */
 	bool orphan;			/* its user closed it */
 	bool passive, is_pending;
+	bool fast_open;			/* it may send and receive in SYN-RECEIVED (RFC 7413) */
+	bool syn_data;			/* the SYN brought data */
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */
 	enum ns_err soft_err;		/* what ICMP said without ending it */
@@ -282,6 +287,12 @@ static inline uint32_t tcp_in_flight(const struct tcp_conn *c)
 static inline uint32_t tcp_wnd_end(const struct tcp_conn *c)
 {
 	return c->snd_una + c->snd_wnd;
+}
+
+/** tcp_connecting() - the handshake is not over, and data waits for that */
+static inline bool tcp_connecting(const struct tcp_conn *c)
+{
+	return c->state == TCPS_SYN_SENT || (c->state == TCPS_SYN_RECV && !c->fast_open);
 }
 
 /** tcp_unsent() - bytes written and not sent */

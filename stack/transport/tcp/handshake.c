@@ -44,7 +44,7 @@ static uint32_t ts_now(const struct tcp_req *r)
 	return (uint32_t)(r->listener->ep.stack->clock->now_ns / NS_PER_MS);
 }
 
-static void send_synack(struct tcp_req *r)
+static void send_synack(struct tcp_req *r, const struct tcp_fo_opt *fo)
 {
 	struct tcp_reply out;
 
@@ -58,6 +58,8 @@ static void send_synack(struct tcp_req *r)
 		.has_mss = true, .mss = r->advmss, .has_ts = r->has_ts, .sack_permitted = r->has_sack,
 		.has_wscale = r->has_wscale, .wscale = r->rcv_wscale, .ts_ecr = r->ts_recent,
 	};
+	if (fo)
+		out.o.fo = *fo;
 	if (r->has_ts) {
 		uint32_t now = ts_now(r);
 
@@ -89,7 +91,7 @@ static void req_timeout(struct timer *t)
 	/* What acknowledged it is expected to say something; it is asked again only at the end. */
 	if (!r->acked || r->timeouts >= l->defer_accept) {
 		stat_inc(&tcp_stats(l)->retransmits);
-		send_synack(r);
+		send_synack(r, NULL);
 	}
 	for (uint8_t i = 0; i < r->timeouts && wait < set->max_rto_ns; i++)
 		wait *= 2;
@@ -155,7 +157,7 @@ static void answer_with_cookie(struct tcp_conn *l, const struct tcp_rx *rx)
 	pair = pair_of(&r.tuple);
 	mss = r.mss;
 	r.iss = isn_cookie(&l->ep.stack->secret, &pair, r.irs, &mss, tcp_now(l));
-	send_synack(&r);
+	send_synack(&r, NULL);
 	l->listener->overflow_ns = tcp_now(l);
 	stat_inc(&tcp_stats(l)->listen_overflow_syn_cookie_sent);
 }
@@ -163,6 +165,7 @@ static void answer_with_cookie(struct tcp_conn *l, const struct tcp_rx *rx)
 static void new_req(struct tcp_conn *l, struct tcp_rx *rx)
 {
 	struct tcp_req *r = malloc(sizeof(*r));
+	struct tcp_fo_opt fo = { 0 };
 	struct isn_pair pair;
 
 	if (!r)
@@ -170,14 +173,14 @@ static void new_req(struct tcp_conn *l, struct tcp_rx *rx)
 	fill_req(r, l, rx);
 	pair = pair_of(&r->tuple);
 	r->iss = rx->tw_isn ? rx->tw_isn : isn_make(&l->ep.stack->secret, &pair, tcp_now(l));
-	if (!choose_window(l, r) || !tcp_table_add(l->proto, &r->tuple)) {
+	if (!choose_window(l, r) || tcp_fastopen_syn(l, r, rx, &fo) || !tcp_table_add(l->proto, &r->tuple)) {
 		free(r);
 		return;
 	}
 	list_push_back(&l->listener->reqs, &r->list);
 	l->listener->nreqs++;
 	l->proto->nreqs++;
-	send_synack(r);
+	send_synack(r, &fo);
 	timer_arm_in(l->ep.stack->clock, &r->timer, l->proto->set.init_rto_ns);
 }
 
@@ -334,7 +337,7 @@ void tcp_req_rx(struct tcp_req *r, struct tcp_rx *rx)
 		if (!r->oow_ns || now - r->oow_ns >= OOW_ACK_NS) {
 			r->oow_ns = now ? now : 1;
 			stat_inc(&st->retransmits);
-			send_synack(r);
+			send_synack(r, NULL);
 		}
 		return;
 	}

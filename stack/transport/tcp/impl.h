@@ -40,6 +40,14 @@ static inline void tcp_wake(struct tcp_conn *c, uint32_t events)
 		waiter_notify(&c->ep.wq, events);
 }
 
+/* fastopen.c: RFC 7413 */
+
+/** tcp_fo_set_keys() - one key of 16 bytes, or two */
+enum ns_err tcp_fo_set_keys(struct tcp_fo_keys *k, const void *val, size_t len);
+
+/** tcp_fo_keys_of() - those that @c's cookies are made with; @c NULL: the protocol's */
+const struct tcp_fo_keys *tcp_fo_keys_of(struct tcp_proto *p, const struct tcp_conn *c);
+
 /* sndq.c: the rope, and records of what was sent */
 
 /** tcp_write_bytes() - append up to @n bytes of @p; how many, fewer only without memory */

@@ -9,6 +9,7 @@
 enum tcp_info_opt {
 	TCP_INFO_TIMESTAMPS = 1, TCP_INFO_SACK = 2, TCP_INFO_WSCALE = 4, TCP_INFO_ECN = 8,
 	TCP_INFO_ECN_SEEN = 16,
+	TCP_INFO_SYN_DATA = 32,
 };
 
 /**

@@ -134,20 +134,37 @@ static bool validate(struct tcp_conn *c, struct tcp_rx *rx)
 		if (c->state == TCPS_SYN_RECV && rx->flags & TCP_ACK && rx->seq + 1 == rx->end_seq &&
 		    rx->seq + 1 == c->rcv_nxt && rx->ack == c->snd_nxt)
 			return true;
+		/* The SYN of a Fast Open again: our answer was lost. */
+		if (c->state == TCPS_SYN_RECV && c->fast_open && !(rx->flags & TCP_ACK) && rx->seq == c->irs) {
+			tcp_xmit_syn(c);
+			return false;
+		}
 		tcp_challenge_ack(c);
 		return false;
 	}
 	return true;
 }
 
-/* The peer acknowledged our SYN of a simultaneous open. */
+/* With Fast Open the connection was in use before: what is sent since is tcp_ack()'s. */
+static void fast_open_acked(struct tcp_conn *c)
+{
+	c->fast_open = false;
+	c->rtt.backoff = 0;
+	c->retrans_stamp = 0;
+	c->retrans_ns = 0;
+	if (c->packets_out)
+		tcp_arm_rto(c);
+}
+
+/* The peer acknowledged our SYN of a simultaneous open, or of a Fast Open. */
 static bool syn_recv_acked(struct tcp_conn *c, struct tcp_rx *rx)
 {
 	if (!seq_gt(rx->ack, c->iss) || seq_gt(rx->ack, c->snd_nxt)) {
 		tcp_send_stateless_reset(c->proto, rx);
 		return false;
 	}
-	c->snd_una = rx->ack;
+	if (!c->fast_open)
+		c->snd_una = rx->ack;
 	c->snd_wnd = rx->wnd;
 	c->snd_wl1 = rx->seq;
 	c->max_window = c->snd_wnd;
@@ -155,7 +172,10 @@ static bool syn_recv_acked(struct tcp_conn *c, struct tcp_rx *rx)
 	if (!c->retransmits)
 		rtt_sample(&c->rtt, tcp_now(c) - c->last_tx_ns, tcp_now(c), c->snd_una, c->snd_nxt);
 	tcp_set_state(c, c->fin_queued ? TCPS_FIN_WAIT1 : TCPS_ESTABLISHED);
-	tcp_init_transfer(c);
+	if (c->fast_open)
+		fast_open_acked(c);
+	else
+		tcp_init_transfer(c);
 	c->retransmits = 0;
 	c->last_tx_ns = tcp_now(c);
 	stat_inc(&tcp_stats(c)->active_connection_openings);

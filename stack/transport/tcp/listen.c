@@ -77,6 +77,9 @@ enum ns_err tcp_listen(struct endpoint *ep, int backlog)
 		c->claim.exclusive = false;
 		return err;
 	}
+	if (!c->fo_max && (c->proto->set.fastopen & (FASTOPEN_SERVER | FASTOPEN_ALL)) ==
+			  (FASTOPEN_SERVER | FASTOPEN_ALL))
+		c->fo_max = c->listener->backlog;
 	ep->err = NS_OK;
 	c->rx_shut = c->tx_shut = c->was_connected = false;
 	tcp_set_state(c, TCPS_LISTEN);
@@ -201,7 +204,7 @@ static void fill_child(struct tcp_conn *c, const struct tcp_req *r)
 	c->tuple.entered = false;
 }
 
-struct tcp_conn *tcp_make_child(struct tcp_conn *l, struct tcp_req *r, struct tcp_rx *rx)
+struct tcp_conn *tcp_new_child(struct tcp_conn *l, struct tcp_req *r)
 {
 	struct tcp_proto *p = l->proto;
 	struct tcp_conn *c = tcp_conn_new(p, l->ep.net);
@@ -232,6 +235,15 @@ struct tcp_conn *tcp_make_child(struct tcp_conn *l, struct tcp_req *r, struct tc
 	c->is_pending = true;
 	list_push_back(&l->listener->accept, &c->pending);
 	l->listener->naccept++;
+	return c;
+}
+
+struct tcp_conn *tcp_make_child(struct tcp_conn *l, struct tcp_req *r, struct tcp_rx *rx)
+{
+	struct tcp_conn *c = tcp_new_child(l, r);
+
+	if (!c)
+		return NULL;
 	tcp_conn_rx(c, rx);
 	tcp_wake(l, WAIT_IN);
 	tcp_put(c);

@@ -36,6 +36,10 @@ struct tcp_req {
 	bool has_ts, has_sack, has_wscale, has_mss, ecn, acked, cookie;
 };
 
+/** tcp_fastopen_syn() - a SYN that Fast Open may have something to say to: true if it made a connection,
+ * else @reply is the option of the SYN-ACK */
+bool tcp_fastopen_syn(struct tcp_conn *l, struct tcp_req *r, struct tcp_rx *rx, struct tcp_fo_opt *reply);
+
 /** tcp_accept_full() - Linux's rule: one more than the backlog */
 static inline bool tcp_accept_full(const struct tcp_listener *l)
 {
@@ -48,5 +52,8 @@ void tcp_req_drop(struct tcp_req *r);
 /** tcp_listen_established() - a handshake is complete: make the connection, and hand it @rx; NULL if there
  * was no room */
 struct tcp_conn *tcp_make_child(struct tcp_conn *l, struct tcp_req *r, struct tcp_rx *rx);
+
+/** tcp_new_child() - the same without a segment: it is in SYN-RECEIVED, waits to be accepted, and is held */
+struct tcp_conn *tcp_new_child(struct tcp_conn *l, struct tcp_req *r);
 
 #endif

@@ -1,5 +1,6 @@
 /* Options of an endpoint: a table of those that are a number, functions for the rest (tcp(7), socket(7)). */
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "transport/tcp/impl.h"
 
@@ -32,6 +33,7 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_SYN_RETRIES] = ROW(syn_retries, T_U8, 1, 127),
 	[SOCKOPT_NOT_SENT_LOW_WATER] = ROW(notsent_lowat, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_RECEIVE_LOW_WATER] = ROW(rcv_lowat, T_U32, 0, INT32_MAX),
+	[SOCKOPT_FASTOPEN] = ROW(fo_max, T_U32, 0, INT32_MAX),
 	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 255),
 };
 
@@ -170,6 +172,21 @@ static enum ns_err set_linger(struct tcp_conn *c, const void *val, size_t len)
 	return NS_OK;
 }
 
+static enum ns_err set_fo_keys(struct tcp_conn *c, const void *val, size_t len)
+{
+	struct tcp_fo_keys keys;
+	enum ns_err err = tcp_fo_set_keys(&keys, val, len);
+
+	if (err)
+		return err;
+	if (!c->fo_keys)
+		c->fo_keys = malloc(sizeof(*c->fo_keys));
+	if (!c->fo_keys)
+		return NS_ERR_NO_MEMORY;
+	*c->fo_keys = keys;
+	return NS_OK;
+}
+
 static enum ns_err set_special(struct tcp_conn *c, enum sockopt opt, int64_t v)
 {
 	switch (opt) {
@@ -195,6 +212,8 @@ enum ns_err tcp_set_option(struct endpoint *ep, enum sockopt opt, const void *va
 		return set_linger(c, val, len);
 	if (opt == SOCKOPT_CONGESTION_CONTROL)
 		return set_cc(c, val, len);
+	if (opt == SOCKOPT_FASTOPEN_KEY)
+		return set_fo_keys(c, val, len);
 	if (!rows[opt].set && opt != SOCKOPT_QUICK_ACK && opt != SOCKOPT_WINDOW_CLAMP)
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 	if (len < sizeof(v))
@@ -291,6 +310,7 @@ enum ns_err tcp_get_option(struct endpoint *ep, enum sockopt opt, void *val, siz
 {
 	struct tcp_conn *c = tcp_of(ep);
 	struct sockopt_linger l = { c->linger, c->linger_ns };
+	const struct tcp_fo_keys *keys;
 	const char *s;
 	int64_t v;
 
@@ -301,6 +321,9 @@ enum ns_err tcp_get_option(struct endpoint *ep, enum sockopt opt, void *val, siz
 		return copy_out(val, len, &l, sizeof(l));
 	case SOCKOPT_TCP_INFO:
 		return get_info(c, val, len);
+	case SOCKOPT_FASTOPEN_KEY:
+		keys = tcp_fo_keys_of(c->proto, c);
+		return copy_out(val, len, keys->key, (size_t)keys->n * TCP_FO_KEY_LEN);
 	case SOCKOPT_CONGESTION_CONTROL_INFO:
 		*len = 0;
 		return NS_OK;

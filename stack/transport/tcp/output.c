@@ -175,8 +175,7 @@ void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max)
 	bool limited = false, rwnd_limited = false;
 	uint32_t mss, prior = c->packets_out, sent;
 
-	if (!tcp_to_send(c) || c->state == TCPS_CLOSE || TCPS_IN(c->state, TCPS_BIT(TCPS_SYN_SENT) |
-								 TCPS_BIT(TCPS_SYN_RECV)))
+	if (!tcp_to_send(c) || c->state == TCPS_CLOSE || tcp_connecting(c))
 		return;
 	idle_restart(c);
 	mss = tcp_mss(c);

@@ -29,8 +29,23 @@ struct tcp_settings {
 	uint8_t min_tso_segs;			/* [tcp_min_tso_segs] */
 	bool mtu_probing;			/* smaller segments when a black hole is suspected */
 	uint32_t base_mss;
+	uint32_t fastopen;			/* enum tcp_fastopen [tcp_fastopen] */
 	uint32_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_count;
+};
+
+enum { TCP_FO_KEY_LEN = 16 };
+
+/** enum tcp_fastopen - bits of Linux's tcp_fastopen */
+enum tcp_fastopen {
+	FASTOPEN_SERVER = 0x2,
+	FASTOPEN_NO_COOKIE = 0x200,	/* data in a SYN is taken without one */
+	FASTOPEN_ALL = 0x400,		/* of every listener, SOCKOPT_FASTOPEN or not */
+};
+
+/** struct tcp_fo_keys - what cookies are made with; and of the key before, @n is 2 */
+struct tcp_fo_keys {
+	uint8_t n, key[2][TCP_FO_KEY_LEN];
 };
 
 struct tcp_seg;
@@ -39,6 +54,7 @@ struct tcp_seg;
 struct tcp_proto {
 	struct stack *stack;
 	struct tcp_settings set;
+	struct tcp_fo_keys fo_keys;		/* made at random when first asked for */
 	struct htab tuples;
 	struct tcp_seg *free_segs;
 	uint32_t nfree_segs;

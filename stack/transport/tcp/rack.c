@@ -119,7 +119,7 @@ bool tcp_schedule_tlp(struct tcp_conn *c)
 	int64_t wait = NS_PER_SEC, rto_left;
 	struct tcp_seg *head = tcp_first_seg(c);
 
-	if (!c->proto->set.rack || !head || !c->has_sack ||
+	if (!c->proto->set.rack || !head || !c->has_sack || c->state == TCPS_SYN_RECV ||
 	    (c->ca != TCP_CA_OPEN && c->ca != TCP_CA_CWR))
 		return false;
 	if (c->rtt.srtt_ns) {

@@ -219,12 +219,12 @@ static void ahead(struct tcp_conn *c, struct tcp_rx *rx, bool fin)
 		c->ooo.has_dsack = false;
 }
 
-/* RFC 9293, 3.10.7.4: cut to the window; but what is next is taken whole where nothing waits to be read. */
+/* RFC 9293, 3.10.7.4: cut to the window; but what begins in it is taken whole where nothing waits to be read. */
 static void trim(struct tcp_conn *c, struct tcp_rx *rx, bool *fin)
 {
 	uint32_t end = c->rcv_nxt + tcp_rcv_window(c), data_end = rx->seq + rx->len;
 
-	if (rx->seq == c->rcv_nxt && !c->rcv_bytes && end != c->rcv_nxt)
+	if (seq_lt(rx->seq, end) && !c->rcv_bytes)
 		return;
 	if (seq_gt(data_end, end)) {
 		uint32_t len = seq_gt(end, rx->seq) ? end - rx->seq : 0;

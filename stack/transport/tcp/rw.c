@@ -1,8 +1,6 @@
 /* Endpoint operations: read, write, readiness (RFC 9293, 3.10.2 and 3.10.3). */
 #include "transport/tcp/impl.h"
 
-#define CONNECTING (TCPS_BIT(TCPS_SYN_SENT) | TCPS_BIT(TCPS_SYN_RECV))
-
 static uint32_t queued(const struct tcp_conn *c)
 {
 	return c->write_seq - c->snd_una;
@@ -50,13 +48,13 @@ static enum ns_err write_check(struct tcp_conn *c)
 
 	if (ep->err)
 		return endpoint_take_error(ep);
-	if (TCPS_IN(c->state, CONNECTING))
+	if (tcp_connecting(c))
 		return NS_ERR_WOULD_BLOCK;
 	if (c->state == TCPS_LISTEN || (c->state == TCPS_CLOSE && !c->tx_shut)) {
 		stat_inc(&ep->stats.write_errors.invalid_endpoint_state);
 		return NS_ERR_CLOSED_FOR_SEND;
 	}
-	if (c->tx_shut || !TCPS_IN(c->state, TCPS_CAN_SEND)) {
+	if (c->tx_shut || (!TCPS_IN(c->state, TCPS_CAN_SEND) && c->state != TCPS_SYN_RECV)) {
 		stat_inc(&ep->stats.write_errors.write_closed);
 		return NS_ERR_CLOSED_FOR_SEND;
 	}
@@ -329,9 +327,9 @@ uint32_t tcp_readiness(struct endpoint *ep)
 		r |= WAIT_HUP;
 	if (c->rx_shut || c->rcv_bytes >= c->rcv_lowat || ep->err)
 		r |= WAIT_IN;
-	if (!TCPS_IN(c->state, CONNECTING) && (c->tx_shut || has_space(c)))
+	if (!tcp_connecting(c) && (c->tx_shut || has_space(c)))
 		r |= WAIT_OUT;
-	else if (!TCPS_IN(c->state, CONNECTING))
+	else if (!tcp_connecting(c))
 		c->want_space = true;
 	if (c->urg_state == URG_VALID)
 		r |= WAIT_PRI;

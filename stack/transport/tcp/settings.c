@@ -45,6 +45,7 @@ static const struct set_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_MIN_TSO_SEGMENTS] = ROW(min_tso_segs, T_U8, 1, 255),
 	[SOCKOPT_SLOW_START_AFTER_IDLE] = ROW(slow_start_after_idle, T_BOOL, 0, 1),
 	[SOCKOPT_MTU_PROBING] = ROW(mtu_probing, T_BOOL, 0, 1),
+	[SOCKOPT_FASTOPEN] = ROW(fastopen, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_KEEPALIVE_IDLE] = ROW(keep_idle_s, T_U32, 1, 32767),
 	[SOCKOPT_KEEPALIVE_INTERVAL] = ROW(keep_intvl_s, T_U32, 1, 32767),
 	[SOCKOPT_KEEPALIVE_COUNT] = ROW(keep_count, T_U8, 1, 127),
@@ -93,6 +94,8 @@ enum ns_err tcp_proto_set_option(struct stack *s, int opt, const void *val, size
 		return set_range(range_of(&p->set, opt), val, len);
 	if (opt == SOCKOPT_CONGESTION_CONTROL)
 		return set_cc(&p->set, val, len);
+	if (opt == SOCKOPT_FASTOPEN_KEY)
+		return tcp_fo_set_keys(&p->fo_keys, val, len);
 	if (opt < 0 || opt >= SOCKOPT_COUNT || !rows[opt].set)
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 	if (len < sizeof(v))

@@ -12,9 +12,9 @@ static enum ns_err tcp_disconnect(struct endpoint *ep);
 static bool start_close(struct tcp_conn *c)
 {
 	switch (c->state) {
-	case TCPS_SYN_RECV:		/* the FIN waits until the SYN is acknowledged */
+	case TCPS_SYN_RECV:		/* the FIN waits until the SYN is acknowledged, but with Fast Open */
 		c->fin_queued = true;
-		return false;
+		return c->fast_open;
 	case TCPS_ESTABLISHED:
 		tcp_set_state(c, TCPS_FIN_WAIT1);
 		return true;
@@ -169,7 +169,7 @@ static bool quotes_outstanding(const struct tcp_conn *c, const struct net_error 
 		       e->hdr[7];
 
 	if (c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECV)
-		return seq == c->iss || seq == c->snd_nxt;
+		return seq == c->iss || seq == c->snd_nxt || (c->fast_open && seq_between(seq, c->snd_una, c->snd_nxt));
 	return seq_between(seq, c->snd_una, c->snd_nxt);
 }
 
@@ -184,7 +184,7 @@ void tcp_rx_error_conn(struct endpoint *ep, const struct net_error *e)
 	tcp_hold(c);
 	if (e->kind == NET_ERROR_TOO_BIG) {
 		tcp_pmtu_changed(c, e);
-	} else if (c->state == TCPS_SYN_SENT || c->state == TCPS_SYN_RECV) {
+	} else if (c->state == TCPS_SYN_SENT || (c->state == TCPS_SYN_RECV && (!c->fast_open || c->is_pending))) {
 		/* Nothing is lost yet: fail at once, as Linux does, hard or soft. */
 		if (e->kind != NET_ERROR_TIME_EXCEEDED || e->hard)
 			tcp_done(c, e->err);

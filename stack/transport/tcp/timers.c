@@ -147,6 +147,8 @@ static void syn_timeout(struct tcp_conn *c)
 	bool user = c->user_timeout_ns && c->retrans_ns &&
 		    tcp_now(c) - c->retrans_ns >= c->user_timeout_ns;
 
+	if (c->fast_open)
+		retries = c->proto->set.synack_retries;
 	stat_inc(&tcp_stats(c)->timeouts);
 	if (c->retransmits >= retries || user) {
 		give_up(c);
