@@ -40,6 +40,13 @@ struct pd_file {
 	struct list items;
 	int64_t rcv_timeout_ns, snd_timeout_ns;
 	uint16_t port_min, port_max;
+	struct pd_zerocopy {		/* @ends of @pending sends, as positions in what was @written; then
+					 * numbers @first and on, @unread of them, that were acknowledged */
+		bool enabled;
+		uint64_t written, *ends;
+		size_t pending;
+		uint32_t first, unread;
+	} zc;
 	int refs;
 };
 
@@ -80,6 +87,7 @@ struct pd {
 	int settling;
 	pid_t settled_tid;
 	uint64_t calls;
+	bool zerocopy;			/* some socket has asked for it */
 	struct pd_file *files[PD_MAX_FD];
 	struct pd_limits {
 		int64_t rmem_max, wmem_max;
@@ -170,6 +178,20 @@ int pd_epoll_wait(void *u, int epfd, struct epoll_event *evs, int max, int timeo
 
 /** pd_epoll_forget() - @f is closed: nobody watches it any more, and it watches nobody */
 void pd_epoll_forget(struct pd_file *f);
+
+/** pd_epoll_error() - there is something new in @f's error queue */
+void pd_epoll_error(struct pd_file *f);
+
+/* zerocopy.c */
+
+/** pd_zerocopy_sent() - a call with MSG_ZEROCOPY is done, its bytes counted as written */
+void pd_zerocopy_sent(struct pd_file *f);
+
+/** pd_zerocopy_run() - look what was acknowledged meanwhile */
+void pd_zerocopy_run(struct pd *pd);
+
+/** pd_zerocopy_report() - the message for MSG_ERRQUEUE; false if there is none */
+bool pd_zerocopy_report(struct pd_file *f, struct msghdr *msg);
 
 /* sysctl.c */
 

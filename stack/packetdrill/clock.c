@@ -49,6 +49,7 @@ void pd_run(struct pd *pd)
 	clock_set(pd->stack->clock, pd->now_ns, pd->now_ns);
 	stack_run(pd->stack);
 	collect(pd);
+	pd_zerocopy_run(pd);
 	list_for_each(n, &pd->sleepers)
 		if (wakes(pd, container_of(n, struct pd_sleeper, node))) {
 			pthread_cond_broadcast(&pd->changed);

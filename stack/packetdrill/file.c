@@ -68,6 +68,7 @@ void pd_file_put(struct pd_file *f)
 	if (--f->refs)
 		return;
 	pd_epoll_forget(f);
+	free(f->zc.ends);
 	if (f->ep)
 		endpoint_close(f->ep);
 	free(f);
@@ -168,6 +169,7 @@ static int new_socket(struct pd *pd, const struct pd_file *like, struct endpoint
 	f->type = like->type;
 	f->protocol = like->protocol;
 	f->nonblock = like->nonblock;
+	f->zc.enabled = like->zc.enabled;
 	f->ep = ep;
 	return fd;
 }

@@ -100,6 +100,7 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 		n = 0;
 		err = endpoint_write(f->ep, rest, cnt, &o, &n);
 		sent += n;
+		f->zc.written += n;
 		if (!err && (sent >= want || f->type != SOCK_STREAM))
 			return (ssize_t)sent;
 		if (!err && n)
@@ -172,6 +173,8 @@ static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int cnt, int f
 
 		if (!has_to || pd_addr_in(io.f, sa, len, &to))
 			rc = transmit(&io, has_to ? &to : NULL);
+		if (rc > 0 && flags & MSG_ZEROCOPY)
+			pd_zerocopy_sent(io.f);
 	}
 	return io_end(&io, rc);
 }
@@ -239,6 +242,20 @@ static void tell_inq(void *u, int fd, struct msghdr *msg, ssize_t rc)
 	pd_leave(pd);
 }
 
+static ssize_t recv_error(void *u, int fd, struct msghdr *msg)
+{
+	struct pd *pd = pd_enter(u);
+	struct pd_file *f = pd_socket_get(pd, fd);
+	ssize_t rc = f && pd_zerocopy_report(f, msg) ? 0 : -1;
+
+	if (f && rc)
+		errno = EAGAIN;
+	if (f)
+		pd_file_put(f);
+	pd_leave(pd);
+	return rc;
+}
+
 ssize_t pd_recvmsg(void *u, int fd, struct msghdr *msg, int flags)
 {
 	ssize_t rc;
@@ -246,6 +263,8 @@ ssize_t pd_recvmsg(void *u, int fd, struct msghdr *msg, int flags)
 	if (!msg)
 		return pd_errno(EFAULT);
 	msg->msg_flags = 0;
+	if (flags & MSG_ERRQUEUE)
+		return recv_error(u, fd, msg);
 	rc = recv_iov(u, fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg->msg_name, &msg->msg_namelen,
 		      &msg->msg_flags);
 	tell_inq(u, fd, msg, rc);

@@ -26,7 +26,7 @@ enum opt_kind {
 };
 
 enum own_field {
-	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT,
+	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT, F_ZEROCOPY,
 };
 
 /* Since Linux 6.3; not in every C library's headers. */
@@ -56,6 +56,7 @@ static const struct opt_row {
 	{ SOL_SOCKET, SO_DOMAIN, OPT_FIELD, F_DOMAIN, true },
 	{ SOL_SOCKET, SO_PROTOCOL, OPT_FIELD, F_PROTOCOL, true },
 	{ SOL_SOCKET, SO_ACCEPTCONN, OPT_FIELD, F_LISTENING, true },
+	{ SOL_SOCKET, SO_ZEROCOPY, OPT_FIELD, F_ZEROCOPY, false },
 	{ SOL_SOCKET, SO_MEMINFO, OPT_FIELD, F_MEMINFO, true },
 	{ IPPROTO_IP, IP_TOS, OPT_INT, SOCKOPT_TOS, false },
 	{ IPPROTO_IP, IP_TTL, OPT_INT, SOCKOPT_TTL, false },
@@ -178,13 +179,18 @@ static int set_number(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 	return err ? pd_fail(err) : 0;
 }
 
-static int set_own(struct pd_file *f, const struct opt_row *row, int v)
+static int set_own(struct pd *pd, struct pd_file *f, const struct opt_row *row, int v)
 {
 	/* IP_BIND_ADDRESS_NO_PORT and IP_FREEBIND need nothing: binds here are to an address and a port there are. */
 	if (row->opt == F_INQ) {
 		if (v != 0 && v != 1)
 			return pd_errno(EINVAL);
 		f->inq = v;
+	} else if (row->opt == F_ZEROCOPY) {
+		if (v != 0 && v != 1)
+			return pd_errno(EINVAL);
+		f->zc.enabled = v;
+		pd->zerocopy |= v;
 	} else if (row->opt == F_PORT_RANGE) {
 		f->port_min = (uint16_t)v;
 		f->port_max = (uint16_t)((unsigned)v >> 16);
@@ -217,7 +223,7 @@ static int set_option(struct pd *pd, struct pd_file *f, const struct opt_row *ro
 			return pd_errno(EINVAL);
 		memcpy(&v, val, sizeof(v));
 	}
-	return row->kind == OPT_FIELD ? set_own(f, row, v) : set_number(pd, f, row, v);
+	return row->kind == OPT_FIELD ? set_own(pd, f, row, v) : set_number(pd, f, row, v);
 }
 
 int pd_setsockopt(void *u, int fd, int level, int name, const void *val, socklen_t len)
@@ -264,7 +270,7 @@ static int get_own(struct pd_file *f, const struct opt_row *row, void *val, sock
 	const int values[] = {
 		[F_TYPE] = f->type, [F_DOMAIN] = f->domain, [F_PROTOCOL] = f->protocol,
 		[F_LISTENING] = f->listening, [F_INQ] = f->inq,
-		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0,
+		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0, [F_ZEROCOPY] = f->zc.enabled,
 	};
 
 	if (row->kind == OPT_TIMEVAL)

@@ -18,6 +18,8 @@ static short poll_now(struct pd *pd, const struct pollfd *p)
 		r |= POLLRDNORM;
 	if (p->events & POLLWRNORM && f->kind == PD_SOCKET && endpoint_readiness(f->ep, WAIT_OUT) & WAIT_OUT)
 		r |= POLLWRNORM;
+	if (f->zc.unread)
+		r |= POLLERR;
 	pd_file_put(f);
 	return r;
 }
@@ -100,6 +102,12 @@ static void item_event(struct waiter *w, uint32_t events)
 	it->edge = true;
 	if (it->sleeper)
 		it->sleeper->ready = true;
+}
+
+void pd_epoll_error(struct pd_file *f)
+{
+	list_for_each(n, &f->items)
+		item_event(&container_of(n, struct pd_item, of_socket)->w, WAIT_ERR);
 }
 
 static void item_free(struct pd_item *it)
@@ -217,6 +225,8 @@ static int epoll_collect(struct pd_file *ep, struct epoll_event *evs, int max)
 		if (n == max || it->disabled || (it->ev.events & EPOLLET && !it->edge))
 			continue;
 		hit = endpoint_readiness(it->socket->ep, it->ev.events & WAIT_ALL);
+		if (it->socket->zc.unread)
+			hit |= EPOLLERR;
 		it->edge = false;
 		if (!hit)
 			continue;
