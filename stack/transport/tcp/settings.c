@@ -179,7 +179,7 @@ void tcp_settings_default(struct tcp_settings *set)
 		.cc = &tcp_cc_cubic, .rack = true, .moderate = true, .delay = true,
 		.init_rto_ns = NS_PER_SEC, .min_rto_ns = TCP_RTO_MIN_NS, .max_rto_ns = 120 * NS_PER_SEC,
 		.syn_retries = 6, .synack_retries = 5, .retries = 15, .orphan_retries = 0,
-		.syncookies = 1, .max_syn_backlog = 4096, .max_backlog = 4096,
+		.syncookies = 1, .fastopen = FASTOPEN_CLIENT, .max_syn_backlog = 4096, .max_backlog = 4096,
 		.tw_reuse = 2, .tw_ns = 60 * NS_PER_SEC, .fin_ns = 60 * NS_PER_SEC,
 		.max_tw = 262144, .max_orphans = 65536, .rfc1337 = true, .slow_start_after_idle = true,
 		.challenge_limit = 1000, .reordering = TCP_DUPTHRESH, .init_cwnd = TCP_CC_INIT_CWND, .min_tso_segs = 2,
