@@ -140,6 +140,10 @@ void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max);
 
 void tcp_push_init(struct tcp_conn *c);
 
+/** tcp_write_room() - bytes that may be written now: the rest of the last piece, and pieces that are begun within
+ * the send buffer, as Linux counts */
+size_t tcp_write_room(struct tcp_conn *c);
+
 /** tcp_write_pieces() - append up to @n bytes of @p, sending as pieces are full; how many were taken */
 size_t tcp_write_pieces(struct tcp_conn *c, struct payload *p, size_t n);
 

@@ -78,7 +78,7 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 	err = write_check(c);
 	if (err)
 		return err;
-	room = c->sndbuf > queued(c) ? c->sndbuf - queued(c) : 0;
+	room = tcp_write_room(c);
 	if (tcp_unsent(c) >= c->notsent_lowat)
 		room = 0;
 	if (room < len && (o->atomic || !room)) {
@@ -94,6 +94,15 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 	tcp_hold(c);
 	tcp_chrono(c, CHRONO_BUSY, true);
 	*n = tcp_write_pieces(c, p, len);
+	/* What was sent meanwhile has made room in the last piece. */
+	while (p->len && *n >= len && (room = tcp_write_room(c))) {
+		size_t more = tcp_write_pieces(c, p, p->len < room ? p->len : room);
+
+		if (!more)
+			break;
+		len += more;
+		*n += more;
+	}
 	if (!*n && len) {
 		tcp_put(c);
 		return NS_ERR_NO_MEMORY;
