@@ -84,7 +84,7 @@ size_t tcp_write_pieces(struct tcp_conn *c, struct payload *p, size_t n)
 		done += got;
 		if (got < m)
 			break;
-		if (done == n || m < room)
+		if ((done == n && !p->len) || m < room)
 			continue;
 		if (seq_gt(c->write_seq, c->pushed_seq + c->max_window / 2)) {
 			tcp_push_end(c);

@@ -83,7 +83,8 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		room = 0;
 	if (room < len && (o->atomic || !room)) {
 		c->want_space = true;
-		tcp_chrono(c, CHRONO_SNDBUF, true);
+		if (!tcp_unsent(c))
+			tcp_chrono(c, CHRONO_SNDBUF, true);
 		return NS_ERR_WOULD_BLOCK;
 	}
 	if (len > room) {
