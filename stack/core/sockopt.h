@@ -107,6 +107,7 @@ enum sockopt {
 	SOCKOPT_ABORT_ON_OVERFLOW,
 	SOCKOPT_RFC1337,
 	SOCKOPT_CHALLENGE_ACK_LIMIT,	/* a second, 0: no limit */
+	SOCKOPT_INVALID_RATELIMIT,	/* time between two answers to what is out of a connection's window */
 	SOCKOPT_REORDERING,
 	SOCKOPT_INITIAL_WINDOW,		/* segments */
 	SOCKOPT_MIN_TSO_SEGMENTS,	/* of a super-segment, however slow the path */

@@ -34,7 +34,7 @@ enum pd_kind { PD_SOCKET, PD_EPOLL };
  */
 struct pd_file {
 	enum pd_kind kind;
-	int fd, domain, type, protocol;
+	int fd, domain, type, protocol, mark;
 	bool nonblock, listening, inq;
 	struct endpoint *ep;
 	struct list items;

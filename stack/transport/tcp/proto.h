@@ -24,6 +24,7 @@ struct tcp_settings {
 	int64_t tw_ns, fin_ns;			/* TIME-WAIT; FIN-WAIT-2 of orphans [tcp_fin_timeout] */
 	uint32_t max_tw, max_orphans;
 	bool abort_on_overflow, rfc1337, slow_start_after_idle;
+	int64_t invalid_ratelimit_ns;		/* [tcp_invalid_ratelimit] */
 	uint32_t challenge_limit;		/* challenge ACKs a second, 0: no limit */
 	uint8_t reordering;
 	uint8_t init_cwnd;

@@ -40,6 +40,7 @@ static const struct set_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_ABORT_ON_OVERFLOW] = ROW(abort_on_overflow, T_BOOL, 0, 1),
 	[SOCKOPT_RFC1337] = ROW(rfc1337, T_BOOL, 0, 1),
 	[SOCKOPT_CHALLENGE_ACK_LIMIT] = ROW(challenge_limit, T_U32, 0, UINT32_MAX),
+	[SOCKOPT_INVALID_RATELIMIT] = ROW(invalid_ratelimit_ns, T_NS, 0, 3600 * NS_PER_SEC),
 	[SOCKOPT_REORDERING] = ROW(reordering, T_U8, 1, 127),
 	[SOCKOPT_INITIAL_WINDOW] = ROW(init_cwnd, T_U8, 1, 255),
 	[SOCKOPT_MIN_TSO_SEGMENTS] = ROW(min_tso_segs, T_U8, 1, 255),
@@ -182,7 +183,7 @@ void tcp_settings_default(struct tcp_settings *set)
 		.syncookies = 1, .fastopen = FASTOPEN_CLIENT, .max_syn_backlog = 4096, .max_backlog = 4096,
 		.tw_reuse = 2, .tw_ns = 60 * NS_PER_SEC, .fin_ns = 60 * NS_PER_SEC,
 		.max_tw = 262144, .max_orphans = 65536, .rfc1337 = true, .slow_start_after_idle = true,
-		.challenge_limit = 1000, .reordering = TCP_DUPTHRESH, .init_cwnd = TCP_CC_INIT_CWND, .min_tso_segs = 2,
+		.invalid_ratelimit_ns = 500 * NS_PER_MS, .challenge_limit = 1000, .reordering = TCP_DUPTHRESH, .init_cwnd = TCP_CC_INIT_CWND, .min_tso_segs = 2,
 		.mtu_probing = true, .base_mss = 1024, .keep_idle_s = 7200, .keep_intvl_s = 75,
 		.keep_count = 9,
 	};
