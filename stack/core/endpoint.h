@@ -117,6 +117,8 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @end_of_record: MSG_EOR
  * @atomic:        all or nothing: a stream endpoint without room for all takes nothing
  * @oob:           MSG_OOB: TCP: the last byte is urgent
+ * @fast_open:     MSG_FASTOPEN: TCP: connect to @to, with what fits in the SYN (RFC 7413); CONNECT_STARTED if
+ *                 nothing did
  * @src:           send from this address; NULL: the endpoint's
  * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
@@ -124,7 +126,7 @@ struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
 	const struct packet_addr *link;
-	bool more, end_of_record, oob, atomic;
+	bool more, end_of_record, oob, atomic, fast_open;
 };
 
 /** struct endpoint_info - for diagnosis */

@@ -79,6 +79,8 @@ enum sockopt {
 	SOCKOPT_DEFER_ACCEPT,		/* SYN-ACKs after which a connection without data is accepted */
 	SOCKOPT_FASTOPEN,		/* connections a listener has at most whose SYN brought data (RFC 7413) and
 					 * is not acknowledged; of the protocol: bits as Linux's tcp_fastopen */
+	SOCKOPT_FASTOPEN_CONNECT,	/* connect() waits for the first write, to send it in the SYN */
+	SOCKOPT_FASTOPEN_NO_COOKIE,	/* data goes into the SYN without a cookie */
 	SOCKOPT_FASTOPEN_KEY,		/* uint8_t[16], or [32]: one more that is still honoured */
 	SOCKOPT_CONGESTION_CONTROL_INFO,	/* get only: as Linux's tcp_cc_info; Reno's and CUBIC's: empty */
 	/* TCP as a whole: stack_set_trans_option() */
@@ -105,6 +107,7 @@ enum sockopt {
 	SOCKOPT_ABORT_ON_OVERFLOW,
 	SOCKOPT_RFC1337,
 	SOCKOPT_CHALLENGE_ACK_LIMIT,	/* a second, 0: no limit */
+	SOCKOPT_INVALID_RATELIMIT,	/* time between two answers to what is out of a connection's window */
 	SOCKOPT_REORDERING,
 	SOCKOPT_INITIAL_WINDOW,		/* segments */
 	SOCKOPT_MIN_TSO_SEGMENTS,	/* of a super-segment, however slow the path */

@@ -34,7 +34,7 @@ enum pd_kind { PD_SOCKET, PD_EPOLL };
  */
 struct pd_file {
 	enum pd_kind kind;
-	int fd, domain, type, protocol;
+	int fd, domain, type, protocol, mark;
 	bool nonblock, listening, inq;
 	struct endpoint *ep;
 	struct list items;
@@ -138,6 +138,9 @@ void pd_addr_out(const struct pd_file *f, const struct full_addr *a, struct sock
 
 /** pd_wait_for() - wait for @events of @f; 0, or -1 with EAGAIN when @timeout_ns (0 none) is over */
 int pd_wait_for(struct pd *pd, struct pd_file *f, uint32_t events, int64_t timeout_ns);
+
+/** pd_await_connect() - a connect under way: until it has succeeded or failed */
+int pd_await_connect(struct pd *pd, struct pd_file *f);
 
 int pd_close(void *u, int fd);
 int pd_socket(void *u, int domain, int type, int protocol);

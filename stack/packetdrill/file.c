@@ -268,8 +268,7 @@ int pd_accept(void *u, int fd, struct sockaddr *sa, socklen_t *len)
 	return rc;
 }
 
-/* A connect under way: until it has succeeded or failed. */
-static int await_connect(struct pd *pd, struct pd_file *f)
+int pd_await_connect(struct pd *pd, struct pd_file *f)
 {
 	int64_t err = 0;
 
@@ -314,7 +313,7 @@ int pd_connect(void *u, int fd, const struct sockaddr *sa, socklen_t len)
 		err = endpoint_connect(f->ep, &a);
 		if ((err == NS_ERR_CONNECT_STARTED || err == NS_ERR_ALREADY_CONNECTING) &&
 		    !f->nonblock)
-			rc = await_connect(pd, f);
+			rc = pd_await_connect(pd, f);
 		else
 			rc = err ? pd_fail(err) : 0;
 	}

@@ -34,6 +34,8 @@ static int iov_from(const struct iovec *iov, int cnt, size_t skip, struct iovec 
 	return n;
 }
 
+enum { PD_SYN_SENT = 2 };	/* as tcp_info has it */
+
 struct io {
 	struct pd *pd;
 	struct pd_file *f;
@@ -87,13 +89,11 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 	bool wait = !f->nonblock && !(io->flags & MSG_DONTWAIT);
 	struct write_opts o = {
 		.to = to, .more = io->flags & MSG_MORE, .end_of_record = io->flags & MSG_EOR,
-		.oob = io->flags & MSG_OOB,
+		.oob = io->flags & MSG_OOB, .fast_open = io->flags & MSG_FASTOPEN,
 	};
 	struct iovec rest[UIO_MAXIOV];
 	enum ns_err err;
 
-	if (io->flags & MSG_FASTOPEN)
-		return pd_errno(EOPNOTSUPP);
 	for (;;) {
 		int cnt = iov_from(io->iov, io->cnt, sent, rest);
 
@@ -101,6 +101,16 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 		err = endpoint_write(f->ep, rest, cnt, &o, &n);
 		sent += n;
 		f->zc.written += n;
+		if (err == NS_ERR_CONNECT_STARTED && !wait)
+			return pd_fail(err);
+		/* It connects: a call that may block sees the end of that (RFC 7413). */
+		if (f->type == SOCK_STREAM && wait && (!err || err == NS_ERR_CONNECT_STARTED) &&
+		    endpoint_state(f->ep) == PD_SYN_SENT) {
+			if (pd_await_connect(io->pd, f))
+				return -1;
+			if (err)
+				continue;
+		}
 		if (!err && (sent >= want || f->type != SOCK_STREAM))
 			return (ssize_t)sent;
 		if (!err && n)
@@ -169,7 +179,11 @@ static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int cnt, int f
 	ssize_t rc = -1;
 
 	if (io_begin(&io, u, fd)) {
-		bool has_to = sa && io.f->type == SOCK_DGRAM;
+		bool has_to = sa && (io.f->type == SOCK_DGRAM || flags & MSG_FASTOPEN);
+
+		if (has_to && io.f->type == SOCK_STREAM && len >= sizeof(sa->sa_family) &&
+		    sa->sa_family == AF_UNSPEC)
+			return io_end(&io, pd_errno(EOPNOTSUPP));
 
 		if (!has_to || pd_addr_in(io.f, sa, len, &to))
 			rc = transmit(&io, has_to ? &to : NULL);

@@ -26,7 +26,7 @@ enum opt_kind {
 };
 
 enum own_field {
-	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT, F_ZEROCOPY,
+	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT, F_ZEROCOPY, F_MARK,
 };
 
 /* Since Linux 6.3; not in every C library's headers. */
@@ -56,6 +56,7 @@ static const struct opt_row {
 	{ SOL_SOCKET, SO_DOMAIN, OPT_FIELD, F_DOMAIN, true },
 	{ SOL_SOCKET, SO_PROTOCOL, OPT_FIELD, F_PROTOCOL, true },
 	{ SOL_SOCKET, SO_ACCEPTCONN, OPT_FIELD, F_LISTENING, true },
+	{ SOL_SOCKET, SO_MARK, OPT_FIELD, F_MARK, false },
 	{ SOL_SOCKET, SO_ZEROCOPY, OPT_FIELD, F_ZEROCOPY, false },
 	{ SOL_SOCKET, SO_MEMINFO, OPT_FIELD, F_MEMINFO, true },
 	{ IPPROTO_IP, IP_TOS, OPT_INT, SOCKOPT_TOS, false },
@@ -83,6 +84,8 @@ static const struct opt_row {
 	{ IPPROTO_TCP, TCP_USER_TIMEOUT, OPT_MILLISECONDS, SOCKOPT_USER_TIMEOUT, false },
 	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_UNSIGNED, SOCKOPT_NOT_SENT_LOW_WATER, false },
 	{ IPPROTO_TCP, TCP_CONGESTION, OPT_BYTES, SOCKOPT_CONGESTION_CONTROL, false },
+	{ IPPROTO_TCP, TCP_FASTOPEN_CONNECT, OPT_INT, SOCKOPT_FASTOPEN_CONNECT, false },
+	{ IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, OPT_INT, SOCKOPT_FASTOPEN_NO_COOKIE, false },
 	{ IPPROTO_TCP, TCP_FASTOPEN, OPT_INT, SOCKOPT_FASTOPEN, false },
 	{ IPPROTO_TCP, TCP_FASTOPEN_KEY, OPT_BYTES, SOCKOPT_FASTOPEN_KEY, false },
 	{ IPPROTO_TCP, TCP_INFO, OPT_BYTES, SOCKOPT_TCP_INFO, true },
@@ -191,6 +194,8 @@ static int set_own(struct pd *pd, struct pd_file *f, const struct opt_row *row, 
 			return pd_errno(EINVAL);
 		f->zc.enabled = v;
 		pd->zerocopy |= v;
+	} else if (row->opt == F_MARK) {
+		f->mark = v;	/* for routes and filters there are none of here */
 	} else if (row->opt == F_PORT_RANGE) {
 		f->port_min = (uint16_t)v;
 		f->port_max = (uint16_t)((unsigned)v >> 16);
@@ -270,7 +275,7 @@ static int get_own(struct pd_file *f, const struct opt_row *row, void *val, sock
 	const int values[] = {
 		[F_TYPE] = f->type, [F_DOMAIN] = f->domain, [F_PROTOCOL] = f->protocol,
 		[F_LISTENING] = f->listening, [F_INQ] = f->inq,
-		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0, [F_ZEROCOPY] = f->zc.enabled,
+		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0, [F_MARK] = f->mark, [F_ZEROCOPY] = f->zc.enabled,
 	};
 
 	if (row->kind == OPT_TIMEVAL)

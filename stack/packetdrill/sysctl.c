@@ -53,6 +53,7 @@ static const struct sysctl_row {
 	{ "ipv4/tcp_keepalive_probes", SOCKOPT_KEEPALIVE_COUNT, 1 },
 	{ "ipv4/tcp_notsent_lowat", SOCKOPT_NOT_SENT_LOW_WATER, 1 },
 	{ "ipv4/tcp_recovery", SOCKOPT_RECOVERY, 1 },
+	{ "ipv4/tcp_invalid_ratelimit", SOCKOPT_INVALID_RATELIMIT, NS_PER_MS },
 	{ "ipv4/tcp_fastopen", SOCKOPT_FASTOPEN, 1 },
 	{ "ipv4/tcp_rto_max_ms", SOCKOPT_MAX_RTO, NS_PER_MS },
 	{ "ipv4/tcp_min_tso_segs", SOCKOPT_MIN_TSO_SEGMENTS, 1 },

@@ -178,6 +178,22 @@ static ssize_t do_read(struct ctx *c)
 	return rc;
 }
 
+static void connecting(struct driver *d)
+{
+	d->side = SIDE_ACTIVE;
+	d->has_isn = false;
+	d->nts = 0;
+}
+
+static ssize_t connect_with(struct ctx *c, const void *buf, size_t n)
+{
+	union sa sa;
+	socklen_t len = make_addr(&c->d->remote, PORT, &sa);
+
+	connecting(c->d);
+	return c->d->t.sendto(c->d->t.userdata, fd_arg(c, 0), buf, n, (int)num(c, 3), &sa.sa, len);
+}
+
 static ssize_t do_write(struct ctx *c)
 {
 	size_t n = (size_t)num(c, 2);
@@ -190,6 +206,8 @@ static ssize_t do_write(struct ctx *c)
 		rc = c->d->t.write(u, fd_arg(c, 0), buf, n);
 	else if (!strcmp(name, "send"))
 		rc = c->d->t.send(u, fd_arg(c, 0), buf, n, (int)num(c, 3));
+	else if (num(c, 3) & MSG_FASTOPEN)
+		rc = connect_with(c, buf, n);
 	else
 		rc = c->d->t.sendto(u, fd_arg(c, 0), buf, n, (int)num(c, 3), NULL, 0);
 	free(buf);

@@ -113,7 +113,8 @@ bool kernel_settings(void)
 	if (unshare(CLONE_NEWNET))
 		return false;
 	sh("ip link set lo up; cd /proc/sys/net/ipv4; echo 2 > tcp_ecn; echo '4096 540000 15728640' > tcp_rmem; "
-	   "echo '4096 262144 4194304' > tcp_wmem; echo 0 > tcp_slow_start_after_idle");
+	   "echo '4096 262144 4194304' > tcp_wmem; echo 0 > tcp_slow_start_after_idle; "
+	   "echo 3 > tcp_fastopen");
 	return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/byteorder.h"
 #include "base/cksum.h"
+#include "base/hash.h"
 #include "header/tcp.h"
 
 enum { OPT_MSS_1460 = 0x020405b4 };
@@ -40,6 +41,23 @@ static size_t ip_header(const struct addr *src, const struct addr *dst, uint8_t 
 	return IP4_HDR;
 }
 
+/* Fast Open cookies: a hash of the two addresses under the key that scripts set. */
+static void fill_cookie(const struct driver *d, const struct segment *s, uint8_t *opts)
+{
+	struct hash_key key;
+	size_t n = d->local.len;
+	uint8_t in[2 * ADDR_LEN_V6];
+	uint64_t h;
+
+	if (s->cookie_at < 0)
+		return;
+	memcpy(&key, "0123456789abcdef", sizeof(key));
+	memcpy(in, d->remote.b, n);
+	memcpy(in + n, d->local.b, n);
+	h = siphash(&key, in, 2 * n);
+	memcpy(opts + s->cookie_at, &h, sizeof(h));
+}
+
 /* The segment's TCP header with the live numbers; @from_peer: else it is a copy of one of the stack's. */
 static size_t tcp_header(struct driver *d, const struct segment *s, bool from_peer, uint8_t *p)
 {
@@ -55,6 +73,7 @@ static size_t tcp_header(struct driver *d, const struct segment *s, bool from_pe
 
 	tcp_emit(&h, p);
 	memcpy(o, s->opts, (size_t)s->opts_len);
+	fill_cookie(d, s, o);
 	for (int i = 0; i < s->sacks * 2; i++)
 		be32_store(o + s->sack_at + 4 * i, be32_load(o + s->sack_at + 4 * i) + d->local_isn);
 	if (s->ts_at >= 0)
@@ -207,6 +226,7 @@ static void check_options(struct driver *d, const struct event *e, const struct 
 	if (s->opts_any)
 		return;
 	memcpy(want, s->opts, sizeof(want));
+	fill_cookie(d, s, want);
 	/* Scripts are of IPv4; its header is 20 bytes shorter. */
 	if (d->local.len == ADDR_LEN_V6 && s->flags & TCP_SYN && be32_load(want) == OPT_MSS_1460)
 		be16_store(want + 2, 1440);

@@ -236,6 +236,25 @@ static void sack_option(struct parser *ps, struct segment *s)
 	}
 }
 
+/* Hexadecimal digits, or COOKIE: what the driver works out. */
+static void cookie(struct parser *ps, struct segment *s)
+{
+	int at = s->opts_len;
+	unsigned b;
+
+	opt_bytes(ps, s, 0x2202, 2);
+	if (eat(ps, "COOKIE")) {
+		s->cookie_at = s->opts_len;
+		for (int i = 0; i < 8; i++)
+			opt_byte(ps, s, 0);
+	} else {
+		blanks(ps);
+		for (; isxdigit((unsigned char)*ps->p) && sscanf(ps->p, "%2x", &b) == 1; ps->p += 2)
+			opt_byte(ps, s, b);
+	}
+	s->opts[at + 1] = (uint8_t)(s->opts_len - at);
+}
+
 static void option(struct parser *ps, struct segment *s)
 {
 	if (eat(ps, "nop")) {
@@ -257,6 +276,8 @@ static void option(struct parser *ps, struct segment *s)
 		opt_bytes(ps, s, (uint32_t)number(ps), 4);
 		want(ps, "ecr");
 		opt_bytes(ps, s, (uint32_t)number(ps), 4);
+	} else if (eat(ps, "FO")) {
+		cookie(ps, s);
 	} else if (eat(ps, "sack")) {
 		sack_option(ps, s);
 	} else {
@@ -330,7 +351,8 @@ static void segment(struct parser *ps, struct segment *s)
 {
 	static const char *const ecns[] = { "[noecn]", "[ect1]", "[ect0]", "[ce]" };
 
-	*s = (struct segment){ .win = -1, .urg = -1, .ts_at = -1, .sack_at = -1, .ecn = -1, .icmp_code = -1 };
+	*s = (struct segment){ .win = -1, .urg = -1, .ts_at = -1, .sack_at = -1, .ecn = -1, .icmp_code = -1,
+				.cookie_at = -1 };
 	for (int i = 0; i < 4; i++)
 		if (eat(ps, ecns[i]))
 			s->ecn = i;

@@ -39,7 +39,7 @@ struct segment {
 	bool has_ack;
 	int64_t win, urg;		/* -1: not said */
 	uint8_t opts[40];
-	int opts_len, ts_at, sack_at, sacks;	/* *_at: -1 none */
+	int opts_len, ts_at, sack_at, cookie_at, sacks;	/* *_at: -1 none */
 	bool opts_any;
 	int ecn;
 	int icmp_code;			/* -1: no ICMP */

@@ -131,6 +131,11 @@ struct tcp_conn {
 	bool orphan;			/* its user closed it */
 	bool passive, is_pending;
 	bool fast_open;			/* it may send and receive in SYN-RECEIVED (RFC 7413) */
+	bool fo_connect, fo_no_cookie;	/* SOCKOPT_FASTOPEN_CONNECT, _NO_COOKIE */
+	bool fo_deferred;		/* connected to @remote as far as the user knows; the SYN waits for data */
+	bool fo_client;			/* the SYN goes out with Fast Open */
+	uint16_t syn_len;		/* bytes of data in it */
+	bool fast_opened;		/* it was so once */
 	bool syn_data;			/* the SYN brought data */
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */

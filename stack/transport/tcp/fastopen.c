@@ -90,7 +90,7 @@ static bool open_now(struct tcp_conn *l, struct tcp_req *r, struct tcp_rx *rx)
 
 	if (!c)
 		return false;
-	c->fast_open = true;
+	c->fast_open = c->fast_opened = true;
 	c->snd_una = c->iss + 1;
 	c->snd_wnd = c->max_window = rx->h.wnd;		/* RFC 7323, 2.2: not scaled */
 	c->snd_wl1 = rx->seq;

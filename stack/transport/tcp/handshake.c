@@ -6,7 +6,6 @@
 #include "transport/tcp/isn.h"
 #include "transport/tcp/listen.h"
 
-#define OOW_ACK_NS (500 * NS_PER_MS)
 #define COOKIE_LIFE_NS (120 * NS_PER_SEC)
 
 static struct isn_pair pair_of(const struct tcp_tuple *t)
@@ -272,7 +271,7 @@ static void req_challenge(struct tcp_req *r)
 	struct tcp_reply out;
 	int64_t now = r->listener->ep.stack->clock->now_ns;
 
-	if (r->oow_ns && now - r->oow_ns < OOW_ACK_NS)
+	if (r->oow_ns && now - r->oow_ns < r->listener->proto->set.invalid_ratelimit_ns)
 		return;
 	r->oow_ns = now ? now : 1;
 	base_reply(r, &out);
@@ -334,7 +333,7 @@ void tcp_req_rx(struct tcp_req *r, struct tcp_rx *rx)
 	if ((rx->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && rx->seq == r->irs) {
 		int64_t now = l->ep.stack->clock->now_ns;
 
-		if (!r->oow_ns || now - r->oow_ns >= OOW_ACK_NS) {
+		if (!r->oow_ns || now - r->oow_ns >= l->proto->set.invalid_ratelimit_ns) {
 			r->oow_ns = now ? now : 1;
 			stat_inc(&st->retransmits);
 			send_synack(r, NULL);

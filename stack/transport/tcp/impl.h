@@ -48,6 +48,26 @@ enum ns_err tcp_fo_set_keys(struct tcp_fo_keys *k, const void *val, size_t len);
 /** tcp_fo_keys_of() - those that @c's cookies are made with; @c NULL: the protocol's */
 const struct tcp_fo_keys *tcp_fo_keys_of(struct tcp_proto *p, const struct tcp_conn *c);
 
+/* fastopen_client.c */
+
+/** tcp_fo_fill() - take of @p what may go into the SYN that is about to be sent */
+void tcp_fo_fill(struct tcp_conn *c, struct payload *p);
+
+/** tcp_fo_syn_opt() - the SYN's option */
+void tcp_fo_syn_opt(const struct tcp_conn *c, struct tcp_fo_opt *out);
+
+/** tcp_fo_synack() - the answer to it: remember what it says, and what it acknowledges */
+void tcp_fo_synack(struct tcp_conn *c, const struct tcp_rx *rx);
+
+/** tcp_fo_can_defer() - a connect() to @remote can wait for data */
+bool tcp_fo_can_defer(const struct tcp_conn *c, const struct addr *remote);
+
+/** tcp_fo_write() - connect and write in one */
+enum ns_err tcp_fo_write(struct tcp_conn *c, struct payload *p, const struct write_opts *o, size_t *n);
+
+/** tcp_connect_with() - connect(), with data for the SYN */
+enum ns_err tcp_connect_with(struct tcp_conn *c, const struct full_addr *a, struct payload *p);
+
 /* sndq.c: the rope, and records of what was sent */
 
 /** tcp_write_bytes() - append up to @n bytes of @p; how many, fewer only without memory */
@@ -76,6 +96,9 @@ bool tcp_at_record_end(const struct tcp_conn *c);
 
 /** tcp_record_left() - unsent bytes up to the end of a record, or of all */
 uint32_t tcp_record_left(const struct tcp_conn *c);
+
+/** tcp_rope_skip() - the next @n bytes were sent already */
+void tcp_rope_skip(struct tcp_conn *c, uint32_t n);
 
 /** tcp_rope_acked() - free what is below snd_una */
 void tcp_rope_acked(struct tcp_conn *c);
@@ -116,6 +139,10 @@ void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max);
 /* push.c: where PSH is due */
 
 void tcp_push_init(struct tcp_conn *c);
+
+/** tcp_write_room() - bytes that may be written now: the rest of the last piece, and pieces that are begun within
+ * the send buffer, as Linux counts */
+size_t tcp_write_room(struct tcp_conn *c);
 
 /** tcp_write_pieces() - append up to @n bytes of @p, sending as pieces are full; how many were taken */
 size_t tcp_write_pieces(struct tcp_conn *c, struct payload *p, size_t n);

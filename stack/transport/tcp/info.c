@@ -57,6 +57,8 @@ static void fill_options(const struct tcp_conn *c, struct tcp_conn_info *o)
 		o->options |= TCP_INFO_ECN;
 	if (c->ecn & ECN_SEEN)
 		o->options |= TCP_INFO_ECN_SEEN;
+	if (c->fast_opened)
+		o->options |= TCP_INFO_FAST_OPEN_CHILD;
 	if (c->syn_data)
 		o->options |= TCP_INFO_SYN_DATA;
 }

@@ -2,14 +2,13 @@
 #include "transport/tcp/impl.h"
 
 #define PAWS_IDLE_NS (24ll * 24 * 3600 * NS_PER_SEC)	/* RFC 7323, 5.5: 24 days */
-#define OOW_ACK_NS (500 * NS_PER_MS)			/* Linux's tcp_invalid_ratelimit */
 
 void tcp_challenge_ack(struct tcp_conn *c)
 {
 	int64_t now = tcp_now(c);
 
 	/* RFC 5961, 7: few for a connection, and few for all (CVE-2016-5696: no count to be probed). */
-	if (c->challenge_ns && now - c->challenge_ns < OOW_ACK_NS)
+	if (c->challenge_ns && now - c->challenge_ns < c->proto->set.invalid_ratelimit_ns)
 		return;
 	if (!ratelimit_take(&c->proto->challenge, now))
 		return;
@@ -24,7 +23,7 @@ static void out_of_window_ack(struct tcp_conn *c, const struct tcp_rx *rx)
 	int64_t now = tcp_now(c);
 
 	if (rx->len == 0 && !(rx->flags & TCP_SYN)) {
-		if (c->dupack_ns && now - c->dupack_ns < OOW_ACK_NS)
+		if (c->dupack_ns && now - c->dupack_ns < c->proto->set.invalid_ratelimit_ns)
 			return;
 		c->dupack_ns = now ? now : 1;
 	}
@@ -99,6 +98,16 @@ static bool reset_exact(const struct tcp_conn *c, const struct tcp_rx *rx)
 	return false;
 }
 
+static void syn_again(struct tcp_conn *c)
+{
+	int64_t now = tcp_now(c);
+
+	if (c->dupack_ns && now - c->dupack_ns < c->proto->set.invalid_ratelimit_ns)
+		return;
+	c->dupack_ns = now ? now : 1;
+	tcp_xmit_syn(c);
+}
+
 /* Steps one to four. False: it is dealt with. */
 static bool validate(struct tcp_conn *c, struct tcp_rx *rx)
 {
@@ -136,7 +145,7 @@ static bool validate(struct tcp_conn *c, struct tcp_rx *rx)
 			return true;
 		/* The SYN of a Fast Open again: our answer was lost. */
 		if (c->state == TCPS_SYN_RECV && c->fast_open && !(rx->flags & TCP_ACK) && rx->seq == c->irs) {
-			tcp_xmit_syn(c);
+			syn_again(c);
 			return false;
 		}
 		tcp_challenge_ack(c);

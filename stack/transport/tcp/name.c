@@ -127,6 +127,8 @@ static void begin(struct tcp_conn *c)
 	c->probe_mtu = 0;
 	c->hdr_len = TCP_HDR_LEN;
 	c->has_ts = c->has_sack = c->has_wscale = c->was_connected = false;
+	c->fast_open = c->fast_opened = c->syn_data = c->fo_deferred = c->fo_client = false;
+	c->syn_len = 0;
 }
 
 /* Another connection of these names: taken over from TIME-WAIT, or in the way. */
@@ -149,7 +151,7 @@ static enum ns_err enter(struct tcp_conn *c)
 	return tcp_table_add(c->proto, &c->tuple) ? NS_OK : NS_ERR_NO_MEMORY;
 }
 
-static void open_active(struct tcp_conn *c)
+static void open_active(struct tcp_conn *c, struct payload *p)
 {
 	const struct tcp_settings *set = &c->proto->set;
 	struct isn_pair pair = { c->local.addr, c->remote.addr, c->local.port, c->remote.port };
@@ -172,6 +174,8 @@ static void open_active(struct tcp_conn *c)
 	c->rcv_ssthresh = w.wnd;
 	c->rcv_nxt = c->rcv_wup = c->copied_seq = 0;
 	tcp_set_state(c, TCPS_SYN_SENT);
+	if (c->fo_client)
+		tcp_fo_fill(c, p);
 	tcp_xmit_syn(c);
 	if (c->state == TCPS_SYN_SENT)
 		tcp_arm_rtx(c, RTX_RTO, tcp_now(c) + rtt_rto(&c->rtt));
@@ -205,7 +209,7 @@ static void forget(struct tcp_conn *c)
 		c->local.addr = (struct addr){ 0 };
 }
 
-static enum ns_err connect_now(struct tcp_conn *c, const struct full_addr *a)
+static enum ns_err connect_now(struct tcp_conn *c, const struct full_addr *a, struct payload *p)
 {
 	struct full_addr local;
 	bool bound_here = !c->bound;
@@ -234,14 +238,39 @@ static enum ns_err connect_now(struct tcp_conn *c, const struct full_addr *a)
 		return err;
 	}
 	c->passive = false;
-	open_active(c);
+	c->fo_client = p || (c->fo_connect && c->proto->set.fastopen & FASTOPEN_CLIENT);
+	open_active(c, p);
 	return NS_ERR_CONNECT_STARTED;
+}
+
+enum ns_err tcp_connect_with(struct tcp_conn *c, const struct full_addr *a, struct payload *p)
+{
+	enum ns_err err;
+
+	tcp_hold(c);
+	err = connect_now(c, a, p);
+	if (err != NS_ERR_CONNECT_STARTED)
+		stat_inc(&tcp_stats(c)->failed_connection_attempts);
+	tcp_put(c);
+	return err;
+}
+
+/* SOCKOPT_FASTOPEN_CONNECT, where the first data can go with the SYN. */
+static bool defer_connect(struct tcp_conn *c, const struct full_addr *a)
+{
+	struct full_addr remote;
+
+	if (!c->fo_connect || target(c, a, &remote) || !tcp_fo_can_defer(c, &remote.addr))
+		return false;
+	c->remote = *a;
+	c->fo_deferred = true;
+	c->rx_shut = c->tx_shut = false;
+	return true;
 }
 
 enum ns_err tcp_connect(struct endpoint *ep, const struct full_addr *a)
 {
 	struct tcp_conn *c = tcp_of(ep);
-	enum ns_err err;
 
 	if (ep->err)
 		return endpoint_take_error(ep);
@@ -251,14 +280,11 @@ enum ns_err tcp_connect(struct endpoint *ep, const struct full_addr *a)
 		c->was_connected = false;
 		return NS_OK;
 	}
-	if (c->state != TCPS_CLOSE)
+	if (c->state != TCPS_CLOSE || c->fo_deferred)
 		return NS_ERR_ALREADY_CONNECTED;
-	tcp_hold(c);
-	err = connect_now(c, a);
-	if (err != NS_ERR_CONNECT_STARTED)
-		stat_inc(&tcp_stats(c)->failed_connection_attempts);
-	tcp_put(c);
-	return err;
+	if (defer_connect(c, a))
+		return NS_OK;
+	return tcp_connect_with(c, a, NULL);
 }
 
 enum ns_err tcp_local_addr(struct endpoint *ep, struct full_addr *out)

@@ -33,6 +33,8 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_SYN_RETRIES] = ROW(syn_retries, T_U8, 1, 127),
 	[SOCKOPT_NOT_SENT_LOW_WATER] = ROW(notsent_lowat, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_RECEIVE_LOW_WATER] = ROW(rcv_lowat, T_U32, 0, INT32_MAX),
+	[SOCKOPT_FASTOPEN_CONNECT] = ROW(fo_connect, T_BOOL, 0, 1),
+	[SOCKOPT_FASTOPEN_NO_COOKIE] = ROW(fo_no_cookie, T_BOOL, 0, 1),
 	[SOCKOPT_FASTOPEN] = ROW(fo_max, T_U32, 0, INT32_MAX),
 	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 255),
 };

@@ -142,6 +142,9 @@ static void validate_cwnd(struct tcp_conn *c, bool limited)
 	} else {
 		app_limited_cwnd(c);
 	}
+	/* Nothing left to send, and a writer that waits for room: the buffer is what limits. */
+	if (!limited && !tcp_unsent(c) && c->want_space)
+		tcp_chrono(c, CHRONO_SNDBUF, true);
 }
 
 static void idle_restart(struct tcp_conn *c)

@@ -3,6 +3,7 @@
 #define STACK_TRANSPORT_TCP_PROTO_H
 
 #include "core/stack.h"
+#include "header/tcp.h"
 #include "transport/tcp/cc.h"
 
 /** struct tcp_settings - of all endpoints; the names in brackets are Linux's sysctls */
@@ -23,6 +24,7 @@ struct tcp_settings {
 	int64_t tw_ns, fin_ns;			/* TIME-WAIT; FIN-WAIT-2 of orphans [tcp_fin_timeout] */
 	uint32_t max_tw, max_orphans;
 	bool abort_on_overflow, rfc1337, slow_start_after_idle;
+	int64_t invalid_ratelimit_ns;		/* [tcp_invalid_ratelimit] */
 	uint32_t challenge_limit;		/* challenge ACKs a second, 0: no limit */
 	uint8_t reordering;
 	uint8_t init_cwnd;
@@ -38,7 +40,9 @@ enum { TCP_FO_KEY_LEN = 16 };
 
 /** enum tcp_fastopen - bits of Linux's tcp_fastopen */
 enum tcp_fastopen {
+	FASTOPEN_CLIENT = 0x1,
 	FASTOPEN_SERVER = 0x2,
+	FASTOPEN_CLIENT_NO_COOKIE = 0x4,
 	FASTOPEN_NO_COOKIE = 0x200,	/* data in a SYN is taken without one */
 	FASTOPEN_ALL = 0x400,		/* of every listener, SOCKOPT_FASTOPEN or not */
 };
@@ -48,6 +52,16 @@ struct tcp_fo_keys {
 	uint8_t n, key[2][TCP_FO_KEY_LEN];
 };
 
+enum { TCP_FO_CACHE = 32 };
+
+/** struct tcp_fo_entry - what is known of a server: @mss it announced, its cookie; @len of @remote 0: none */
+struct tcp_fo_entry {
+	struct addr remote;
+	struct tcp_fo_opt opt;
+	uint16_t mss;
+	int64_t used_ns;
+};
+
 struct tcp_seg;
 
 /** struct tcp_proto - at stack->trans[..].state */
@@ -55,6 +69,7 @@ struct tcp_proto {
 	struct stack *stack;
 	struct tcp_settings set;
 	struct tcp_fo_keys fo_keys;		/* made at random when first asked for */
+	struct tcp_fo_entry fo_cache[TCP_FO_CACHE];
 	struct htab tuples;
 	struct tcp_seg *free_segs;
 	uint32_t nfree_segs;

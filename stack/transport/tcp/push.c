@@ -53,6 +53,22 @@ static uint32_t piece_room(struct tcp_conn *c, uint32_t max)
 	return max;
 }
 
+size_t tcp_write_room(struct tcp_conn *c)
+{
+	uint32_t used = c->write_seq - c->snd_una, start = seq_max(c->piece_seq, c->snd_nxt), max, last;
+	size_t room = 0;
+
+	if (used >= c->sndbuf + 2ull * PIECE_MAX)
+		return 0;
+	max = piece_max(c);
+	last = c->write_seq - start;
+	if (tcp_unsent(c) && last < max && !tcp_at_record_end(c))
+		room = max - last;
+	while (used + room < c->sndbuf)
+		room += max;
+	return room;
+}
+
 size_t tcp_write_pieces(struct tcp_conn *c, struct payload *p, size_t n)
 {
 	uint32_t max = piece_max(c);
@@ -68,7 +84,7 @@ size_t tcp_write_pieces(struct tcp_conn *c, struct payload *p, size_t n)
 		done += got;
 		if (got < m)
 			break;
-		if (done == n || m < room)
+		if ((done == n && !p->len) || m < room)
 			continue;
 		if (seq_gt(c->write_seq, c->pushed_seq + c->max_window / 2)) {
 			tcp_push_end(c);

@@ -70,17 +70,21 @@ static void note_app_limited(struct tcp_conn *c)
 enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write_opts *o, size_t *n)
 {
 	struct tcp_conn *c = tcp_of(ep);
-	enum ns_err err = write_check(c);
+	enum ns_err err;
 	size_t room, len = p->len;
 
+	if (c->state == TCPS_CLOSE && !ep->err && (o->fast_open || c->fo_deferred))
+		return tcp_fo_write(c, p, o, n);
+	err = write_check(c);
 	if (err)
 		return err;
-	room = c->sndbuf > queued(c) ? c->sndbuf - queued(c) : 0;
+	room = tcp_write_room(c);
 	if (tcp_unsent(c) >= c->notsent_lowat)
 		room = 0;
 	if (room < len && (o->atomic || !room)) {
 		c->want_space = true;
-		tcp_chrono(c, CHRONO_SNDBUF, true);
+		if (!tcp_unsent(c))
+			tcp_chrono(c, CHRONO_SNDBUF, true);
 		return NS_ERR_WOULD_BLOCK;
 	}
 	if (len > room) {
@@ -91,6 +95,15 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 	tcp_hold(c);
 	tcp_chrono(c, CHRONO_BUSY, true);
 	*n = tcp_write_pieces(c, p, len);
+	/* What was sent meanwhile has made room in the last piece. */
+	while (p->len && *n >= len && (room = tcp_write_room(c))) {
+		size_t more = tcp_write_pieces(c, p, p->len < room ? p->len : room);
+
+		if (!more)
+			break;
+		len += more;
+		*n += more;
+	}
 	if (!*n && len) {
 		tcp_put(c);
 		return NS_ERR_NO_MEMORY;
@@ -142,6 +155,8 @@ static enum ns_err nothing_to_read(struct tcp_conn *c)
 
 	if (ep->err)
 		return endpoint_take_error(ep);
+	if (c->fo_deferred)
+		return NS_ERR_WOULD_BLOCK;
 	if (c->state == TCPS_LISTEN || (c->state == TCPS_CLOSE && !c->rx_shut)) {
 		stat_inc(&ep->stats.read_errors.invalid_endpoint_state);
 		return NS_ERR_NOT_CONNECTED;
@@ -323,6 +338,8 @@ uint32_t tcp_readiness(struct endpoint *ep)
 
 	if (c->state == TCPS_LISTEN)
 		return tcp_listen_ready(c) ? WAIT_IN : 0;
+	if (c->fo_deferred)
+		return WAIT_OUT;
 	if ((c->rx_shut && c->tx_shut) || c->state == TCPS_CLOSE)
 		r |= WAIT_HUP;
 	if (c->rx_shut || c->rcv_bytes >= c->rcv_lowat || ep->err)

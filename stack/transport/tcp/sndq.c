@@ -319,6 +319,11 @@ uint32_t tcp_rope_fill(struct tcp_conn *c, struct pkt *pkt, struct pkt *buf, uin
 	return done;
 }
 
+void tcp_rope_skip(struct tcp_conn *c, uint32_t n)
+{
+	rope_advance(c, &c->send_pkt, &c->send_off, n);
+}
+
 void tcp_rope_acked(struct tcp_conn *c)
 {
 	while (!list_empty(&c->rope)) {

@@ -102,7 +102,7 @@ static enum ns_err tcp_disconnect(struct endpoint *ep)
 	c->rcv_bytes = 0;
 	c->rcv_truesize = 0;
 	c->ep.err = NS_OK;
-	c->rx_shut = c->tx_shut = c->was_connected = false;
+	c->rx_shut = c->tx_shut = c->was_connected = c->fo_deferred = false;
 	c->remote = (struct full_addr){ 0 };
 	if (!c->explicit_addr)
 		c->local.addr = (struct addr){ 0 };

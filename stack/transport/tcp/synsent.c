@@ -42,7 +42,9 @@ static void established(struct tcp_conn *c, struct tcp_rx *rx)
 	struct tcp_stats *st = tcp_stats(c);
 
 	take_peer(c, rx);
-	c->snd_una = rx->ack;
+	if (c->fo_client)
+		tcp_fo_synack(c, rx);
+	c->snd_una = c->snd_nxt = rx->ack;
 	if (c->proto->set.ecn == 1 && (rx->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE)
 		c->ecn = ECN_OK;	/* RFC 3168, 6.1.1 */
 	tcp_disarm_rtx(c);
@@ -58,6 +60,8 @@ static void established(struct tcp_conn *c, struct tcp_rx *rx)
 	stat_inc(&st->active_connection_openings);
 	tcp_wake(c, WAIT_OUT);
 	/* Data that was written meanwhile carries the ACK along; where some is expected, it may wait for it. */
+	if (tcp_unsent(c))
+		tcp_push_end(c);	/* what is left of the SYN's data: a write ended there */
 	if (tcp_to_send(c))
 		tcp_output(c, false);
 	if ((c->defer_accept || c->pingpong) && !(c->ack_pending & ACK_SCHED) && !tcp_to_send(c)) {
@@ -72,6 +76,7 @@ static void established(struct tcp_conn *c, struct tcp_rx *rx)
 static void simultaneous(struct tcp_conn *c, struct tcp_rx *rx)
 {
 	take_peer(c, rx);
+	c->syn_len = 0;
 	if (c->proto->set.ecn && (rx->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
 		c->ecn = ECN_OK;
 	tcp_set_state(c, TCPS_SYN_RECV);
@@ -83,9 +88,12 @@ void tcp_rx_syn_sent(struct tcp_conn *c, struct tcp_rx *rx)
 {
 	bool ack = rx->flags & TCP_ACK;
 
-	if (ack && (seq_le(rx->ack, c->iss) || seq_gt(rx->ack, c->snd_nxt))) {
+	if (ack && (seq_le(rx->ack, c->iss) || seq_gt(rx->ack, c->snd_nxt + c->syn_len))) {
 		/* Half open: the peer is of an older connection (RFC 9293, 3.5.1). */
 		tcp_send_stateless_reset(c->proto, rx);
+		/* It has forgotten now: ask again soon, as Linux does. */
+		if (!c->retransmits)
+			tcp_arm_rtx(c, RTX_RTO, tcp_now(c) + TCP_TIMER_MIN_NS);
 		return;
 	}
 	/* A timestamp that we did not send: of an older incarnation. */

@@ -228,11 +228,20 @@ void tcp_send_reset(struct tcp_conn *c)
 		stat_inc(&tcp_stats(c)->resets_sent);
 }
 
+/* What of the user's data the SYN carries (RFC 7413, 4.2.1). */
+static struct pkt *syn_payload(struct tcp_conn *c)
+{
+	struct tcp_seg s = { .buf = container_of(c->rope.next, struct pkt, node), .len = c->syn_len };
+
+	return seg_payload(c, &s);
+}
+
 void tcp_xmit_syn(struct tcp_conn *c)
 {
 	const struct tcp_settings *set = &c->proto->set;
 	bool ack = c->state == TCPS_SYN_RECV;
-	struct pkt *pkt = pkt_alloc(c->ep.stack->pool, PKT_HEADROOM, 0);
+	bool fast = c->fo_client && !ack && !c->retransmits;
+	struct pkt *pkt = fast && c->syn_len ? syn_payload(c) : pkt_alloc(c->ep.stack->pool, PKT_HEADROOM, 0);
 	struct tcp_opts o = {
 		.has_mss = true, .mss = (uint16_t)c->advmss,
 		.has_ts = ack ? c->has_ts : set->timestamps,
@@ -247,6 +256,8 @@ void tcp_xmit_syn(struct tcp_conn *c)
 		o.ts_val = tcp_ts_now(c);
 		o.ts_ecr = ack ? c->ts_recent : 0;
 	}
+	if (fast)
+		tcp_fo_syn_opt(c, &o.fo);
 	h.wnd = c->rcv_wnd > TCP_WINDOW_MAX ? TCP_WINDOW_MAX : (uint16_t)c->rcv_wnd;
 	if (ack) {
 		h.flags |= TCP_ACK;
