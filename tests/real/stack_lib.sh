@@ -21,6 +21,7 @@ case ${STACK_NETNS:-} in
 	STACK_NETNS=1 exec unshare -n "$BASH" "$0" "$@"
 	;;
 esac
+LIMIT=${LIMIT:-280}
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 unset SOCKSHIM_STACK SOCKSHIM_ONLY SOCKSHIM_EXCEPT SOCKSHIM_STACKD
 export PYTHONUNBUFFERED=1
