@@ -35,6 +35,7 @@ static int stack_up(int argc, char **argv)
 {
 	struct stack_link link;
 	char path[PATH_MAX];
+	int err;
 
 	if (argc != 2)
 		return message_usage("stack", "stack up: expected a name and a specification");
@@ -46,10 +47,14 @@ static int stack_up(int argc, char **argv)
 		return 1;
 	if (stack_connect(&link, path) == 0) {
 		stack_disconnect(&link);
-		message_error("stack %s is up already; end it first: sockshim stack down %s", argv[0], argv[0]);
-		return 1;
+		err = 1;
+	} else {
+		err = stack_start(path, argv[1], true);
 	}
-	return stack_start(path, argv[1], true) < 0;
+	/* Also if somebody else has been faster: it may be of another specification. */
+	if (err > 0)
+		message_error("stack %s is up already; end it first: sockshim stack down %s", argv[0], argv[0]);
+	return err != 0;
 }
 
 static int stack_down(int argc, char **argv)

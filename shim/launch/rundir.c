@@ -15,6 +15,18 @@
 #include "launch/message.h"
 #include "launch/meta.h"
 
+/* Programs may change to other directories: a relative one is made absolute, for them too. */
+static bool from_here(char path[PATH_MAX], const char *dir)
+{
+	char here[PATH_MAX];
+
+	if (dir[0] == '/')
+		return snprintf(path, PATH_MAX, "%s", dir) < PATH_MAX;
+	if (!getcwd(here, sizeof(here)) || snprintf(path, PATH_MAX, "%s/%s", here, dir) >= PATH_MAX)
+		return false;
+	return setenv("SOCKSHIM_DIR", path, 1) == 0;
+}
+
 bool rundir_base(char path[PATH_MAX])
 {
 	const char *dir = getenv("SOCKSHIM_DIR");
@@ -22,7 +34,7 @@ bool rundir_base(char path[PATH_MAX])
 	int n;
 
 	if (dir && dir[0])
-		return snprintf(path, PATH_MAX, "%s", dir) < PATH_MAX;
+		return from_here(path, dir);
 	dir = getenv("XDG_RUNTIME_DIR");
 	/* It is often still set after su or in a container, where it is another user's or not there. */
 	if (dir && dir[0] == '/' && stat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())

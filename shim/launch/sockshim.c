@@ -1,6 +1,8 @@
 /* sockshim.c - the sockshim command: the table of subcommands. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "launch/command.h"
 #include "launch/help.h"
@@ -49,11 +51,24 @@ int command_help(const char *name)
 	return 0;
 }
 
+/* None of our files is to be standard output by chance. The program is given them closed, as we were. */
+static void take_closed(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	const struct command *c;
 
+	take_closed();
 	if (!strcmp(name, "-V") || !strcmp(name, "--version")) {
 		printf("sockshim %s\n", SOCKSHIM_VERSION);
 		return 0;

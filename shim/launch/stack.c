@@ -120,8 +120,9 @@ int stack_start(const char *path, const char *spec, bool keep)
 		fclose(f);
 	while (waitpid(pid, &rc, 0) < 0 && errno == EINTR)
 		;
+	/* Its pid; 0: another one serves there. */
 	if (strncmp(text, "ready ", 6) == 0)
-		return 0;
+		return strncmp(text + 6, "0 ", 2) == 0;
 	message_error("the stack cannot be started: %s",
 		      strncmp(text, "error ", 6) == 0 ? text + 6 : n ? text : "its host has ended without a word");
 	return -1;

@@ -26,8 +26,8 @@ int stack_dir(char path[PATH_MAX], bool make);
 /* The control socket of a name. 0, or -1 after saying what is wrong. */
 int stack_path(char path[PATH_MAX], const char *name);
 
-/* Starts a host for a specification, at `path`. 0, or -1 after saying why it can't be. `keep`: it stays without
- * clients. */
+/* Starts a host for a specification, at `path`. 0, 1 if there is one by now, or -1 after saying why it can't be.
+ * `keep`: it stays without clients. */
 int stack_start(const char *path, const char *spec, bool keep);
 
 /* Connects. 0, or -errno; -EPROTONOSUPPORT: the host is of another version, which is in link->seq. */

@@ -121,7 +121,8 @@ int kernel_end_set_up(const struct spec_nic *n, char error[SPEC_ERROR_MAX])
 	if (!err && n->mtu) {
 		err = if_request(fd, n, SIOCSIFMTU, &mtu);
 		if (err)
-			fail(n, "mtu=", err, error);
+			fail(n, err == -EINVAL ? "mtu=: more than the kernel has for such a device (65521 for a TAP)" : "mtu=",
+			     err, error);
 	}
 	if (!err)
 		err = add_addrs(n, error);

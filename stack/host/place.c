@@ -97,7 +97,7 @@ int place_find(const char *name, const char *path, struct place *out, char error
 		n = snprintf(out->path, sizeof(out->path), "%s/%s.sock", dir, name);
 	}
 	if (n <= 0 || (size_t)n >= sizeof(out->path)) {
-		snprintf(error, PLACE_ERROR_MAX, "%.200s: too long a path for a socket", path ? path : dir);
+		snprintf(error, PLACE_ERROR_MAX, "%.200s: too long a path for a socket; set SOCKSHIM_DIR to a shorter directory", path ? path : dir);
 		return -ENAMETOOLONG;
 	}
 	return 0;

@@ -445,7 +445,7 @@ static int check(struct parser *p)
 		p->column = 1;
 		if (n->link == SPEC_LINK_NONE)
 			return fail(p, n->name[0] ? n->name : "the NIC",
-				    "has no link: expected tap=, tun=, user, lan=, packet= or fd=");
+				    "has no link, and the loopback no settings: expected tap=, tun=, user, lan=, packet= or fd=");
 		if (n->npeers && n->link != SPEC_LINK_TAP && n->link != SPEC_LINK_TUN)
 			return fail(p, "peer", "there is no kernel's end to give an address: expected tap= or tun=");
 		if (n->nforwards && n->link != SPEC_LINK_USER)

@@ -1,8 +1,10 @@
 /* Options of sockets: one row each (socket(7), ip(7), ipv6(7), tcp(7), udp(7)). */
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/pkt_sched.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -257,15 +259,22 @@ static int get_field(struct sock *k, const struct opt_row *row, void *val, sockl
 }
 
 /* ip(7): of a stream the ECN bits are the protocol's. */
+/* __ip_sock_set_tos(): a new one decides the priority, too, by rt_tos2priority(). */
 static int set_tos(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
+	static const uint8_t priority[4] = { TC_PRIO_BESTEFFORT, TC_PRIO_BULK, TC_PRIO_INTERACTIVE,
+					     TC_PRIO_INTERACTIVE_BULK };
+	int64_t before = 0;
 	int v, r = take_int(row, val, len, &v);
 
 	if (r)
 		return r;
-	if (k->type == SOCK_STREAM)
-		v &= ~3;
-	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, v & 0xff));
+	v &= k->type == SOCK_STREAM ? 0xfc : 0xff;
+	endpoint_get_int(k->ep, row->stack, &before);
+	r = -ns_err_errno(endpoint_set_int(k->ep, row->stack, v));
+	if (!r && v != before)
+		k->priority = priority[(v & IPTOS_TOS_MASK) >> 3];
+	return r;
 }
 
 /* RFC 3542, 6.5: -1 stands for the default, 0. */

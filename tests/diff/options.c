@@ -53,6 +53,22 @@ static void kind(const char *name, int family, int type)
 	close(s);
 }
 
+/* What one option does to another. */
+static void type_of_service(int type)
+{
+	int s = socket(AF_INET, type, 0), v = 5;
+	socklen_t len = sizeof(v);
+
+	printf("- type of service\n");
+	setsockopt(s, SOL_SOCKET, SO_PRIORITY, &v, sizeof(v));
+	for (int tos = 0; tos < 256; tos += 12) {
+		setsockopt(s, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+		getsockopt(s, SOL_SOCKET, SO_PRIORITY, &v, &len);
+		printf("%#x: priority %d\n", tos, v);
+	}
+	close(s);
+}
+
 static void lengths(void)
 {
 	int s = socket(AF_INET, SOCK_STREAM, 0), v = 0;
@@ -131,6 +147,8 @@ int main(void)
 	kind("TCP, IPv6", AF_INET6, SOCK_STREAM);
 	kind("UDP", AF_INET, SOCK_DGRAM);
 	kind("UDP, IPv6", AF_INET6, SOCK_DGRAM);
+	type_of_service(SOCK_STREAM);
+	type_of_service(SOCK_DGRAM);
 	lengths();
 	info();
 	sockets();

@@ -128,7 +128,7 @@ t_directory_that_is_a_file_or_a_link() {
 t_directory_that_others_may_write_to() {
 	mkdir open; chmod 777 open
 	SOCKSHIM_DIR=open refused || return
-	has err "others may write to it (mode 0777); run: chmod 700 open"
+	has err "others may write to it (mode 0777); run: chmod 700 $PWD/open"
 }
 
 t_full_directory() {

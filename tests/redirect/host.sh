@@ -297,6 +297,24 @@ time.sleep(100)"
 	is "errors" "$(xargs <out)" "111 connected 111"
 }
 
+# The command has no standard descriptors: nor has the program then, and it runs all the same.
+closed_descriptors() {
+	"$SHIM" run -q --stack lo -- "$PY" -c "
+import os, socket
+assert not [f for f in (0, 1, 2) if os.path.exists('/proc/self/fd/%d' % f)]
+socket.socket()
+open('ran', 'w')" <&- >&- 2>&- || fail "exit status $?"
+	[ -e ran ] || fail "it did not run"
+}
+
+# Where the program goes to does not change where its stack is.
+relative_directory() {
+	SOCKSHIM_DIR=relative "$SHIM" run --summary=summary --stack lo -- sh -c "cd /; exec '$PY' '$T/echo.py'" >out 2>err ||
+		fail "exit status $?: $(cat err)"
+	is "output" "$(cat out)" "echoed 1024000"
+	has summary "inet4, stream.*connected=1"
+}
+
 check host_started_by_the_library with_stacks alone_starts_one
 check host_started_once_by_many with_stacks started_once
 check host_leaves_with_its_last_client with_stacks leaves_with_its_last_client
@@ -312,3 +330,5 @@ check host_stopped with_stacks stopped
 check host_out_of_descriptors with_stacks out_of_descriptors
 check host_killed_under_blocked_calls with_stacks killed lo all
 check host_killed_under_blocked_connect with_stacks killed tap=ssgone,addr=10.9.0.2/24,peer=10.9.0.1/24 connect
+check host_started_without_descriptors closed_descriptors
+check host_in_a_relative_directory relative_directory

@@ -305,6 +305,18 @@ other_user() {
 	is "output" "$(timeout 60 "$SHIM" run -q --stack lo -- "$PY" user.py)" well
 }
 
+# Of many that bring up a stack of one name at once, one does.
+up_once() {
+	local i done=0 pids=()
+	for i in 1 2 3 4 5 6; do
+		"$SHIM" stack up test lo 2>>err &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i" && done=$((done + 1)); done
+	is "brought up" "$done" 1
+	is "up already" "$(grep -c "up already" err)" 5
+}
+
 check stress_closes stress closes
 check program_many_kinds many_kinds
 check program_other_user other_user
@@ -325,3 +337,4 @@ check program_traffic traffic_options
 check program_nothing_in_the_kernel nothing_in_the_kernel
 check program_stopped_hurts_nobody with_stacks stopped_program_hurts_nobody
 check stack_commands with_stacks commands
+check stack_up_once with_stacks up_once
