@@ -2,7 +2,10 @@
  * How much TCP gets through a bad path: the stack in simulation, the stack over an impaired TAP to a kernel,
  * and the kernel to itself over the same impairment. One line for each point of loss, delay and rate.
  *
- *	stack-loss [seconds for each real-time figure [only this point]]
+ *	stack-loss [seconds for each figure [only this point]]
+ *
+ * A figure is the median of several runs, which differ in what is lost; all columns' runs are equally long, for
+ * the first slow start, before anything is lost, tells in the mean. Those in real time go on side by side.
  *
  * The kernel's two sides are in two namespaces with a TAP each, and this program carries the frames between
  * them through the stack's impairing link (netem is not in every kernel). Data flows towards who measures, so
@@ -23,7 +26,7 @@
 #include "rig.h"
 #include "tcp_peer.h"
 
-enum { MTU = 1500, SIM_SECONDS = 30, RUNS = 3, CHUNK = 1 << 16 };
+enum { MTU = 1500, SECONDS = 20, RUNS = 7, FIRST_SEED = 100, CHUNK = 1 << 16 };
 
 #define NEAR_IP "10.79.0.1"
 #define FAR_IP "10.79.0.2"
@@ -38,7 +41,7 @@ static const struct point points[] = {
 	{ 100000, 20, 100 }, { 10000, 2, 100 }, { 10000, 100, 100 }, { 10000, 20, 10 }, { 1000, 20, 1000 },
 };
 
-static double *shared;
+static double *shared;		/* what came in, of each run that is going on; in a run: its own */
 
 /* The direction data flows in; the other only delays. */
 static struct impair_dir data_dir(const struct point *p)
@@ -146,7 +149,7 @@ static size_t drain(struct endpoint *ep)
 	return n;
 }
 
-static double in_simulation(const struct point *p, uint64_t seed)
+static double in_simulation(const struct point *p, int ms, uint64_t seed)
 {
 	struct impair_dir data = data_dir(p), acks = ack_dir(p);
 	struct pkt_pool *pool = pkt_pool_new();
@@ -165,15 +168,16 @@ static double in_simulation(const struct point *p, uint64_t seed)
 	addr_parse(FAR_IP, &to.addr);
 	if (endpoint_new(a.stack, NET_IPV4, IP_PROTO_TCP, &ep) || endpoint_connect(ep, &to) != NS_ERR_CONNECT_STARTED)
 		abort();
-	for (end = clock.now_ns + SIM_SECONDS * NS_PER_SEC; clock.now_ns < end;) {
+	for (end = clock.now_ns + ms * NS_PER_MS; clock.now_ns < end;) {
 		int64_t next;
 
-		source_step(&src);
-		got += (double)drain(ep);
 		clock_run(&clock);
 		carry(&a, &b, pool);
 		carry(&b, &a, pool);
 		clock_run(&clock);
+		/* The users act before time goes on: who accepts or reads late gets less. */
+		source_step(&src);
+		got += (double)drain(ep);
 		next = clock_next(&clock);
 		if (channel_count(a.wire) || channel_count(b.wire))
 			next = clock.now_ns;
@@ -182,7 +186,7 @@ static double in_simulation(const struct point *p, uint64_t seed)
 	stack_free(a.stack);
 	stack_free(b.stack);
 	pkt_pool_unref(pool);
-	return got * 8 / SIM_SECONDS / 1e6;
+	return got * 8 / ms / 1e3;
 }
 
 /* In real time. */
@@ -401,9 +405,35 @@ static double median(double v[RUNS])
 	return v[RUNS / 2];
 }
 
+/* The median of runs in real time, all at once: each is a process with namespaces of its own. */
+static double side_by_side(double (*run)(const struct point *, int, uint64_t), const struct point *p, int ms)
+{
+	pid_t pids[RUNS];
+
+	fflush(stdout);
+	for (int i = 0; i < RUNS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			shared += i;
+			run(p, ms, FIRST_SEED + (uint64_t)i);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < RUNS; i++) {
+		int status;
+
+		if (waitpid(pids[i], &status, 0) != pids[i] || status) {
+			fprintf(stderr, "a run failed\n");
+			exit(2);
+		}
+	}
+	return median(shared);
+}
+
 int main(int argc, char **argv)
 {
-	int ms = (argc > 1 ? atoi(argv[1]) : 5) * 1000;
+	int ms = (argc > 1 ? atoi(argv[1]) : SECONDS) * 1000;
 	int only = argc > 2 ? atoi(argv[2]) : -1;
 	const char *why = rig_namespace();
 
@@ -416,17 +446,16 @@ int main(int argc, char **argv)
 	printf("| loss | round trip | rate | kernel | stack to kernel | stack in simulation |\n|---|---|---|---|---|---|\n");
 	for (int i = 0; i < (int)(sizeof(points) / sizeof(points[0])); i++) {
 		const struct point *p = &points[i];
-		double k[RUNS], s[RUNS], v[RUNS];
+		double k, s, v[RUNS];
 
 		if (only >= 0 && i != only)
 			continue;
-		for (int j = 0; j < RUNS; j++) {
-			k[j] = kernel_to_kernel(p, ms, (uint64_t)(100 + j));
-			s[j] = stack_to_kernel(p, ms, (uint64_t)(100 + j));
-			v[j] = in_simulation(p, (uint64_t)(100 + j));
-		}
+		k = side_by_side(kernel_to_kernel, p, ms);
+		s = side_by_side(stack_to_kernel, p, ms);
+		for (int j = 0; j < RUNS; j++)
+			v[j] = in_simulation(p, ms, FIRST_SEED + (uint64_t)j);
 		printf("| %g%% | %u ms | %u Mbit/s | %.1f Mbit/s | %.1f | %.1f |\n", p->loss_ppm / 1e4, p->rtt_ms, p->mbit,
-		       median(k), median(s), median(v));
+		       k, s, median(v));
 		fflush(stdout);
 	}
 	return 0;
