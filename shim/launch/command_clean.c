@@ -7,6 +7,7 @@
 #include "launch/command.h"
 #include "launch/message.h"
 #include "launch/rundir.h"
+#include "launch/stack.h"
 
 static int clean_plain(struct rundir *run, void *user)
 {
@@ -69,6 +70,7 @@ int command_clean(int argc, char **argv)
 		return rc;
 	runs = rundir_prune(keep);
 	rc = rundir_each(clean_plain, &processes);
+	stack_clean();
 	printf("removed %zu run%s", runs, runs == 1 ? "" : "s");
 	if (processes)
 		printf(" and the files of %zu other process%s", processes, processes == 1 ? "" : "es");

@@ -1,11 +1,14 @@
 /* stack.c - stacks for programs to run on. */
 #include "launch/stack.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -55,6 +58,38 @@ int stack_path(char path[PATH_MAX], const char *name)
 		return 0;
 	message_error("%s/%s.sock: too long for the name of a socket; set SOCKSHIM_DIR to a shorter directory", dir, name);
 	return -1;
+}
+
+/* As a host that leaves does: nobody else may hold the lock, and it goes last. */
+static void clean_one(int dir, const char *lock)
+{
+	static const char *const suffixes[] = { ".diag", ".sock", ".sock.lock" };
+	int fd = openat(dir, lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW), len = (int)(strlen(lock) - strlen(suffixes[2]));
+	char name[NAME_MAX + 1];
+	struct stat mine, there;
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &mine) == 0 && fstatat(dir, lock, &there, 0) == 0 &&
+	    mine.st_ino == there.st_ino)
+		for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+			if (snprintf(name, sizeof(name), "%.*s%s", len, lock, suffixes[i]) < (int)sizeof(name))
+				unlinkat(dir, name, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+void stack_clean(void)
+{
+	char path[PATH_MAX];
+	DIR *d = stack_dir(path, false) == 0 ? opendir(path) : NULL;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		const char *at = strstr(e->d_name, ".sock.lock");
+
+		if (at && !at[strlen(".sock.lock")])
+			clean_one(dirfd(d), e->d_name);
+	}
+	if (d)
+		closedir(d);
 }
 
 /* The host's program: given, beside ours, or along $PATH. */

@@ -26,6 +26,9 @@ int stack_dir(char path[PATH_MAX], bool make);
 /* The control socket of a name. 0, or -1 after saying what is wrong. */
 int stack_path(char path[PATH_MAX], const char *name);
 
+/* Removes what hosts that were killed have left. */
+void stack_clean(void);
+
 /* Starts a host for a specification, at `path`. 0, 1 if there is one by now, or -1 after saying why it can't be.
  * `keep`: it stays without clients. */
 int stack_start(const char *path, const char *spec, bool keep);

@@ -315,6 +315,19 @@ relative_directory() {
 	has summary "inet4, stream.*connected=1"
 }
 
+# What a killed host leaves goes with clean; what one that serves has stays.
+killed_cleaned() {
+	local host
+	up
+	"$SHIM" stack up other lo || fail "the other does not come up"
+	host=$(host_pid)
+	kill -9 "$host"
+	await gone "$host"
+	"$SHIM" clean >/dev/null || fail "exit status $?"
+	is "left" "$(cd "$SOCKSHIM_DIR/stack" && echo *)" "other.diag other.sock other.sock.lock"
+	"$SHIM" run -q --stack other -- "$PY" "$T/try.py" >out || fail "exit status $? on the other"
+}
+
 check host_started_by_the_library with_stacks alone_starts_one
 check host_started_once_by_many with_stacks started_once
 check host_leaves_with_its_last_client with_stacks leaves_with_its_last_client
@@ -332,3 +345,4 @@ check host_killed_under_blocked_calls with_stacks killed lo all
 check host_killed_under_blocked_connect with_stacks killed tap=ssgone,addr=10.9.0.2/24,peer=10.9.0.1/24 connect
 check host_started_without_descriptors closed_descriptors
 check host_in_a_relative_directory relative_directory
+check host_killed_and_cleaned with_stacks killed_cleaned
