@@ -20,9 +20,21 @@
 #include "netstack.h"
 #include "packetdrill/table.h"
 
-enum { PD_MAX_FD = 1024 };
+enum { PD_MAX_FD = 1024, PD_MAX_STAMPS = 64 };
 
 enum pd_kind { PD_SOCKET, PD_EPOLL };
+
+/** struct pd_stamped - a write whose times are wanted; @end: its position in all that was written */
+struct pd_stamped {
+	uint64_t end;
+	bool sent;
+};
+
+/** struct pd_stamp - a time to be told: @what is SCM_TSTAMP_* */
+struct pd_stamp {
+	uint32_t what, key;
+	int64_t at_ns;
+};
 
 /**
  * struct pd_file - what a descriptor stands for
@@ -47,6 +59,13 @@ struct pd_file {
 		size_t pending;
 		uint32_t first, unread;
 	} zc;
+	struct {			/* SO_TIMESTAMPING, keys counted from @base */
+		uint32_t flags;
+		uint64_t base;
+		int pending, queued;
+		struct pd_stamped writes[PD_MAX_STAMPS];
+		struct pd_stamp queue[PD_MAX_STAMPS];
+	} ts;
 	int refs;
 };
 
@@ -87,7 +106,7 @@ struct pd {
 	int settling;
 	pid_t settled_tid;
 	uint64_t calls;
-	bool zerocopy;			/* some socket has asked for it */
+	bool errors;			/* some socket has asked for messages in its error queue */
 	struct pd_file *files[PD_MAX_FD];
 	struct pd_limits {
 		int64_t rmem_max, wmem_max;
@@ -195,6 +214,12 @@ void pd_zerocopy_run(struct pd *pd);
 
 /** pd_zerocopy_report() - the message for MSG_ERRQUEUE; false if there is none */
 bool pd_zerocopy_report(struct pd_file *f, struct msghdr *msg);
+
+/* timestamp.c: likewise for SO_TIMESTAMPING */
+void pd_timestamp_set(struct pd *pd, struct pd_file *f, uint32_t flags);
+void pd_timestamp_sent(struct pd_file *f);
+void pd_timestamp_run(const struct pd *pd, struct pd_file *f);
+bool pd_timestamp_report(struct pd_file *f, struct msghdr *msg);
 
 /* sysctl.c */
 

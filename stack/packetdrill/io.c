@@ -187,6 +187,8 @@ static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int cnt, int f
 
 		if (!has_to || pd_addr_in(io.f, sa, len, &to))
 			rc = transmit(&io, has_to ? &to : NULL);
+		if (rc > 0)
+			pd_timestamp_sent(io.f);
 		if (rc > 0 && flags & MSG_ZEROCOPY)
 			pd_zerocopy_sent(io.f);
 	}
@@ -260,7 +262,7 @@ static ssize_t recv_error(void *u, int fd, struct msghdr *msg)
 {
 	struct pd *pd = pd_enter(u);
 	struct pd_file *f = pd_socket_get(pd, fd);
-	ssize_t rc = f && pd_zerocopy_report(f, msg) ? 0 : -1;
+	ssize_t rc = f && (pd_zerocopy_report(f, msg) || pd_timestamp_report(f, msg)) ? 0 : -1;
 
 	if (f && rc)
 		errno = EAGAIN;

@@ -26,7 +26,7 @@ enum opt_kind {
 };
 
 enum own_field {
-	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT, F_ZEROCOPY, F_MARK,
+	F_TYPE, F_DOMAIN, F_PROTOCOL, F_LISTENING, F_RCVTIMEO, F_SNDTIMEO, F_MEMINFO, F_INQ, F_PORT_RANGE, F_NO_PORT, F_ZEROCOPY, F_MARK, F_TIMESTAMPING,
 };
 
 /* Since Linux 6.3; not in every C library's headers. */
@@ -56,6 +56,7 @@ static const struct opt_row {
 	{ SOL_SOCKET, SO_DOMAIN, OPT_FIELD, F_DOMAIN, true },
 	{ SOL_SOCKET, SO_PROTOCOL, OPT_FIELD, F_PROTOCOL, true },
 	{ SOL_SOCKET, SO_ACCEPTCONN, OPT_FIELD, F_LISTENING, true },
+	{ SOL_SOCKET, SO_TIMESTAMPING, OPT_FIELD, F_TIMESTAMPING, false },
 	{ SOL_SOCKET, SO_MARK, OPT_FIELD, F_MARK, false },
 	{ SOL_SOCKET, SO_ZEROCOPY, OPT_FIELD, F_ZEROCOPY, false },
 	{ SOL_SOCKET, SO_MEMINFO, OPT_FIELD, F_MEMINFO, true },
@@ -193,7 +194,9 @@ static int set_own(struct pd *pd, struct pd_file *f, const struct opt_row *row, 
 		if (v != 0 && v != 1)
 			return pd_errno(EINVAL);
 		f->zc.enabled = v;
-		pd->zerocopy |= v;
+		pd->errors |= v;
+	} else if (row->opt == F_TIMESTAMPING) {
+		pd_timestamp_set(pd, f, (uint32_t)v);
 	} else if (row->opt == F_MARK) {
 		f->mark = v;	/* for routes and filters there are none of here */
 	} else if (row->opt == F_PORT_RANGE) {
@@ -275,7 +278,7 @@ static int get_own(struct pd_file *f, const struct opt_row *row, void *val, sock
 	const int values[] = {
 		[F_TYPE] = f->type, [F_DOMAIN] = f->domain, [F_PROTOCOL] = f->protocol,
 		[F_LISTENING] = f->listening, [F_INQ] = f->inq,
-		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0, [F_MARK] = f->mark, [F_ZEROCOPY] = f->zc.enabled,
+		[F_PORT_RANGE] = f->port_max << 16 | f->port_min, [F_NO_PORT] = 0, [F_MARK] = f->mark, [F_TIMESTAMPING] = (int)f->ts.flags, [F_ZEROCOPY] = f->zc.enabled,
 	};
 
 	if (row->kind == OPT_TIMEVAL)

@@ -18,7 +18,7 @@ static short poll_now(struct pd *pd, const struct pollfd *p)
 		r |= POLLRDNORM;
 	if (p->events & POLLWRNORM && f->kind == PD_SOCKET && endpoint_readiness(f->ep, WAIT_OUT) & WAIT_OUT)
 		r |= POLLWRNORM;
-	if (f->zc.unread)
+	if (f->zc.unread || f->ts.queued)
 		r |= POLLERR;
 	pd_file_put(f);
 	return r;
@@ -225,7 +225,7 @@ static int epoll_collect(struct pd_file *ep, struct epoll_event *evs, int max)
 		if (n == max || it->disabled || (it->ev.events & EPOLLET && !it->edge))
 			continue;
 		hit = endpoint_readiness(it->socket->ep, it->ev.events & WAIT_ALL);
-		if (it->socket->zc.unread)
+		if (it->socket->zc.unread || it->socket->ts.queued)
 			hit |= EPOLLERR;
 		it->edge = false;
 		if (!hit)

@@ -41,9 +41,14 @@ static void complete(struct pd_file *f)
 
 void pd_zerocopy_run(struct pd *pd)
 {
-	for (int fd = 0; pd->zerocopy && fd < PD_MAX_FD; fd++)
-		if (pd->files[fd] && pd->files[fd]->zc.pending)
-			complete(pd->files[fd]);
+	for (int fd = 0; pd->errors && fd < PD_MAX_FD; fd++) {
+		struct pd_file *f = pd->files[fd];
+
+		if (f && f->zc.pending)
+			complete(f);
+		if (f && f->ts.pending)
+			pd_timestamp_run(pd, f);
+	}
 }
 
 struct report {
