@@ -355,6 +355,21 @@ static ssize_t copy_to_socket(void *u, int in, loff_t *off, int out, size_t n)
 	return total;
 }
 
+/* Linux's splice() does not pass an urgent byte over: it ends there, and says nothing. */
+static bool at_urgent(void *u, int fd)
+{
+	struct pd *pd = pd_enter(u);
+	struct pd_file *f = pd_socket_get(pd, fd);
+	int64_t at = 0;
+
+	if (f) {
+		endpoint_get_int(f->ep, SOCKOPT_AT_MARK, &at);
+		pd_file_put(f);
+	}
+	pd_leave(pd);
+	return at;
+}
+
 ssize_t pd_splice(void *u, int in, loff_t *off_in, int out, loff_t *off_out, size_t n, unsigned flags)
 {
 	char buf[COPY_MAX];
@@ -364,6 +379,8 @@ ssize_t pd_splice(void *u, int in, loff_t *off_in, int out, loff_t *off_out, siz
 		return copy_to_socket(u, in, off_in, out, n);
 	if (!is_ours(u, in))
 		return splice(in, off_in, out, off_out, n, flags);
+	if (at_urgent(u, in))
+		return 0;
 	got = pd_recv(u, in, buf, n < sizeof(buf) ? n : sizeof(buf),
 		      flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0);
 	return got > 0 ? write(out, buf, (size_t)got) : got;

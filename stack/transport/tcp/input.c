@@ -178,7 +178,7 @@ static bool syn_recv_acked(struct tcp_conn *c, struct tcp_rx *rx)
 	c->snd_wl1 = rx->seq;
 	c->max_window = c->snd_wnd;
 	tcp_disarm_rtx(c);
-	if (!c->retransmits)
+	if (!c->retransmits && !c->n.data_segs_out)	/* data sent since has samples of its own */
 		rtt_sample(&c->rtt, tcp_now(c) - c->last_tx_ns, tcp_now(c), c->snd_una, c->snd_nxt);
 	tcp_set_state(c, c->fin_queued ? TCPS_FIN_WAIT1 : TCPS_ESTABLISHED);
 	if (c->fast_open)

@@ -157,3 +157,26 @@ Test(seq, order_wraps)
 	cr_assert(seq_between(2, 0xffffffffu, 2) && seq_between(0xffffffffu, 0xffffffffu, 2));
 	cr_assert(!seq_between(3, 0xffffffffu, 2));
 }
+
+Test(tcp_header, fast_open_option)
+{
+	static const uint8_t wire[] = { 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1 };
+	static const uint8_t odd[] = { 34, 5, 1, 2, 3, 0, 0, 0 }, small[] = { 34, 4, 1, 2 }, ask[] = { 254, 4, 0xf9, 0x89 };
+	uint8_t out[TCP_MAX_OPTS];
+	struct tcp_opts o;
+
+	tcp_opts_parse(&o, wire, sizeof(wire), true);
+	cr_assert(o.fo.present && !o.fo.exp);
+	cr_assert_eq(o.fo.len, 8);
+	cr_assert_eq(tcp_opts_len(&o, true), sizeof(wire));
+	cr_assert_eq(tcp_opts_emit(&o, true, out), sizeof(wire));
+	cr_assert_arr_eq(out, wire, sizeof(wire));
+	tcp_opts_parse(&o, wire, sizeof(wire), false);
+	cr_assert(!o.fo.present, "only SYNs have it");
+	tcp_opts_parse(&o, odd, sizeof(odd), true);
+	cr_assert(!o.fo.present, "a cookie of three bytes");
+	tcp_opts_parse(&o, small, sizeof(small), true);
+	cr_assert(!o.fo.present, "a cookie of two bytes");
+	tcp_opts_parse(&o, ask, sizeof(ask), true);
+	cr_assert(o.fo.present && o.fo.exp && !o.fo.len);
+}
