@@ -158,6 +158,12 @@ static void run_event(struct driver *d, const struct event *e)
 	switch (e->kind) {
 	case EV_CALL:
 		wait_until(d, e, want);
+		/* One on the second thread that is over may still be on its way back. */
+		for (int ms = 0; ms < 100 && d->blocking; ms++) {
+			pthread_mutex_unlock(&d->lock);
+			usleep(1000);
+			pthread_mutex_lock(&d->lock);
+		}
 		if (e->block_us >= 0)
 			run_blocking(d, e, want);
 		else
