@@ -426,12 +426,15 @@ Test(tcp_send, buffer_is_bounded_and_room_is_told)
 	while ((got = peer_write(ep, 3000)) > 0)
 		n += got;
 	cr_assert_eq(got, -NS_ERR_WOULD_BLOCK);
-	cr_assert_leq(n, 20000);
+	/* As Linux: what began below the limit is filled, up to half the peer's window. */
+	cr_assert_leq(n, 20000 + 65535 / 2);
 	cr_assert(!(endpoint_readiness(ep, WAIT_ALL) & WAIT_OUT));
 	cr_assert_eq(peer_opt(ep, SOCKOPT_SEND_QUEUE_SIZE), n);
 	peer_drop();
-	ack(10001);
-	peer_drop();
+	for (uint32_t a = 5001; a < n; a += 5000) {
+		ack(a);
+		peer_drop();
+	}
 	cr_assert(endpoint_readiness(ep, WAIT_ALL) & WAIT_OUT);
 }
 
