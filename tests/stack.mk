@@ -128,7 +128,7 @@ sim: $(STACK_RANDOM)
 	@for p in $(STACK_RANDOM); do $$p -n $(SEEDS) -s $(FIRST) || exit 1; done
 
 # Benchmarks, on demand: what they print depends on the machine.
-STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter $(B)/tests/bench/stack-tap
+STACK_BENCHES := $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter $(B)/tests/bench/stack-tap $(B)/tests/bench/stack-tcp
 
 $(B)/tests/bench/stack-path $(B)/tests/bench/stack-filter: $(B)/tests/bench/stack-%: tests/bench/%.c $(B)/libsockstack.a
 	@mkdir -p $(@D)
@@ -151,7 +151,7 @@ $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsocksta
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Istack -Itests/kernel -o $@ tests/bench/tap.c tests/kernel/rig.c $(B)/libsockstack.a
 
 .PHONY: bench-stack
-## bench-stack   the stack's speed: a packet's cost, look-ups, UDP echo over TAP beside a bare loop and the kernel
+## bench-stack   the stack's speed: a packet's cost, look-ups, UDP and TCP over TAP beside a bare loop and the kernel
 bench-stack: $(STACK_BENCHES)
 	@for b in $(STACK_BENCHES); do $$b || exit 1; done
 
