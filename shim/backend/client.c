@@ -73,20 +73,9 @@ static bool is_name(const char *s)
 
 static void find_base(void)
 {
-	const struct run_config *c = run_config();
 	struct text t = text_to(client.base, sizeof(client.base));
-	uid_t uid = (uid_t)sys(SYS_geteuid, 0);
-	struct stat st;
 
-	if (c->dir) {
-		text_str(&t, c->dir);
-	} else if (c->runtime_dir && stat(c->runtime_dir, &st) == 0 && st.st_uid == uid) {
-		text_str(&t, c->runtime_dir);
-		text_str(&t, "/sockshim");
-	} else {
-		text_str(&t, "/tmp/sockshim-");
-		text_uint(&t, uid);
-	}
+	run_config_base(&t);
 	text_end(&t);
 }
 

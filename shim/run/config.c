@@ -6,9 +6,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "run/sys.h"
+#include "run/text.h"
 
 static struct run_config config;
 static int state;		/* 0: not read, 1: being read, 2: read */
@@ -134,4 +136,22 @@ const struct run_config *run_config(void)
 __attribute__((constructor)) static void config_constructor(void)
 {
 	run_config();
+}
+
+void run_config_base(struct text *t)
+{
+	const struct run_config *c = run_config();
+	uid_t uid = (uid_t)sys(SYS_geteuid, 0);
+	struct stat st;
+
+	/* After su the variable may still name the directory of the user before. */
+	if (c->dir) {
+		text_str(t, c->dir);
+	} else if (c->runtime_dir && stat(c->runtime_dir, &st) == 0 && st.st_uid == uid) {
+		text_str(t, c->runtime_dir);
+		text_str(t, "/sockshim");
+	} else {
+		text_str(t, "/tmp/sockshim-");
+		text_uint(t, uid);
+	}
 }

@@ -34,4 +34,9 @@ struct run_config {
 /* Reads the environment, once; later calls return the same. Neither allocates nor locks. */
 const struct run_config *run_config(void);
 
+struct text;
+
+/* Appends the directory that this user's runs are in: SOCKSHIM_DIR, else below XDG_RUNTIME_DIR, else in /tmp. */
+void run_config_base(struct text *t);
+
 #endif

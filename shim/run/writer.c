@@ -137,22 +137,12 @@ static int create_in_run(struct run_writer *w, int pid)
 /* <base>/plain, made if it is not there; it must be the user's own, and nobody else's to write in. */
 static int make_plain_dir(struct run_writer *w)
 {
-	const struct run_config *c = run_config();
 	struct text t = text_to(w->dir, sizeof(w->dir));
 	uid_t uid = (uid_t)sys(SYS_geteuid, 0);
 	struct stat st;
 	int fd, err;
 
-	/* After su the variable may still name the directory of the user before. */
-	if (c->dir) {
-		text_str(&t, c->dir);
-	} else if (c->runtime_dir && stat(c->runtime_dir, &st) == 0 && st.st_uid == uid) {
-		text_str(&t, c->runtime_dir);
-		text_str(&t, "/sockshim");
-	} else {
-		text_str(&t, "/tmp/sockshim-");
-		text_uint(&t, uid);
-	}
+	run_config_base(&t);
 	text_end(&t);
 	for (int level = 0; level < 2; level++) {
 		int made;
