@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "host/again.h"
+
 /**
  * struct op - an operation
  * @socket: enum: whether the cookie must name a socket
@@ -73,6 +75,8 @@ bool request_run(struct request *q)
 	err = op->run(q);
 	if (err == OP_MALFORMED)
 		return false;
+	if (err == -EADDRINUSE && q->relay && q->fd_out < 0 && again_later(q, op->run))
+		return true;
 	q->out->err = err;
 	return true;
 }

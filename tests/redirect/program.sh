@@ -317,6 +317,31 @@ up_once() {
 	is "up already" "$(grep -c "up already" err)" 5
 }
 
+# What a close let go of is free for the next call, though the host hears of the two by different ways; and
+# what is not free is refused.
+port_again() {
+	cat >again.py <<-'PY'
+		import errno, socket
+		for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+		    port = 0
+		    for i in range(300):
+		        s = socket.socket(socket.AF_INET, kind)
+		        s.bind(("127.0.0.1", port))
+		        port = s.getsockname()[1]
+		        if kind == socket.SOCK_STREAM:
+		            s.listen(1)
+		        s.close()
+		    held = socket.socket(socket.AF_INET, kind)
+		    held.bind(("127.0.0.1", port))
+		    try:
+		        socket.socket(socket.AF_INET, kind).bind(("127.0.0.1", port))
+		    except OSError as e:
+		        print(errno.errorcode[e.errno])
+	PY
+	is "output" "$(timeout 60 "$SHIM" run -q --stack lo -- "$PY" again.py 2>&1 | tr '\n' ' ')" "EADDRINUSE EADDRINUSE "
+}
+
+check program_port_again port_again
 check stress_closes stress closes
 check program_many_kinds many_kinds
 check program_other_user other_user
