@@ -324,13 +324,21 @@ port_again() {
 		import errno, socket
 		for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
 		    port = 0
-		    for i in range(300):
-		        s = socket.socket(socket.AF_INET, kind)
-		        s.bind(("127.0.0.1", port))
-		        port = s.getsockname()[1]
+		    old = socket.socket(socket.AF_INET, kind)
+		    for i in range(1000):
+		        # Made before, so that nothing is between closing and binding; another closed first, so that
+		        # the host is awake and busy.
+		        new, other = socket.socket(socket.AF_INET, kind), socket.socket(socket.AF_INET, kind)
+		        other.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+		        close_other, close_old, bind = other.close, old.close, new.bind
+		        close_other()
+		        close_old()
+		        bind(("127.0.0.1", port))
+		        port = new.getsockname()[1]
 		        if kind == socket.SOCK_STREAM:
-		            s.listen(1)
-		        s.close()
+		            new.listen(1)
+		        old = new
+		    old.close()
 		    held = socket.socket(socket.AF_INET, kind)
 		    held.bind(("127.0.0.1", port))
 		    try:
