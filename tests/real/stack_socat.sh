@@ -57,7 +57,7 @@ iperf() {
 		here iperf3 -J -u -l 1200 -p "$PORT" -c "$ADDR" $udp $how >json ||
 			{ cat json; fail "iperf3 -u $how: exit status $?"; }
 		lost=$(of json "d['end']['sum']['lost_percent']")
-		"$PY" -c "exit(not $lost <= $(lossy && echo 15 || echo 5))" || fail "$lost% are lost ($how)"
+		"$PY" -c "exit(not $lost <= $(lossy && echo 15 || echo 0.5))" || fail "$lost% are lost ($how)"
 		at_least "packets ($how)" "$(of json "d['end']['sum']['packets']")" 50
 	done
 }
