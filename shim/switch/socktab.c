@@ -30,8 +30,13 @@ static uint64_t *word_make(struct socktab *tab, int fd)
 /* The cookie of a descriptor whose word is there. */
 static sockshim_cookie *cookie_of(struct socktab *tab, int fd)
 {
-	return (unsigned)fd < SOCKTAB_LOW_FDS ? &tab->low_cookie[fd] :
-		&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS]->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
+	struct socktab_leaf *leaf;
+
+	if ((unsigned)fd < SOCKTAB_LOW_FDS)
+		return &tab->low_cookie[fd];
+	/* Atomic, since a thread that came too late with a leaf of its own still tries to put it there. */
+	leaf = __atomic_load_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], __ATOMIC_RELAXED);
+	return &leaf->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
 }
 
 static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
