@@ -304,6 +304,18 @@ static void see_errors(struct relay *r)
 		end_down(r);
 }
 
+/* The program has closed it, or never accepted it. Which of them the listening socket's turn tells, which is next at
+ * the latest. */
+static void end_closed(struct relay *r)
+{
+	if (!r->moved && !list_empty(&r->offered) && !r->put_off) {
+		r->put_off = true;
+		loop_wake(&r->host->loop, &r->src);
+		return;
+	}
+	finish(r, r->left && !r->moved);
+}
+
 static void pump(struct relay *r)
 {
 	size_t went_up = 0, went_down = 0;
@@ -320,8 +332,9 @@ static void pump(struct relay *r)
 	}
 	if (!closed(r))
 		down(r, &went_down);
+	r->moved |= went_up || went_down;
 	if (closed(r) && r->up_ended) {
-		finish(r, false);
+		end_closed(r);
 		return;
 	}
 	if (r->ready & RELAY_STACK_ERR)
