@@ -106,6 +106,9 @@ enum stack_op {
 				 * connection, as conntrack -L prints them */
 	STACK_OP_IFTEXT,	/* (arg[0] = enum stack_iftext) -> SCM_RIGHTS: a memfd with that text */
 	STACK_OP_ROUTE,		/* (data = sockaddr) -> data = struct stack_route: the way there */
+	STACK_OP_JOIN,		/* (SCM_RIGHTS: one of a pair of SOCK_SEQPACKET sockets): the host takes it for a connection.
+				 * The one request without a reply: any number of processes may send it on the same connection.
+				 * Of one that is refused the host closes its end */
 	STACK_OP_COUNT
 };
 
