@@ -1,0 +1,107 @@
+/* Options of TCP (tcp(7)). */
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+
+#include "socket/opt.h"
+
+/* tcp(7): -1 for no FIN-WAIT-2 at all, and two minutes at most. */
+static int set_linger2(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	if (r)
+		return r;
+	v = v < 0 ? -1 : v > 120 ? 120 : v;
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, v * row->scale));
+}
+
+/* TCP_DEFER_ACCEPT is told in seconds and kept as the number of SYN-ACKs that fit (Linux's
+ * secs_to_retrans): the first after a second, each next one after twice as long, up to two minutes. */
+static int set_defer(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v), n = 0;
+	int64_t period = 1, timeout = 1;
+
+	if (r)
+		return r;
+	if (v > 0) {
+		n = 1;
+		while (v > period && n < 255) {
+			n++;
+			timeout = timeout * 2 > 120 ? 120 : timeout * 2;
+			period += timeout;
+		}
+	}
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, n));
+}
+
+static int get_defer(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	int64_t n = 0, period = 0, timeout = 1;
+
+	endpoint_get_int(k->ep, row->stack, &n);
+	for (; n > 0; n--) {
+		period += timeout;
+		timeout = timeout * 2 > 120 ? 120 : timeout * 2;
+	}
+	return opt_put_int(row, val, len, (int)period);
+}
+
+/* Unsigned: -1 is no limit, as 0 is. */
+static int set_lowat_unsent(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	if (r)
+		return r;
+	k->unsent_lowat = (uint32_t)v;
+	return -ns_err_errno(endpoint_set_int(k->ep, SOCKOPT_NOT_SENT_LOW_WATER, v < 0 ? 0 : v));
+}
+
+static int set_cc(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	char name[16] = "";
+	enum ns_err err;
+
+	if (len < 1)
+		return -EINVAL;
+	memcpy(name, val, len < sizeof(name) - 1 ? len : sizeof(name) - 1);
+	err = endpoint_set_option(k->ep, row->stack, name, strlen(name));
+	return err ? -ENOENT : 0;
+}
+
+static int get_stack_bytes(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	uint8_t buf[512] = { 0 };
+	size_t n = sizeof(buf);
+	enum ns_err err = endpoint_get_option(k->ep, row->stack, buf, &n);
+
+	if (err)
+		return -ns_err_errno(err);
+	return opt_put(val, len, buf, row->stack == SOCKOPT_CONGESTION_CONTROL ? 16 : n);
+}
+
+#define S_NS	1000000000LL
+#define MS_NS	1000000LL
+
+static const struct opt_row rows[] = {
+	BOOL(IPPROTO_TCP, TCP_NODELAY, OPT_STREAM, SOCKOPT_NO_DELAY),
+	BOOL(IPPROTO_TCP, TCP_CORK, OPT_STREAM, SOCKOPT_CORK),
+	BOOL(IPPROTO_TCP, TCP_QUICKACK, OPT_STREAM, SOCKOPT_QUICK_ACK),
+	NUMBER(IPPROTO_TCP, TCP_MAXSEG, OPT_STREAM, SOCKOPT_MAX_SEGMENT, 88, 32767, 1),
+	NUMBER(IPPROTO_TCP, TCP_KEEPIDLE, OPT_STREAM, SOCKOPT_KEEPALIVE_IDLE, 1, 32767, S_NS),
+	NUMBER(IPPROTO_TCP, TCP_KEEPINTVL, OPT_STREAM, SOCKOPT_KEEPALIVE_INTERVAL, 1, 32767, S_NS),
+	NUMBER(IPPROTO_TCP, TCP_KEEPCNT, OPT_STREAM, SOCKOPT_KEEPALIVE_COUNT, 1, 127, 1),
+	NUMBER(IPPROTO_TCP, TCP_SYNCNT, OPT_STREAM, SOCKOPT_SYN_RETRIES, 1, 127, 1),
+	{ IPPROTO_TCP, TCP_LINGER2, OPT_STREAM, set_linger2, opt_get_number, .stack = SOCKOPT_LINGER2_TIMEOUT, .scale = S_NS },
+	{ IPPROTO_TCP, TCP_DEFER_ACCEPT, OPT_STREAM, set_defer, get_defer, .stack = SOCKOPT_DEFER_ACCEPT },
+	NUMBER(IPPROTO_TCP, TCP_WINDOW_CLAMP, OPT_STREAM, SOCKOPT_WINDOW_CLAMP, 0, INT32_MAX, 1),
+	NUMBER(IPPROTO_TCP, TCP_USER_TIMEOUT, OPT_STREAM, SOCKOPT_USER_TIMEOUT, 0, INT32_MAX, MS_NS),
+	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_STREAM, set_lowat_unsent, opt_get_field, .bit = offsetof(struct sock, unsent_lowat) },
+	{ IPPROTO_TCP, TCP_INFO, OPT_STREAM, NULL, get_stack_bytes, .stack = SOCKOPT_TCP_INFO },
+	{ IPPROTO_TCP, TCP_CONGESTION, OPT_STREAM, set_cc, get_stack_bytes, .stack = SOCKOPT_CONGESTION_CONTROL },
+};
+
+const struct opt_table opt_tcp_table = { rows, sizeof(rows) / sizeof(rows[0]) };
