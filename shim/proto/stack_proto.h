@@ -109,6 +109,8 @@ enum stack_op {
 	STACK_OP_JOIN,		/* (SCM_RIGHTS: one of a pair of SOCK_SEQPACKET sockets): the host takes it for a connection.
 				 * The one request without a reply: any number of processes may send it on the same connection.
 				 * Of one that is refused the host closes its end */
+	STACK_OP_FASTOPEN,	/* (cookie, arg[0] = bytes of address; data = sockaddr, what is to be sent) -> as CONNECT, and arg[1] =
+				 * bytes that went with the SYN, or will: no more than fits there (RFC 7413) */
 	STACK_OP_COUNT
 };
 

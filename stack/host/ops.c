@@ -26,6 +26,7 @@ static const struct op {
 	[STACK_OP_LOOKUP] = { op_lookup, SOCKET, 0, false },
 	[STACK_OP_BIND] = { op_bind, SOCKET, 0, false },
 	[STACK_OP_CONNECT] = { op_connect, SOCKET, 0, false },
+	[STACK_OP_FASTOPEN] = { op_fastopen, SOCKET, 2, false },
 	[STACK_OP_LISTEN] = { op_listen, SOCKET, 0, false },
 	[STACK_OP_SHUTDOWN] = { op_shutdown, SOCKET, 0, false },
 	[STACK_OP_GETNAME] = { op_getname, SOCKET, 0, false },

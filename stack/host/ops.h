@@ -18,6 +18,7 @@ int op_socket(struct request *q);
 int op_lookup(struct request *q);
 int op_bind(struct request *q);
 int op_connect(struct request *q);
+int op_fastopen(struct request *q);
 int op_listen(struct request *q);
 int op_shutdown(struct request *q);
 int op_getname(struct request *q);

@@ -95,7 +95,8 @@ static bool write_pending(struct relay *r, size_t *moved)
 
 	r->pending = rest;
 	*moved += n;
-	if (err && err != NS_ERR_WOULD_BLOCK) {
+	/* TCP_FASTOPEN_CONNECT: this was the first data, and the connection is only being made. */
+	if (err && err != NS_ERR_WOULD_BLOCK && err != NS_ERR_CONNECT_STARTED) {
 		if (err != NS_ERR_CLOSED_FOR_SEND)
 			r->failed = ns_err_errno(err);
 		r->ready |= RELAY_STACK_ERR;

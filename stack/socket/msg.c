@@ -34,7 +34,7 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 		return r;
 	}
 	/* tcp(7): a stream that is connected pays no heed to an address. */
-	if (m->addr_len && k->type != SOCK_STREAM) {
+	if (m->addr_len && (k->type != SOCK_STREAM || o->fast_open)) {
 		const struct sockaddr *a = (const struct sockaddr *)&m->addr;
 
 		/* udp(7): an IPv6 socket takes IPv4 addresses too. */
@@ -43,7 +43,7 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 				      to);
 		if (r)
 			return r;
-		if (k->domain == AF_INET6)
+		if (k->domain == AF_INET6 && !o->fast_open)
 			to->addr = addr_map(&to->addr);
 		o->to = to;
 	}
@@ -84,7 +84,7 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 {
 	struct write_opts o = {
 		.more = (flags & MSG_MORE) || k->cork, .end_of_record = flags & MSG_EOR,
-		.oob = flags & MSG_OOB,
+		.oob = flags & MSG_OOB, .fast_open = flags & MSG_FASTOPEN,
 	};
 	struct full_addr to, src;
 	struct packet_addr link;
@@ -103,6 +103,8 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 	swap_opts(k, m, &saved, true);
 	err = endpoint_write(k->ep, iov, iovcnt, &o, &n);
 	swap_opts(k, m, &saved, false);
+	if (o.fast_open && (!err || err == NS_ERR_CONNECT_STARTED))
+		k->connecting = true;
 	return err ? send_err(k, err) : (ssize_t)n;
 }
 

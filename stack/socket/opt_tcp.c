@@ -60,6 +60,14 @@ static int set_lowat_unsent(struct sock *k, const struct opt_row *row, const voi
 	return -ns_err_errno(endpoint_set_int(k->ep, SOCKOPT_NOT_SENT_LOW_WATER, v < 0 ? 0 : v));
 }
 
+/* Only before there is a connection; one to be deferred not of a listening socket either. */
+static int set_fastopen(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	if (k->connected || k->connecting || (k->listening && row->stack == SOCKOPT_FASTOPEN_CONNECT))
+		return -EINVAL;
+	return opt_set_number(k, row, val, len);
+}
+
 static int set_cc(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
 	char name[16] = "";
@@ -86,6 +94,9 @@ static int get_stack_bytes(struct sock *k, const struct opt_row *row, void *val,
 #define S_NS	1000000000LL
 #define MS_NS	1000000LL
 
+#define FASTOPEN(opt, st, hi) \
+	{ IPPROTO_TCP, opt, OPT_STREAM, set_fastopen, opt_get_number, .stack = st, .max = hi, .scale = 1 }
+
 static const struct opt_row rows[] = {
 	BOOL(IPPROTO_TCP, TCP_NODELAY, OPT_STREAM, SOCKOPT_NO_DELAY),
 	BOOL(IPPROTO_TCP, TCP_CORK, OPT_STREAM, SOCKOPT_CORK),
@@ -100,6 +111,9 @@ static const struct opt_row rows[] = {
 	NUMBER(IPPROTO_TCP, TCP_WINDOW_CLAMP, OPT_STREAM, SOCKOPT_WINDOW_CLAMP, 0, INT32_MAX, 1),
 	NUMBER(IPPROTO_TCP, TCP_USER_TIMEOUT, OPT_STREAM, SOCKOPT_USER_TIMEOUT, 0, INT32_MAX, MS_NS),
 	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_STREAM, set_lowat_unsent, opt_get_field, .bit = offsetof(struct sock, unsent_lowat) },
+	FASTOPEN(TCP_FASTOPEN, SOCKOPT_FASTOPEN, INT32_MAX),
+	FASTOPEN(TCP_FASTOPEN_CONNECT, SOCKOPT_FASTOPEN_CONNECT, 1),
+	FASTOPEN(TCP_FASTOPEN_NO_COOKIE, SOCKOPT_FASTOPEN_NO_COOKIE, 1),
 	{ IPPROTO_TCP, TCP_INFO, OPT_STREAM, NULL, get_stack_bytes, .stack = SOCKOPT_TCP_INFO },
 	{ IPPROTO_TCP, TCP_CONGESTION, OPT_STREAM, set_cc, get_stack_bytes, .stack = SOCKOPT_CONGESTION_CONTROL },
 };

@@ -91,7 +91,8 @@ struct sock_msg {
 	uint8_t csum, net_off;
 };
 
-/** sock_send() - @flags: MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM; a stream takes what it has room for.
+/** sock_send() - @flags: MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM, MSG_FASTOPEN (then -EINPROGRESS if nothing goes with
+ * the SYN); a stream takes what it has room for.
  * @m may be NULL. Bytes written, or -errno (-EPIPE raises no signal) */
 ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const struct sock_msg *m,
 		  int flags);

@@ -40,6 +40,46 @@ statistics() {
 	is "statistics" "$(sed 's/^[^ ]* //' stack)" "$(sed 's/^[^ ]* //' kernel)"
 }
 
+# Data in the SYN, both ways: the second connection has a cookie.
+fast_open() {
+	cat >fastopen.py <<-'PY'
+	import select, socket
+	MSG_FASTOPEN, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 0x20000000, 23, 30
+	SYN_DATA = 32
+	l = socket.socket()
+	l.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 5)
+	l.bind(("127.0.0.1", 0))
+	l.listen()
+	def served(s, data):
+	    c, a = l.accept()
+	    assert c.recv(100, socket.MSG_WAITALL) == data, data
+	    c.sendall(b"well")
+	    c.close()
+	    select.select([s], [], [], 5)
+	    assert s.recv(100) == b"well"
+	    print("data in the SYN:", bool(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5] & SYN_DATA))
+	s = socket.socket()
+	print(s.sendto(b"hello", MSG_FASTOPEN, l.getsockname()))
+	s.shutdown(socket.SHUT_WR)
+	served(s, b"hello")
+	s = socket.socket(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+	print(s.sendto(b"again", MSG_FASTOPEN, l.getsockname()))
+	select.select([], [s], [], 5)
+	s.shutdown(socket.SHUT_WR)
+	served(s, b"again")
+	s = socket.socket()
+	s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
+	s.connect(l.getsockname())
+	s.sendall(b"later")
+	s.sendall(b" on")
+	s.shutdown(socket.SHUT_WR)
+	served(s, b"later on")
+	PY
+	timeout 20 "$SHIM" run -q --stack lo,fastopen=3 -- "$PY" fastopen.py >out 2>err || fail "exit status $?: $(tail -n 3 err)"
+	is "output" "$(tr '\n' ' ' <out)" \
+		"5 data in the SYN: False 5 data in the SYN: True data in the SYN: True "
+}
+
 sockets_shown() {
 	up
 	OUT=out start "$SHIM" run -q --stack test -- "$PY" -c "
@@ -362,6 +402,7 @@ check stress_jumps stress jumps
 check stress_vforks stress vforks
 check stress_forks stress forks
 check program_statistics with_stacks statistics
+check program_fast_open fast_open
 check program_sockets_shown with_stacks sockets_shown
 check program_faults faults
 check program_resets resets
