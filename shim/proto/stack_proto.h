@@ -158,6 +158,7 @@ enum stack_dgram_flag {
  * @peer:  to the program: who sent it; to the host: where to, length 0 for the connected peer
  * @local: to the program: the address it was sent to; to the host: the one to send from
  * @ifindex: interface, as in IP_PKTINFO
+ * @segment: to the host: bytes of the datagrams that it is to become (UDP_SEGMENT), 0: it is one
  * @len:   to the program: length of the datagram, of which less may follow (packet sockets)
  */
 struct stack_dgram {
@@ -168,7 +169,7 @@ struct stack_dgram {
 	int64_t wall_ns;
 	uint32_t len;
 	struct stack_addr peer, local;
-	uint32_t reserved;
+	uint32_t segment;
 };
 
 /** struct stack_accept - on a listening pair, with the descriptor of the connection in SCM_RIGHTS */

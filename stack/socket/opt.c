@@ -117,6 +117,36 @@ int opt_get_flag(struct sock *k, const struct opt_row *row, void *val, socklen_t
 	return opt_put_int(row, val, len, *(bool *)((char *)k + row->bit));
 }
 
+int opt_set_kept(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	if (!r && (v < row->min || v > row->max))
+		r = -EINVAL;
+	if (!r)
+		k->kept = v ? k->kept | 1ull << row->bit : k->kept & ~(1ull << row->bit);
+	return r;
+}
+
+int opt_get_kept(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	return opt_put_int(row, val, len, k->kept >> row->bit & 1);
+}
+
+int opt_set_nothing(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v;
+
+	(void)k;
+	return opt_take_int(row, val, len, &v);
+}
+
+int opt_get_constant(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	(void)k;
+	return opt_put_int(row, val, len, (int)row->bit);
+}
+
 static const struct opt_table *const tables[] = {
 	&opt_socket_table, &opt_ip_table, &opt_tcp_table, &opt_udp_table, &opt_raw_table,
 };

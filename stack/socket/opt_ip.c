@@ -90,6 +90,47 @@ static int set_pmtud(struct sock *k, const struct opt_row *row, const void *val,
 					      v > IP_PMTUDISC_PROBE ? NET_PMTUD_DONT : v));
 }
 
+/* Who may have an address that is not there may for either reason. */
+static int set_free_bind(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int r = opt_set_flag(k, row, val, len);
+
+	return r ? r : -ns_err_errno(endpoint_set_int(k->ep, SOCKOPT_FREE_BIND, k->free_bind || k->transparent));
+}
+
+/* RFC 3542, 11.2: too long a datagram is an error, and not made into fragments. */
+static int set_dontfrag(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int r = opt_set_flag(k, row, val, len);
+
+	if (r || k->type == SOCK_STREAM)
+		return r;
+	return -ns_err_errno(endpoint_set_int(k->ep, SOCKOPT_PMTU_DISCOVER, k->dontfrag ? NET_PMTUD_DO :
+					      k->pmtud > IP_PMTUDISC_PROBE ? NET_PMTUD_DONT : k->pmtud));
+}
+
+/* No datagram is sent with IP options but those that say nothing. */
+static int set_options(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	const uint8_t *b = val;
+
+	(void)k;
+	(void)row;
+	if (len > 40)
+		return -EINVAL;
+	for (socklen_t i = 0; i < len; i++)
+		if (b[i] > IPOPT_NOP)
+			return -EINVAL;
+	return 0;
+}
+
+static int get_options(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	(void)k;
+	(void)row;
+	return opt_put(val, len, "", 0);
+}
+
 /* The path MTU; only connected sockets have a path. */
 static int get_mtu(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
 {
@@ -116,6 +157,9 @@ static int get_mcast_if(struct sock *k, const struct opt_row *row, void *val, so
 
 #define TTL(lvl, opt, st)	{ lvl, opt, OPT_ANY, set_ttl, get_ttl, .stack = st, .nonempty = true }
 
+#define FREE_BIND(lvl, opt, f) \
+	{ lvl, opt, OPT_ANY, set_free_bind, opt_get_flag, .bit = offsetof(struct sock, f) }
+
 static const struct opt_row rows[] = {
 	{ IPPROTO_IP, IP_TOS, OPT_ANY, set_tos, opt_get_number, .stack = SOCKOPT_TOS, .scale = 1 },
 	TTL(IPPROTO_IP, IP_TTL, SOCKOPT_TTL),
@@ -129,6 +173,17 @@ static const struct opt_row rows[] = {
 	WANT(IPPROTO_IP, IP_RECVTOS, WANT_TOS),
 	WANT(IPPROTO_IP, IP_RECVTTL, WANT_TTL),
 	FLAG(IPPROTO_IP, IP_RECVERR, recverr),
+	FREE_BIND(IPPROTO_IP, IP_FREEBIND, free_bind),
+	FREE_BIND(IPPROTO_IP, IP_TRANSPARENT, transparent),
+	CUSTOM(IPPROTO_IP, IP_OPTIONS, set_options, get_options),
+	CONSTANT(IPPROTO_IP, IP_HDRINCL, OPT_STREAM | OPT_DGRAM, 0),
+	CONSTANT(IPPROTO_IP, IP_NODEFRAG, OPT_ANY, 0),
+	KEPT(IPPROTO_IP, IP_PASSSEC, KEPT_PASSSEC),
+	KEPT(IPPROTO_IP, IP_CHECKSUM, KEPT_CHECKSUM),
+	{ IPPROTO_IP, IP_RECVFRAGSIZE, OPT_RAW | OPT_DGRAM, opt_set_kept, opt_get_kept, .max = 1, .bit = KEPT_FRAGSIZE },
+	{ IPPROTO_IP, 26 /* IP_RECVERR_RFC4884 */, OPT_ANY, opt_set_kept, opt_get_kept, .max = 1, .bit = KEPT_RFC4884 },
+	/* A port that bind() is not to choose is chosen there all the same: of ours there is no shortage. */
+	KEPT(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, KEPT_LATE_PORT),
 	/* No datagram with IP options is told of them; most have none. */
 	FLAG(IPPROTO_IP, IP_RETOPTS, recvopts),
 	FLAG(IPPROTO_IP, IP_RECVOPTS, recvopts),
@@ -146,6 +201,22 @@ static const struct opt_row rows[] = {
 	WANT(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, WANT_HOPLIMIT),
 	WANT(IPPROTO_IPV6, IPV6_2292HOPLIMIT, WANT_HOPLIMIT),
 	FLAG(IPPROTO_IPV6, IPV6_RECVERR, recverr6),
+	FREE_BIND(IPPROTO_IPV6, IPV6_FREEBIND, free_bind),
+	FREE_BIND(IPPROTO_IPV6, IPV6_TRANSPARENT, transparent),
+	{ IPPROTO_IPV6, IPV6_DONTFRAG, OPT_ANY, set_dontfrag, opt_get_flag, .bit = offsetof(struct sock, dontfrag) },
+	{ IPPROTO_IPV6, 31 /* IPV6_RECVERR_RFC4884 */, OPT_ANY, opt_set_kept, opt_get_kept, .max = 1, .bit = KEPT_RFC4884_6 },
+	KEPT(IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, KEPT_AUTOFLOWLABEL),
+	KEPT(IPPROTO_IPV6, 11 /* IPV6_FLOWINFO */, KEPT_FLOWINFO),
+	KEPT(IPPROTO_IPV6, 33 /* IPV6_FLOWINFO_SEND */, KEPT_FLOWINFO_SEND),
+	KEPT(IPPROTO_IPV6, IPV6_RECVPATHMTU, KEPT_PATHMTU),
+	/* As of IPv4's options. */
+	KEPT(IPPROTO_IPV6, IPV6_RECVHOPOPTS, KEPT_HOPOPTS),
+	KEPT(IPPROTO_IPV6, IPV6_RECVRTHDR, KEPT_RTHDR),
+	KEPT(IPPROTO_IPV6, IPV6_RECVDSTOPTS, KEPT_DSTOPTS),
+	KEPT(IPPROTO_IPV6, IPV6_2292HOPOPTS, KEPT_OLD_HOPOPTS),
+	KEPT(IPPROTO_IPV6, IPV6_2292RTHDR, KEPT_OLD_RTHDR),
+	KEPT(IPPROTO_IPV6, IPV6_2292DSTOPTS, KEPT_OLD_DSTOPTS),
+	KEPT(IPPROTO_IPV6, 77 /* IPV6_RECVFRAGSIZE */, KEPT_FRAGSIZE6),
 };
 
 const struct opt_table opt_ip_table = { rows, sizeof(rows) / sizeof(rows[0]) };

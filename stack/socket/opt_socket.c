@@ -98,9 +98,12 @@ static int set_lowat(struct sock *k, const struct opt_row *row, const void *val,
 	return r;
 }
 
+enum { RCVTIMEO_NEW = 66, SNDTIMEO_NEW,	/* with 64-bit times, as ours are */
+       TXREHASH = 74 };
+
 static struct timeval *timeout(struct sock *k, const struct opt_row *row)
 {
-	return row->name == SO_RCVTIMEO ? &k->rcv_timeout : &k->snd_timeout;
+	return row->name == SO_RCVTIMEO || row->name == RCVTIMEO_NEW ? &k->rcv_timeout : &k->snd_timeout;
 }
 
 static int set_timeout(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
@@ -119,6 +122,78 @@ static int set_timeout(struct sock *k, const struct opt_row *row, const void *va
 static int get_timeout(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
 {
 	return opt_put(val, len, timeout(k, row), sizeof(struct timeval));
+}
+
+/* SO_MEMINFO: what there is of it here (enum SK_MEMINFO_* of linux/sock_diag.h). */
+static int get_meminfo(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	uint32_t info[9] = { 0 };
+	int64_t v = 0;
+
+	(void)row;
+	info[1] = k->rcvbuf ? k->rcvbuf : k->ep->opts.receive_buffer_bytes;
+	info[3] = k->sndbuf ? k->sndbuf : k->ep->opts.send_buffer_bytes;
+	if (!endpoint_get_int(k->ep, SOCKOPT_RECEIVE_QUEUE_SIZE, &v))
+		info[0] = (uint32_t)v;
+	return opt_put(val, len, info, sizeof(info));
+}
+
+/* Of a socket that is no unix socket there is nobody at the other end. */
+static int get_peer_cred(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	const struct ucred none = { 0, (uid_t)-1, (gid_t)-1 };
+
+	(void)k;
+	(void)row;
+	return opt_put(val, len, &none, sizeof(none));
+}
+
+static int get_peer_name(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+	int r = sock_name(k, true, (struct sockaddr *)&ss, &n);
+
+	(void)row;
+	if (r)
+		return -ENOTCONN;
+	return n < *len ? -EINVAL : opt_put(val, len, &ss, n);
+}
+
+static int set_unsupported(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	(void)k; (void)row; (void)val; (void)len;
+	return -EOPNOTSUPP;
+}
+
+static int get_unsupported(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	(void)k; (void)val; (void)len;
+	return row->bit ? -(int)row->bit : -EOPNOTSUPP;
+}
+
+static int set_ifindex(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	if (!r && (v < 0 || (v && !nic_find(k->stack, (uint32_t)v))))
+		r = v < 0 ? -EINVAL : -ENODEV;
+	return r ? r : -ns_err_errno(endpoint_set_int(k->ep, row->stack, v));
+}
+
+static int get_locked(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	return opt_put_int(row, val, len, k->filter_locked);
+}
+
+/* -1 is for the default, which is on. */
+static int set_txrehash(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	if (r || v < -1 || v > 1)
+		return r ? r : -EINVAL;
+	return opt_set_kept(k, row, &(int){ v != 0 }, sizeof(v));
 }
 
 static int set_device(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
@@ -148,6 +223,7 @@ static int get_device(struct sock *k, const struct opt_row *row, void *val, sock
 }
 
 #define ABOUT(opt, what)	{ SOL_SOCKET, opt, OPT_ANY, NULL, get_about, .bit = what }
+#define UNSUPPORTED(opt)	{ SOL_SOCKET, opt, OPT_ANY, set_unsupported, get_unsupported, .bit = 0 }
 #define BUFFER(opt, st, hi)	{ SOL_SOCKET, opt, OPT_ANY, set_buffer, get_buffer, .stack = st, .max = hi, .scale = 1 }
 
 static const struct opt_row rows[] = {
@@ -168,15 +244,46 @@ static const struct opt_row rows[] = {
 	CUSTOM(SOL_SOCKET, SO_LINGER, set_linger, get_linger),
 	BUFFER(SO_SNDBUF, SOCKOPT_SEND_BUFFER_SIZE, BUF_LIMIT),
 	BUFFER(SO_RCVBUF, SOCKOPT_RECEIVE_BUFFER_SIZE, BUF_LIMIT),
-	BUFFER(SO_SNDBUFFORCE, SOCKOPT_SEND_BUFFER_SIZE, INT32_MAX / 2),
-	BUFFER(SO_RCVBUFFORCE, SOCKOPT_RECEIVE_BUFFER_SIZE, INT32_MAX / 2),
+	{ SOL_SOCKET, SO_SNDBUFFORCE, OPT_ANY, set_buffer, NULL, .stack = SOCKOPT_SEND_BUFFER_SIZE, .max = INT32_MAX / 2 },
+	{ SOL_SOCKET, SO_RCVBUFFORCE, OPT_ANY, set_buffer, NULL, .stack = SOCKOPT_RECEIVE_BUFFER_SIZE, .max = INT32_MAX / 2 },
 	{ SOL_SOCKET, SO_RCVLOWAT, OPT_ANY, set_lowat, opt_get_field, .bit = offsetof(struct sock, rcv_lowat) },
 	CUSTOM(SOL_SOCKET, SO_RCVTIMEO, set_timeout, get_timeout),
 	CUSTOM(SOL_SOCKET, SO_SNDTIMEO, set_timeout, get_timeout),
+	CUSTOM(SOL_SOCKET, RCVTIMEO_NEW, set_timeout, get_timeout),
+	CUSTOM(SOL_SOCKET, SNDTIMEO_NEW, set_timeout, get_timeout),
 	{ SOL_SOCKET, SO_BINDTODEVICE, OPT_ANY, set_device, get_device, .stack = SOCKOPT_BIND_TO_DEVICE },
 	FIELD(SO_MARK, mark, INT32_MIN, INT32_MAX),
 	FIELD(SO_PRIORITY, priority, INT32_MIN, INT32_MAX),
 	FLAG(SOL_SOCKET, SO_DONTROUTE, dontroute),
+	{ SOL_SOCKET, SO_BINDTOIFINDEX, OPT_ANY, set_ifindex, opt_get_number, .stack = SOCKOPT_BIND_TO_DEVICE, .scale = 1 },
+	{ SOL_SOCKET, SO_BSDCOMPAT, OPT_ANY, opt_set_nothing, opt_get_constant, .bit = 0 },
+	{ SOL_SOCKET, SO_CNX_ADVICE, OPT_ANY, opt_set_nothing, NULL, .bit = 0 },
+	CONSTANT(SOL_SOCKET, SO_BPF_EXTENSIONS, OPT_ANY, 64),
+	CONSTANT(SOL_SOCKET, SO_INCOMING_NAPI_ID, OPT_ANY, 0),
+	CUSTOM(SOL_SOCKET, SO_MEMINFO, NULL, get_meminfo),
+	CUSTOM(SOL_SOCKET, SO_PEERCRED, NULL, get_peer_cred),
+	CUSTOM(SOL_SOCKET, SO_PEERNAME, NULL, get_peer_name),
+	CUSTOM(SOL_SOCKET, SO_LOCK_FILTER, NULL, get_locked),
+	UNSUPPORTED(SO_PASSCRED),
+	UNSUPPORTED(SO_PASSSEC),
+	UNSUPPORTED(76 /* SO_PASSPIDFD */),
+	UNSUPPORTED(83 /* SO_PASSRIGHTS */),
+	{ SOL_SOCKET, SO_PEERGROUPS, OPT_ANY, NULL, get_unsupported, .bit = ENODATA },
+	{ SOL_SOCKET, 77 /* SO_PEERPIDFD */, OPT_ANY, NULL, get_unsupported, .bit = ENODATA },
+	FIELD(SO_BUSY_POLL, busy_poll, 0, INT32_MAX),
+	FIELD(SO_INCOMING_CPU, incoming_cpu, INT32_MIN, INT32_MAX),
+	FIELD(SO_MAX_PACING_RATE, pacing_rate, INT32_MIN, INT32_MAX),
+	FIELD(72 /* SO_BUF_LOCK */, buf_lock, 0, 3),
+	KEPT(SOL_SOCKET, SO_DEBUG, KEPT_DEBUG),
+	KEPT(SOL_SOCKET, SO_RXQ_OVFL, KEPT_RXQ_OVFL),
+	KEPT(SOL_SOCKET, SO_WIFI_STATUS, KEPT_WIFI_STATUS),
+	KEPT(SOL_SOCKET, SO_NOFCS, KEPT_NOFCS),
+	KEPT(SOL_SOCKET, SO_SELECT_ERR_QUEUE, KEPT_SELECT_ERR_QUEUE),
+	KEPT(SOL_SOCKET, 69 /* SO_PREFER_BUSY_POLL */, KEPT_PREFER_BUSY_POLL),
+	KEPT(SOL_SOCKET, 75 /* SO_RCVMARK */, KEPT_RCVMARK),
+	KEPT(SOL_SOCKET, 82 /* SO_RCVPRIORITY */, KEPT_RCVPRIORITY),
+	{ SOL_SOCKET, TXREHASH, OPT_STREAM, set_txrehash, opt_get_kept, .min = 0, .max = 1, .bit = KEPT_TXREHASH },
+	UNSUPPORTED(TXREHASH),
 	WANT(SOL_SOCKET, SO_TIMESTAMP, WANT_TIME),
 	WANT(SOL_SOCKET, SO_TIMESTAMPNS, WANT_TIME_NS),
 	WANT(SOL_SOCKET, 63 /* SO_TIMESTAMP_NEW */, WANT_TIME | WANT_TIME_NEW),

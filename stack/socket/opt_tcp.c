@@ -68,6 +68,45 @@ static int set_fastopen(struct sock *k, const struct opt_row *row, const void *v
 	return opt_set_number(k, row, val, len);
 }
 
+/* 0 takes the limit away. */
+static int set_maxseg(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	if (r || (v && (v < row->min || v > row->max)))
+		return r ? r : -EINVAL;
+	return -ns_err_errno(endpoint_set_int(k->ep, row->stack, v));
+}
+
+/* There are none: a program goes on by itself. */
+static int set_ulp(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	(void)k; (void)row; (void)val;
+	return len < 1 ? -EINVAL : -ENOENT;
+}
+
+/* Linux has forgotten what it was for. */
+static int set_thin_dupack(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	(void)k;
+	return r ? r : v < 0 || v > 1 ? -EINVAL : 0;
+}
+
+static int get_empty(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	(void)k;
+	(void)row;
+	return opt_put(val, len, "", 0);
+}
+
+static int set_forbidden(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	(void)k; (void)row; (void)val; (void)len;
+	return -EPERM;
+}
+
 static int set_cc(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
 	char name[16] = "";
@@ -101,7 +140,8 @@ static const struct opt_row rows[] = {
 	BOOL(IPPROTO_TCP, TCP_NODELAY, OPT_STREAM, SOCKOPT_NO_DELAY),
 	BOOL(IPPROTO_TCP, TCP_CORK, OPT_STREAM, SOCKOPT_CORK),
 	BOOL(IPPROTO_TCP, TCP_QUICKACK, OPT_STREAM, SOCKOPT_QUICK_ACK),
-	NUMBER(IPPROTO_TCP, TCP_MAXSEG, OPT_STREAM, SOCKOPT_MAX_SEGMENT, 88, 32767, 1),
+	{ IPPROTO_TCP, TCP_MAXSEG, OPT_STREAM, set_maxseg, opt_get_number, .stack = SOCKOPT_MAX_SEGMENT, .min = 88, .max = 32767,
+	  .scale = 1 },
 	NUMBER(IPPROTO_TCP, TCP_KEEPIDLE, OPT_STREAM, SOCKOPT_KEEPALIVE_IDLE, 1, 32767, S_NS),
 	NUMBER(IPPROTO_TCP, TCP_KEEPINTVL, OPT_STREAM, SOCKOPT_KEEPALIVE_INTERVAL, 1, 32767, S_NS),
 	NUMBER(IPPROTO_TCP, TCP_KEEPCNT, OPT_STREAM, SOCKOPT_KEEPALIVE_COUNT, 1, 127, 1),
@@ -111,6 +151,12 @@ static const struct opt_row rows[] = {
 	NUMBER(IPPROTO_TCP, TCP_WINDOW_CLAMP, OPT_STREAM, SOCKOPT_WINDOW_CLAMP, 0, INT32_MAX, 1),
 	NUMBER(IPPROTO_TCP, TCP_USER_TIMEOUT, OPT_STREAM, SOCKOPT_USER_TIMEOUT, 0, INT32_MAX, MS_NS),
 	{ IPPROTO_TCP, TCP_NOTSENT_LOWAT, OPT_STREAM, set_lowat_unsent, opt_get_field, .bit = offsetof(struct sock, unsent_lowat) },
+	{ IPPROTO_TCP, TCP_ULP, OPT_STREAM, set_ulp, get_empty, .bit = 0 },
+	{ IPPROTO_TCP, TCP_REPAIR, OPT_STREAM, set_forbidden, opt_get_constant, .bit = 0 },
+	{ IPPROTO_TCP, 16 /* TCP_THIN_LINEAR_TIMEOUTS */, OPT_STREAM, opt_set_kept, opt_get_kept, .max = 1,
+	  .bit = KEPT_THIN_LINEAR },
+	{ IPPROTO_TCP, 17 /* TCP_THIN_DUPACK */, OPT_STREAM, set_thin_dupack, opt_get_constant, .bit = 0 },
+	CONSTANT(IPPROTO_TCP, 43 /* TCP_IS_MPTCP */, OPT_STREAM, 0),
 	FASTOPEN(TCP_FASTOPEN, SOCKOPT_FASTOPEN, INT32_MAX),
 	FASTOPEN(TCP_FASTOPEN_CONNECT, SOCKOPT_FASTOPEN_CONNECT, 1),
 	FASTOPEN(TCP_FASTOPEN_NO_COOKIE, SOCKOPT_FASTOPEN_NO_COOKIE, 1),
