@@ -145,6 +145,28 @@ trace() {
 	has trace 'connect(.*127.0.0.1:'
 	has trace 'accept4(.*127.0.0.1:'
 }
+trace_command() {
+	"$SHIM" trace -o trace --stack lo --except 127.0.0.9 -- "$PY" "$T/talk.py" || fail "exit status $?"
+	has trace 'accept4(.*127.0.0.1:'
+	"$SHIM" trace --stack lo 2>err && fail "a trace of a run takes --stack"
+	has err 'for a new program'
+	"$SHIM" trace --only 10.0.0.0/8 -- true 2>err && fail "--only without --stack"
+	has err 'of which --stack'
+	nothing_left
+}
+
+# A host that nobody has asked for a socket leaves with the run; another run may start meanwhile.
+nothing_left() {
+	stacks_gone() { [ -z "$(ls runs/stack 2>/dev/null)" ]; }
+	await stacks_gone || fail "a host is left: $(ls runs/stack)"
+}
+no_socket() {
+	for i in 1 2 3; do
+		"$SHIM" run -q --stack lo -- true || fail "exit status $?"
+		"$SHIM" run -q --stack lo -- "$PY" "$T/talk.py" || fail "exit status $?"
+	done
+	nothing_left
+}
 
 # One address to the kernel and another to the stack, by sockets that can't be told apart before.
 traffic() {
@@ -407,6 +429,8 @@ check program_sockets_shown with_stacks sockets_shown
 check program_faults faults
 check program_resets resets
 check program_trace trace
+check program_trace_command trace_command
+check program_without_sockets no_socket
 check program_traffic traffic_options
 check program_nothing_in_the_kernel nothing_in_the_kernel
 check program_stopped_hurts_nobody with_stacks stopped_program_hurts_nobody
