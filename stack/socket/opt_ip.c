@@ -5,6 +5,7 @@
 #include <netinet/ip.h>
 #include <stddef.h>
 
+#include "header/ipv6.h"
 #include "socket/opt.h"
 
 #ifndef IPV6_2292HOPLIMIT
@@ -150,6 +151,15 @@ static int get_mtu(struct sock *k, const struct opt_row *row, void *val, socklen
 	return opt_put_int(row, val, len, mtu);
 }
 
+/* How large fragments may be: taken, and they are as large as the path lets them. */
+static int set_mtu6(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	int v, r = opt_take_int(row, val, len, &v);
+
+	(void)k;
+	return r ? r : v && v < IPV6_MIN_MTU ? -EINVAL : 0;
+}
+
 static int get_mcast_if(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
 {
 	return sock_get_mcast_if(k, row->level, val, len);
@@ -194,7 +204,7 @@ static const struct opt_row rows[] = {
 	NUMBER(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, OPT_ANY, SOCKOPT_MULTICAST_LOOP, 0, 1, 1),
 	{ IPPROTO_IPV6, IPV6_TCLASS, OPT_ANY, set_tclass, opt_get_number, .stack = SOCKOPT_TRAFFIC_CLASS, .scale = 1 },
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, OPT_ANY, set_pmtud, opt_get_field, .bit = offsetof(struct sock, pmtud) },
-	CUSTOM(IPPROTO_IPV6, IPV6_MTU, NULL, get_mtu),
+	CUSTOM(IPPROTO_IPV6, IPV6_MTU, set_mtu6, get_mtu),
 	CUSTOM(IPPROTO_IPV6, IPV6_MULTICAST_IF, NULL, get_mcast_if),
 	WANT(IPPROTO_IPV6, IPV6_RECVPKTINFO, WANT_PKTINFO6),
 	WANT(IPPROTO_IPV6, IPV6_RECVTCLASS, WANT_TCLASS),
