@@ -139,6 +139,10 @@ int redirect_get_addr(void *to, const void *from, int64_t len);
 int redirect_put_addr(void *addr, socklen_t *len, const struct stack_addr *from);
 
 /* epoll: which descriptor an event's data belongs to. */
+/* The same for streams that are not connected; and what epoll would say of those that are registered with epfd: how many events,
+ * at most `room`, or -EFAULT. Without `events`: whether there are any. */
+void redirect_idle_note(int epfd, int op, int fd, const struct run_socket *s, const struct epoll_event *event);
+int redirect_idle_events(int epfd, struct epoll_event *events, int room);
 void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *event);
 
 #endif
