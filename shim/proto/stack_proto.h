@@ -106,6 +106,11 @@ enum stack_op {
 				 * connection, as conntrack -L prints them */
 	STACK_OP_IFTEXT,	/* (arg[0] = enum stack_iftext) -> SCM_RIGHTS: a memfd with that text */
 	STACK_OP_ROUTE,		/* (data = sockaddr) -> data = struct stack_route: the way there */
+	STACK_OP_JOIN,		/* (SCM_RIGHTS: one of a pair of SOCK_SEQPACKET sockets): the host takes it for a connection.
+				 * The one request without a reply: any number of processes may send it on the same connection.
+				 * Of one that is refused the host closes its end */
+	STACK_OP_FASTOPEN,	/* (cookie, arg[0] = bytes of address; data = sockaddr, what is to be sent) -> as CONNECT, and arg[1] =
+				 * bytes that went with the SYN, or will: no more than fits there (RFC 7413) */
 	STACK_OP_COUNT
 };
 
@@ -153,6 +158,7 @@ enum stack_dgram_flag {
  * @peer:  to the program: who sent it; to the host: where to, length 0 for the connected peer
  * @local: to the program: the address it was sent to; to the host: the one to send from
  * @ifindex: interface, as in IP_PKTINFO
+ * @segment: to the host: bytes of the datagrams that it is to become (UDP_SEGMENT), 0: it is one
  * @len:   to the program: length of the datagram, of which less may follow (packet sockets)
  */
 struct stack_dgram {
@@ -163,7 +169,7 @@ struct stack_dgram {
 	int64_t wall_ns;
 	uint32_t len;
 	struct stack_addr peer, local;
-	uint32_t reserved;
+	uint32_t segment;
 };
 
 /** struct stack_accept - on a listening pair, with the descriptor of the connection in SCM_RIGHTS */

@@ -29,6 +29,7 @@ static const struct sockopt_row sockopt_rows[SOCKOPT_COMMON_END + 1] = {
 	[SOCKOPT_MULTICAST_LOOP] = OPT(multicast_loop, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_TOS] = OPT(tos, OPT_U8, 0, 255),
 	[SOCKOPT_TRAFFIC_CLASS] = OPT(traffic_class, OPT_U8, 0, 255),
+	[SOCKOPT_FREE_BIND] = OPT(free_bind, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_PMTU_DISCOVER] = OPT(pmtu_discover, OPT_U8, NET_PMTUD_DONT, NET_PMTUD_PROBE),
 	[SOCKOPT_SEND_BUFFER_SIZE] = OPT(send_buffer_bytes, OPT_U32, 0, UINT32_MAX),
 	[SOCKOPT_RECEIVE_BUFFER_SIZE] = OPT(receive_buffer_bytes, OPT_U32, 0, UINT32_MAX),

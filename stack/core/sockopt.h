@@ -26,6 +26,7 @@ enum sockopt {
 	SOCKOPT_MULTICAST_LOOP,
 	SOCKOPT_TOS,
 	SOCKOPT_TRAFFIC_CLASS,
+	SOCKOPT_FREE_BIND,		/* to addresses that are not there */
 	SOCKOPT_PMTU_DISCOVER,		/* enum net_pmtud */
 	SOCKOPT_SEND_BUFFER_SIZE,
 	SOCKOPT_RECEIVE_BUFFER_SIZE,
@@ -172,7 +173,7 @@ struct sockopt_range {
 
 /** struct sock_opts - the values of the common options */
 struct sock_opts {
-	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop;
+	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
 	uint32_t bind_nic;
 	uint32_t send_buffer_bytes, receive_buffer_bytes;

@@ -50,6 +50,7 @@ static bool parse_head(const struct stack_dgram *d, size_t n, struct sock_msg *m
 	if (d->flags & STACK_DGRAM_TTL)
 		m->flags |= SOCK_MSG_TTL;
 	m->ifindex = d->ifindex;
+	m->segment = d->segment;
 	m->tos = (int)d->tos;
 	m->ttl = (int)d->ttl;
 	*flags = (d->flags & STACK_DGRAM_MORE ? MSG_MORE : 0) |

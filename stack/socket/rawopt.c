@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "socket/impl.h"
+#include "socket/opt.h"
 
 enum { RAW_ICMP_FILTER = 1 };	/* ICMP_FILTER of linux/icmp.h, which collides with libc's */
 
@@ -117,3 +117,18 @@ int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
 		return get_struct(k, SOCKOPT_PACKET_STATISTICS, &st, sizeof(st), sizeof(st), val, len);
 	return -ENOPROTOOPT;
 }
+
+static const struct opt_row rows[] = {
+	BOOL(IPPROTO_IP, IP_HDRINCL, OPT_RAW, SOCKOPT_HDR_INCLUDED),
+	BOOL(IPPROTO_IPV6, IPV6_HDRINCL, OPT_RAW, SOCKOPT_HDR_INCLUDED),
+	NUMBER(IPPROTO_IPV6, IPV6_CHECKSUM, OPT_RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	NUMBER(SOL_RAW, IPV6_CHECKSUM, OPT_RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	{ SOL_PACKET, PACKET_VERSION, OPT_RAW | OPT_DGRAM, opt_set_field, opt_get_field, .min = TPACKET_V1, .max = TPACKET_V3,
+	  .bit = offsetof(struct sock, ring_version) },
+	{ SOL_PACKET, PACKET_RESERVE, OPT_RAW | OPT_DGRAM, opt_set_field, opt_get_field, .max = INT32_MAX,
+	  .bit = offsetof(struct sock, ring_reserve) },
+	FLAG(SOL_PACKET, PACKET_AUXDATA, auxdata),
+	BOOL(SOL_PACKET, PACKET_IGNORE_OUTGOING, OPT_RAW | OPT_DGRAM, SOCKOPT_IGNORE_OUTGOING),
+};
+
+const struct opt_table opt_raw_table = { rows, sizeof(rows) / sizeof(rows[0]) };

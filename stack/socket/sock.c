@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "socket/impl.h"
+#include "socket/opt.h"
 
 /* What socket(2) takes: 0 in @protocol stands for @number, where @number is not 0. */
 struct sock_kind {
@@ -48,7 +48,8 @@ struct sock *sock_wrap(struct stack *s, struct endpoint *ep, int domain, int typ
 		return NULL;
 	*k = (struct sock){
 		.ep = ep, .stack = s, .domain = domain, .type = type, .protocol = protocol,
-		.rcv_lowat = 1, .pmtud = NET_PMTUD_WANT,
+		.rcv_lowat = 1, .pmtud = NET_PMTUD_WANT, .incoming_cpu = UINT32_MAX, .pacing_rate = UINT32_MAX,
+		.kept = OPT_KEPT_FIRST,
 	};
 	ep->owner = k;
 	ep->error_fn = sock_note_error;

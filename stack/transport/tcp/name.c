@@ -65,7 +65,7 @@ static bool bindable(const struct tcp_conn *c, const struct full_addr *a)
 {
 	const struct stack *s = c->ep.stack;
 
-	if (addr_is_any(&a->addr) || stack_find_addr(s, &a->addr, a->nic))
+	if (c->ep.opts.free_bind || addr_is_any(&a->addr) || stack_find_addr(s, &a->addr, a->nic))
 		return true;
 	/* All of 127/8 is this host's where there is a loopback. */
 	if (a->addr.len != ADDR_LEN_V4 || !addr_is_loopback(&a->addr))

@@ -224,7 +224,7 @@ enum ns_err tcp_set_option(struct endpoint *ep, enum sockopt opt, const void *va
 	tcp_hold(c);
 	if (!rows[opt].set) {
 		err = set_special(c, opt, v);
-	} else if (v < rows[opt].min || v > rows[opt].max) {
+	} else if ((v < rows[opt].min && !(opt == SOCKOPT_MAX_SEGMENT && v == 0)) || v > rows[opt].max) {
 		err = NS_ERR_INVALID_OPTION_VALUE;
 	} else {
 		put_number(c, &rows[opt], v);
