@@ -144,6 +144,8 @@ enum stack_dgram_flag {
 	STACK_DGRAM_AUX = 256,		/* to the program: PACKET_AUXDATA was asked for; @ttl is where the network
 					 * header starts, @tos how many bytes its filter wanted */
 	STACK_DGRAM_UNSUMMED = 512,	/* packet sockets: the checksum is still to be computed */
+	STACK_DGRAM_RECVOPTS = 1024,	/* to the program: @ip_opts are those that came */
+	STACK_DGRAM_RETOPTS = 2048,	/* the same, for IP_RETOPTS; to the host: @ip_opts are those to send with */
 };
 
 /**
@@ -154,6 +156,7 @@ enum stack_dgram_flag {
  * @local: to the program: the address it was sent to; to the host: the one to send from
  * @ifindex: interface, as in IP_PKTINFO
  * @len:   to the program: length of the datagram, of which less may follow (packet sockets)
+ * @ip_opts: options of the IPv4 header, @nip_opts bytes of them
  */
 struct stack_dgram {
 	uint16_t size;
@@ -163,6 +166,8 @@ struct stack_dgram {
 	int64_t wall_ns;
 	uint32_t len;
 	struct stack_addr peer, local;
+	uint32_t nip_opts;
+	uint8_t ip_opts[40];
 	uint32_t reserved;
 };
 

@@ -124,7 +124,6 @@ static void reply(struct nic *nic, struct pkt *pkt, uint8_t type, void (*turn)(s
 	if (hdr_len > IPV4_HDR_LEN) {
 		tx.opts = opts;
 		tx.nopts = ipv4_opts_echo(pkt_net_hdr(pkt), hdr_len, opts);
-		ipv4_opts_record(s, opts, tx.nopts, &r.local);
 	}
 	turn(s, pkt_data(pkt));
 	pkt->csum = PKT_CSUM_NONE;

@@ -216,6 +216,7 @@ enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 		be16_store(p + IPV4_HDR_LEN + 2, 0);
 	} else if (tx->nopts) {
 		memcpy(p + IPV4_HDR_LEN, tx->opts, tx->nopts);
+		ipv4_opts_record(s, p + IPV4_HDR_LEN, tx->nopts, &r->local, true);
 	}
 	h.total_len = (uint16_t)total;
 	h.id = next_id(ipv4_of(s), r, tx->proto);

@@ -552,9 +552,8 @@ static const struct opt_row opt_rows[] = {
 	WANT(IPPROTO_IP, IP_RECVTOS, WANT_TOS),
 	WANT(IPPROTO_IP, IP_RECVTTL, WANT_TTL),
 	FLAG(IPPROTO_IP, IP_RECVERR, recverr),
-	/* No datagram with IP options is told of them; most have none. */
-	FLAG(IPPROTO_IP, IP_RETOPTS, recvopts),
-	FLAG(IPPROTO_IP, IP_RECVOPTS, recvopts),
+	WANT(IPPROTO_IP, IP_RETOPTS, WANT_RETOPTS),
+	WANT(IPPROTO_IP, IP_RECVOPTS, WANT_RECVOPTS),
 
 	{ IPPROTO_IPV6, IPV6_V6ONLY, ANY, set_v6only, get_number, .stack = SOCKOPT_V6_ONLY, .scale = 1 },
 	TTL(IPPROTO_IPV6, IPV6_UNICAST_HOPS, SOCKOPT_TTL),

@@ -34,8 +34,7 @@ struct sock {
 	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	uint32_t ring_version, ring_reserve;		/* packet(7): of the ring to be made */
 	struct linger linger;
-	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked,
-	     recvopts;
+	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked;
 };
 
 /** sock_new() - socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC in @type. AF_INET and AF_INET6
@@ -73,10 +72,12 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
  * @local:   send: from where; received: the address it was sent to
  * @flags:   enum sock_msg_flag: which of the others are there; @wall_ns is filled in, asked for or not
  * @msg_len: received: length of the whole datagram
+ * @ip_opts, @nip_opts: received, with RECVOPTS or RETOPTS: the IPv4 options that came; send, with RETOPTS: those to send with
  * @csum, @net_off: received, packet sockets: enum pkt_csum, and where the network header starts
  */
 enum sock_msg_flag {
 	SOCK_MSG_PKTINFO = 1, SOCK_MSG_TOS = 2, SOCK_MSG_TTL = 4, SOCK_MSG_TIME = 8,
+	SOCK_MSG_RECVOPTS = 16, SOCK_MSG_RETOPTS = 32,
 };
 
 struct sock_msg {
@@ -88,6 +89,7 @@ struct sock_msg {
 	int tos, ttl;
 	int64_t wall_ns;
 	size_t msg_len;
+	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 	uint8_t csum, net_off;
 };
 

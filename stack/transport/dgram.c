@@ -76,6 +76,16 @@ void dgram_rx_error(struct dgram *d, const struct net_error *e)
 	endpoint_set_error(&d->ep, e->err);
 }
 
+static void read_options(const struct pkt *pkt, struct read_msg *m)
+{
+	const uint8_t *p = pkt_net_hdr(pkt);
+
+	if (pkt->src.len != ADDR_LEN_V4 || (p[0] & 0xf) == IPV4_HDR_LEN / 4)
+		return;
+	m->nip_opts = (uint8_t)((p[0] & 0xf) * 4 - IPV4_HDR_LEN);
+	memcpy(m->ip_opts, p + IPV4_HDR_LEN, m->nip_opts);
+}
+
 enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m)
 {
 	struct dgram *d = dgram_of(ep);
@@ -99,6 +109,8 @@ enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m)
 		m->from.nic = pkt->nic_id;
 	m->tos = pkt->tos;
 	m->ttl = pkt->hop_limit;
+	m->nip_opts = 0;
+	read_options(pkt, m);
 	m->has_timestamp = true;
 	m->timestamp_ns = pkt->rx_wall_ns;
 	if (!m->peek)

@@ -40,6 +40,28 @@ pings() {
 	has out '200 packets transmitted, 200 received'
 }
 
+# The way there and back, as written into the packets on it, from the kernel's hosts and from the stack.
+recorded() {
+	need ping
+	here ping -R -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -R: $?"; }
+	sed -n '/^RR:/,/^$/p' out | grep -o '[0-9.]*\.[0-9]*' >hops
+	is "the recorded route" "$(tr '\n' ' ' <hops)" '10.77.2.2 10.79.0.1 10.79.0.2 10.79.0.2 10.77.2.1 10.77.2.2 '
+	ping -R -c 1 -W 5 10.77.2.2 >out || { cat out; fail "the kernel's ping -R: $?"; }
+	sed -n '/^RR:/,/^$/p' out | grep -o '[0-9.]*\.[0-9]*' >hops
+	is "the route to the stack" "$(tr '\n' ' ' <hops)" '10.77.2.1 10.77.2.2 10.77.2.2 10.77.2.1 '
+	here ping -T tsonly -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -T tsonly: $?"; }
+	is "stamps" "$(sed -n '/^TS:/,/^$/p' out | grep -c '[0-9]')" 6
+	here ping -T tsandaddr -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -T tsandaddr: $?"; }
+	# Of its two addresses the router takes what it likes.
+	sed -n '/^TS:/,/^$/p' out | grep -o '10\.[0-9.]*' | sed 's/10.77.2.1/router/; s/10.79.0.1/router/' >hops
+	is "who stamped" "$(tr '\n' ' ' <hops)" '10.77.2.2 router 10.79.0.2 10.79.0.2 '
+	has out '^Unrecorded hops: 2$'
+	here ping -T tsprespec 10.77.2.2 10.79.0.2 -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -T tsprespec: $?"; }
+	is "stamps of those asked" "$(sed -n '/^TS:/,/^$/p' out | grep -c '10\.')" 2
+	here ping -c 1 -W 1 10.77.2.1 10.79.0.2 >out 2>&1 && fail "a source route was taken"
+	return 0
+}
+
 # hops FILE ROUTER HOST
 hops() {
 	has "$1" "^ *1  *$2 "
@@ -78,8 +100,9 @@ tracepaths() {
 arpings() {
 	need arping
 	here arping -c 2 -w 5 -I ss1 10.77.2.1 >out || { cat out; fail "arping: $?"; }
-	has out 'reply from 10.77.2.1 \['
-	has out '^Received 2 response'
+	# There are two programs of that name.
+	has out 'reply from 10.77.2.1 \[\|bytes from .* (10.77.2.1)'
+	has out '^Received 2 response\|^2 packets transmitted, 2 packets received'
 }
 
 # captures OUT COUNT ARGUMENT...: tcpdump in the background, listening by the time that it returns; its process in TCPDUMP.
@@ -164,6 +187,7 @@ asked() {
 }
 
 scenario ping pings client
+scenario route_recorded recorded client
 scenario traceroute traceroutes client
 scenario tracepath tracepaths client
 scenario arping arpings client
