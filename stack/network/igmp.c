@@ -85,7 +85,7 @@ void igmp_rx(struct nic *nic, struct pkt *pkt)
 	/* RFC 3376, 9.1 (and 2236, 9): what did not come from this link is a forgery. */
 	if (!pkt_pullup(pkt, IGMP_LEN) || pkt->hop_limit != 1 ||
 	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, 0) != 0xffff)) {
-		stat_inc(&st->invalid);
+		stats_malformed(&nic->stack->stats, &st->invalid);
 		pkt_free(pkt);
 		return;
 	}
@@ -97,7 +97,7 @@ void igmp_rx(struct nic *nic, struct pkt *pkt)
 		if (pkt_pullup(pkt, pkt->len) && igmp_query_parse(&q, pkt_data(pkt), pkt->len))
 			member_query(m, &q);
 		else
-			stat_inc(&st->invalid);
+			stats_malformed(&nic->stack->stats, &st->invalid);
 		break;
 	case IGMP_V1_REPORT:
 		stat_inc(&st->received.v1_report);

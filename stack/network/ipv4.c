@@ -42,7 +42,7 @@ static bool options_ok(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *
 	if (!it.bad)
 		return true;
 	icmpv4_send_error(nic, pkt, ICMPV4_PARAM_PROBLEM, 0, (uint32_t)(it.p + 1 - p) << 24);
-	stat_inc(&nic->stack->stats.ip.malformed_packets_received);
+	stats_malformed(&nic->stack->stats, &nic->stack->stats.ip.malformed_packets_received);
 	return false;
 }
 
@@ -258,8 +258,7 @@ static bool ipv4_check(struct nic *nic, struct pkt *pkt, struct ipv4_hdr *h)
 	    !pkt_pullup(pkt, (pkt_data(pkt)[0] & 0xfu) * 4) ||
 	    !ipv4_parse(h, pkt_data(pkt), pkt->len) ||
 	    (!pkt->looped && !ipv4_cksum_ok(pkt_data(pkt), h->hdr_len))) {
-		stat_inc(&st->ip.malformed_packets_received);
-		stat_inc(&st->malformed_rcvd_packets);
+		stats_malformed(st, &st->ip.malformed_packets_received);
 		return false;
 	}
 	pkt_trim(pkt, h->total_len);

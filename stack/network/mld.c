@@ -67,7 +67,7 @@ void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
 	if (pkt->hop_limit != 1 || !pkt_pullup(pkt, type == ICMPV6_MLDV2_REPORT ? MLDV2_REPORT_LEN
 									      : MLD_LEN) ||
 	    (type == ICMPV6_MLD_QUERY && !addr_is_link_local(&pkt->src))) {
-		stat_inc(&nic->stack->stats.icmp.v6_invalid);
+		stats_malformed(&nic->stack->stats, &nic->stack->stats.icmp.v6_invalid);
 		return;
 	}
 	if (type == ICMPV6_MLD_REPORT) {
@@ -78,6 +78,6 @@ void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
 		if (pkt_pullup(pkt, pkt->len) && mld_query_parse(&q, pkt_data(pkt), pkt->len))
 			member_query(m, &q);
 		else
-			stat_inc(&nic->stack->stats.icmp.v6_invalid);
+			stats_malformed(&nic->stack->stats, &nic->stack->stats.icmp.v6_invalid);
 	}
 }

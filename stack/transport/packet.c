@@ -93,6 +93,7 @@ static void packet_queue(struct packet *k, struct pkt *copy)
 		k->since.drops++;
 		stat_inc(&st->receive_buffer_errors);
 		stat_inc(&k->ep.stats.receive_errors.receive_buffer_overflow);
+		stat_inc(&k->ep.stack->stats.dropped_packets);
 		pkt_free(copy);
 		return;
 	}
