@@ -185,6 +185,16 @@ struct sock_opts {
 
 void sock_opts_init(struct sock_opts *o);
 
+/** sockopt_put_int() - the value of an option that is a number; INVALID_OPTION_VALUE: no room */
+static inline enum ns_err sockopt_put_int(void *val, size_t *len, int64_t v)
+{
+	if (*len < sizeof(v))
+		return NS_ERR_INVALID_OPTION_VALUE;
+	memcpy(val, &v, sizeof(v));
+	*len = sizeof(v);
+	return NS_OK;
+}
+
 /** sock_opts_set() - a common option; INVALID_OPTION_VALUE if out of range, UNKNOWN_NIC_ID */
 enum ns_err sock_opts_set(struct endpoint *ep, enum sockopt opt, int64_t v);
 

@@ -114,16 +114,6 @@ static enum ns_err send_rerouted(struct stack *s, struct pkt *pkt)
 	return err;
 }
 
-static void loop_copy(struct route *r, const struct pkt *pkt)
-{
-	struct pkt *copy = pkt_clone(pkt);
-
-	if (!copy)
-		return;
-	copy->net_proto = r->net->number;
-	nic_loop(r->nic, copy);
-}
-
 /* Takes @pkt, header in place: ask the hooks, and send it. */
 static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_tx *tx, uint32_t mtu)
 {
@@ -144,7 +134,7 @@ static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_t
 	}
 	if (!nic_is_loopback(r->nic) && (r->kind == ROUTE_BROADCAST ||
 	    (r->kind == ROUTE_MULTICAST && tx->loop_back && nic_find_group(r->nic, &r->remote))))
-		loop_copy(r, pkt);
+		nic_loop_copy(r->nic, pkt, r->net->number);
 	return ipv4_send_parts(r, pkt, mtu);
 }
 

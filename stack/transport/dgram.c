@@ -1,6 +1,8 @@
 /* Datagram endpoints: reading, and the state they share. */
 #include "transport/dgram.h"
 
+#include <stdlib.h>
+
 void dgram_init(struct dgram *d, const struct dgram_ops *ops)
 {
 	d->ops = ops;
@@ -21,6 +23,15 @@ void dgram_fini(struct dgram *d)
 	pkt_free(d->cork);
 	d->cork = NULL;
 	d->state = DGRAM_CLOSED;
+}
+
+void dgram_destroy(struct endpoint *ep)
+{
+	struct dgram *d = dgram_of(ep);
+
+	dgram_fini(d);
+	endpoint_fini(ep);
+	free(d);
 }
 
 struct addr dgram_show(const struct dgram *d, const struct addr *a)
@@ -53,12 +64,13 @@ bool dgram_rx(struct dgram *d, struct pkt *pkt)
 	return true;
 }
 
-void dgram_rx_error(struct dgram *d, const struct net_error *e)
+void dgram_rx_error(struct endpoint *ep, const struct net_error *e)
 {
-	struct stack *s = d->ep.stack;
+	struct dgram *d = dgram_of(ep);
+	struct stack *s = ep->stack;
 
-	if (d->ep.error_fn)
-		d->ep.error_fn(&d->ep, e);
+	if (ep->error_fn)
+		ep->error_fn(ep, e);
 	if (e->kind == NET_ERROR_LINK_FAILED) {
 		stat_inc(&d->ep.stats.send_errors.no_link_addr);
 		return;

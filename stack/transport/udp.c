@@ -53,15 +53,6 @@ static const struct dgram_ops udp_dgram_ops = {
 	.sent = udp_sent,
 };
 
-static void udp_destroy(struct endpoint *ep)
-{
-	struct dgram *d = dgram_of(ep);
-
-	dgram_fini(d);
-	endpoint_fini(ep);
-	free(d);
-}
-
 static void udp_ep_rx(struct endpoint *ep, struct pkt *pkt)
 {
 	pkt_pull(pkt, UDP_HDR_LEN);
@@ -69,15 +60,10 @@ static void udp_ep_rx(struct endpoint *ep, struct pkt *pkt)
 		stat_inc(&ep->stack->stats.udp.receive_buffer_errors);
 }
 
-static void udp_ep_error(struct endpoint *ep, const struct net_error *e)
-{
-	dgram_rx_error(dgram_of(ep), e);
-}
-
 static const struct endpoint_ops udp_endpoint_ops = {
 	.name = "udp",
-	.close = udp_destroy,
-	.destroy = udp_destroy,
+	.close = dgram_destroy,
+	.destroy = dgram_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
 	.check = dgram_check,
@@ -94,7 +80,7 @@ static const struct endpoint_ops udp_endpoint_ops = {
 	.get_option = dgram_get_option,
 	.option_changed = dgram_option_changed,
 	.rx = udp_ep_rx,
-	.rx_error = udp_ep_error,
+	.rx_error = dgram_rx_error,
 };
 
 static enum ns_err udp_endpoint_new(struct stack *s, enum net_index net, struct endpoint **out)
