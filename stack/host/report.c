@@ -1,5 +1,4 @@
 /* What a host says of itself: INFO and STATS. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "host/host.h"
