@@ -109,5 +109,6 @@ void sock_opts_get_ip(const struct endpoint *ep, void *val, size_t *len)
 {
 	if (*len > ep->opts.nip_opts)
 		*len = ep->opts.nip_opts;
-	memcpy(val, ep->opts.ip_opts, *len);
+	if (*len)
+		memcpy(val, ep->opts.ip_opts, *len);
 }

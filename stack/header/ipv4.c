@@ -120,7 +120,8 @@ bool ipv4_opts_make(const uint8_t *opts, size_t len, uint8_t *out, uint8_t *out_
 	if (len > IPV4_OPTS_MAX)
 		return false;
 	memset(out, IPV4_OPT_END, (size_t)(it.end - out));
-	memcpy(out, opts, len);
+	if (len)
+		memcpy(out, opts, len);
 	*out_len = (uint8_t)(it.end - out);
 	while (ipv4_opt_next(&it)) {
 		if (it.type == IPV4_OPT_LSRR || it.type == IPV4_OPT_SSRR || ipv4_opt_fault(it.opt, it.len))
