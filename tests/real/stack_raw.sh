@@ -169,6 +169,36 @@ npings() {
 	is "nping's headers" "$(here nping --tcp -c 1 -p 81 --tr --ttl 1 10.79.0.2 2>&1 | grep -c '10.77.2.1 > 10.77.2.2 TTL=0 during transit')" 1
 }
 
+# Raw sockets of several kinds in one program, found by what they receive.
+scans() {
+	need nmap
+	here nmap -n -sn 10.77.2.1 10.77.2.9 >out 2>&1 || { cat out; fail "nmap -sn: $?"; }
+	has out '1 host up'
+	here nmap -n -Pn -sS -p 81,82 10.79.0.2 >out 2>&1 || { cat out; fail "nmap -sS: $?"; }
+	has out '^81/tcp closed '
+	here nmap -n -Pn -sU -p 81 10.79.0.2 >out 2>&1 || { cat out; fail "nmap -sU: $?"; }
+	has out '^81/udp closed '
+	here nmap -6 -n -Pn -sS -p 81 fd79::2 >out 2>&1 || { cat out; fail "nmap -6 -sS: $?"; }
+	has out '^81/tcp closed '
+}
+
+fpings() {
+	need fping
+	here fping -q -c 3 -p 100 10.79.0.2 10.77.2.1 2>out || { cat out; fail "fping: $?"; }
+	is "hosts that answered all" "$(grep -c 'xmt/rcv/%loss = 3/3/0%' out)" 2
+	here fping -6 -q -c 2 -p 100 fd79::2 2>out || { cat out; fail "fping -6: $?"; }
+	has out 'xmt/rcv/%loss = 2/2/0%'
+}
+
+mtrs() {
+	need mtr
+	here mtr -n -r -c 2 -i 0.2 10.79.0.2 >out || { cat out; fail "mtr: $?"; }
+	has out '^ *1\.|-- 10.77.2.1 .* 0.0%'
+	has out '^ *2\.|-- 10.79.0.2 .* 0.0%'
+	here mtr -6 -n -r -c 2 -i 0.2 fd79::2 >out || { cat out; fail "mtr -6: $?"; }
+	has out '^ *2\.|-- fd79::2 .* 0.0%'
+}
+
 # The interfaces and the way to an address, as they are found in other ways than getifaddrs.
 asked() {
 	need ip traceroute
@@ -194,4 +224,7 @@ scenario arping arpings client
 scenario tcpdump tcpdumps client
 scenario tcpdump_flood flood client
 scenario nping npings client
+scenario nmap scans client
+scenario fping fpings client
+scenario mtr mtrs client
 scenario routes_asked asked client
