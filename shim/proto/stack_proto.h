@@ -205,8 +205,10 @@ struct stack_ring_control {
 	uint32_t status_off;
 };
 
-/** enum stack_iftext - a text about interfaces: /proc/net/dev, /proc/net/if_inet6 */
-enum stack_iftext { STACK_IFTEXT_DEV = 1, STACK_IFTEXT_INET6 };
+/** enum stack_iftext - a text about interfaces: /proc/net/dev, if_inet6, route, ipv6_route, arp */
+enum stack_iftext {
+	STACK_IFTEXT_DEV = 1, STACK_IFTEXT_INET6, STACK_IFTEXT_ROUTE, STACK_IFTEXT_ROUTE6, STACK_IFTEXT_ARP,
+};
 
 /** struct stack_route - the way to an address; @local: it is the stack's own */
 struct stack_route {

@@ -214,6 +214,16 @@ asked() {
 	has out '^fd77:2::9 dev .* src fd77:2::2'
 	ip route get 10.77.2.2 | grep -q 'dev ss1' || fail "the kernel's answer is another without the stack"
 	here traceroute -n -I 10.77.2.1 >/dev/null || fail "traceroute: $?"
+	need route netstat
+	here route -n >out || fail "route: $?"
+	has out '^0.0.0.0 *10.77.2.1 *0.0.0.0 *UG .* ss1$'
+	has out '^10.77.2.0 *0.0.0.0 *255.255.255.0 *U .* ss1$'
+	grep -q near out && { cat out; fail "a route of the kernel's"; }
+	here netstat -6 -rn >out || fail "netstat -rn: $?"
+	has out '^::/0 *fd77:2::1 *UG .* ss1$'
+	has out '^fd77:2::/64 *:: *U .* ss1$'
+	here arp -n >out || fail "arp: $?"
+	has out "^10.77.2.1 *ether *$(ip -br link show ss1 | awk '{ print $3 }') *C .* ss1"
 }
 
 scenario ping pings client
