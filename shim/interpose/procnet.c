@@ -21,7 +21,7 @@
 #include "run/sys.h"
 
 #define PROC "/proc/"
-#define LONGEST sizeof("/proc/thread-self/net/if_inet6")
+#define LONGEST sizeof("/proc/thread-self/net/ipv6_route")
 
 struct table {
 	char name[12];
@@ -33,6 +33,8 @@ static const struct table tables[] = {
 	{ "udp", AF_INET, IPPROTO_UDP }, { "udp6", AF_INET6, IPPROTO_UDP }, { "unix", AF_UNIX, 0 },
 	/* These are the stack's alone, as its interfaces are. */
 	{ "dev", AF_PACKET, STACK_IFTEXT_DEV }, { "if_inet6", AF_PACKET, STACK_IFTEXT_INET6 },
+	{ "route", AF_PACKET, STACK_IFTEXT_ROUTE }, { "ipv6_route", AF_PACKET, STACK_IFTEXT_ROUTE6 },
+	{ "arp", AF_PACKET, STACK_IFTEXT_ARP },
 };
 
 static const char *behind(const char *s, const char *prefix)

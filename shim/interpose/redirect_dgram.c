@@ -10,6 +10,7 @@
 #include <linux/errqueue.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <time.h>
@@ -104,6 +105,14 @@ static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 			return -EINVAL;
 		memcpy(&bytes, CMSG_DATA(c), sizeof(bytes));
 		d->segment = bytes;
+		return 0;
+	}
+	if (v4 && c->cmsg_type == IP_RETOPTS) {
+		d->flags |= STACK_DGRAM_RETOPTS;
+		d->nip_opts = (uint32_t)(c->cmsg_len - CMSG_LEN(0));
+		if (d->nip_opts > sizeof(d->ip_opts))
+			d->nip_opts = sizeof(d->ip_opts);
+		memcpy(d->ip_opts, CMSG_DATA(c), d->nip_opts);
 		return 0;
 	}
 	return v4 || v6 || c->cmsg_level == IPPROTO_UDP ? -EINVAL : 0;	/* of SOL_SOCKET: nothing that a datagram could not do without */
@@ -326,6 +335,24 @@ static void put_aux(struct control *c, const struct stack_dgram *d)
 	put_control(c, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
 }
 
+/* IP_RETOPTS: of the options that came, those that an answer carries too, padded to whole words. */
+static void put_retopts(struct control *c, const struct stack_dgram *d)
+{
+	uint8_t out[sizeof(d->ip_opts)] = { 0 };
+	size_t n = 0, len;
+
+	for (size_t at = 0; at + 1 < d->nip_opts && d->ip_opts[at] != IPOPT_EOL; at += len) {
+		len = d->ip_opts[at] == IPOPT_NOOP ? 1 : d->ip_opts[at + 1];
+		if (len < 1 || at + len > d->nip_opts)
+			break;
+		if (d->ip_opts[at] != IPOPT_RR && d->ip_opts[at] != IPOPT_TIMESTAMP)
+			continue;
+		memcpy(out + n, d->ip_opts + at, len);
+		n += len;
+	}
+	put_control(c, IPPROTO_IP, IP_RETOPTS, out, (n + 3) / 4 * 4);
+}
+
 static void put_all_control(struct control *c, const struct target *t, const struct stack_dgram *d)
 {
 	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
@@ -346,6 +373,12 @@ static void put_all_control(struct control *c, const struct target *t, const str
 		put_control(c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 	else if (d->flags & STACK_DGRAM_TOS)
 		put_control(c, IPPROTO_IP, IP_TOS, &tos_byte, sizeof(tos_byte));
+	if (d->nip_opts > sizeof(d->ip_opts))
+		return;
+	if (d->flags & STACK_DGRAM_RECVOPTS)
+		put_control(c, IPPROTO_IP, IP_RECVOPTS, d->ip_opts, d->nip_opts);
+	if (d->flags & STACK_DGRAM_RETOPTS)
+		put_retopts(c, d);
 }
 
 /* --- receiving */

@@ -152,7 +152,7 @@ static long attach_filter(const struct target *t, const uint64_t *a)
 	if (!memory_read(&prog, (const void *)a[3], sizeof(prog)))
 		return -EFAULT;
 	q.len = prog.len * sizeof(code[0]);
-	if (!prog.len || prog.len > BPF_MAXINSNS)
+	if (!prog.filter || !prog.len || prog.len > BPF_MAXINSNS)
 		return -EINVAL;
 	if (prog.len > FILTER_SHORT)
 		return attach_long(&q, &prog);

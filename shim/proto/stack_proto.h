@@ -149,6 +149,8 @@ enum stack_dgram_flag {
 	STACK_DGRAM_AUX = 256,		/* to the program: PACKET_AUXDATA was asked for; @ttl is where the network
 					 * header starts, @tos how many bytes its filter wanted */
 	STACK_DGRAM_UNSUMMED = 512,	/* packet sockets: the checksum is still to be computed */
+	STACK_DGRAM_RECVOPTS = 1024,	/* to the program: @ip_opts are those that came */
+	STACK_DGRAM_RETOPTS = 2048,	/* the same, for IP_RETOPTS; to the host: @ip_opts are those to send with */
 };
 
 /**
@@ -160,6 +162,7 @@ enum stack_dgram_flag {
  * @ifindex: interface, as in IP_PKTINFO
  * @segment: to the host: bytes of the datagrams that it is to become (UDP_SEGMENT), 0: it is one
  * @len:   to the program: length of the datagram, of which less may follow (packet sockets)
+ * @ip_opts: options of the IPv4 header, @nip_opts bytes of them
  */
 struct stack_dgram {
 	uint16_t size;
@@ -170,6 +173,9 @@ struct stack_dgram {
 	uint32_t len;
 	struct stack_addr peer, local;
 	uint32_t segment;
+	uint32_t nip_opts;
+	uint8_t ip_opts[40];
+	uint32_t reserved;
 };
 
 /** struct stack_accept - on a listening pair, with the descriptor of the connection in SCM_RIGHTS */
@@ -206,8 +212,10 @@ struct stack_ring_control {
 	uint32_t status_off;
 };
 
-/** enum stack_iftext - a text about interfaces: /proc/net/dev, /proc/net/if_inet6 */
-enum stack_iftext { STACK_IFTEXT_DEV = 1, STACK_IFTEXT_INET6 };
+/** enum stack_iftext - a text about interfaces: /proc/net/dev, if_inet6, route, ipv6_route, arp */
+enum stack_iftext {
+	STACK_IFTEXT_DEV = 1, STACK_IFTEXT_INET6, STACK_IFTEXT_ROUTE, STACK_IFTEXT_ROUTE6, STACK_IFTEXT_ARP,
+};
 
 /** struct stack_route - the way to an address; @local: it is the stack's own */
 struct stack_route {

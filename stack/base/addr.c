@@ -69,6 +69,16 @@ bool addr_prefix_parse(const char *s, struct addr_prefix *out)
 	return true;
 }
 
+const char *addr_prefix_format(const struct addr_prefix *a, char buf[ADDR_STR_MAX])
+{
+	size_t n;
+
+	addr_format(&a->addr, buf);
+	n = strlen(buf);
+	snprintf(buf + n, ADDR_STR_MAX - n, "/%u", a->prefix_len);
+	return buf;
+}
+
 struct addr addr_solicited_node(const struct addr *a)
 {
 	struct addr s = { .b = { 0xff, 2, [11] = 1, [12] = 0xff }, .len = ADDR_LEN_V6 };

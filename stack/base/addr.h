@@ -158,6 +158,9 @@ const char *addr_format(const struct addr *a, char buf[ADDR_STR_MAX]);
 /** addr_prefix_parse() - from "address/bits"; false on bad text or too many bits */
 bool addr_prefix_parse(const char *s, struct addr_prefix *out);
 
+/** addr_prefix_format() - write "address/bits" to @buf (ADDR_STR_MAX bytes) and return @buf */
+const char *addr_prefix_format(const struct addr_prefix *a, char buf[ADDR_STR_MAX]);
+
 /** addr_solicited_node() - ff02::1:ffXX:XXXX of an IPv6 address (RFC 4291, 2.7.1) */
 struct addr addr_solicited_node(const struct addr *a);
 

@@ -256,6 +256,8 @@ enum ns_err endpoint_set_option(struct endpoint *ep, enum sockopt opt, const voi
 		memcpy(&v, val, sizeof(v));
 		return sock_opts_set(ep, opt, v);
 	}
+	if (opt == SOCKOPT_IP_OPTIONS)
+		return sock_opts_set_ip(ep, val, len);
 	return ep->ops->set_option ? ep->ops->set_option(ep, opt, val, len)
 				   : NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 }
@@ -264,6 +266,10 @@ enum ns_err endpoint_get_option(struct endpoint *ep, enum sockopt opt, void *val
 {
 	int64_t v;
 
+	if (opt == SOCKOPT_IP_OPTIONS) {
+		sock_opts_get_ip(ep, val, len);
+		return NS_OK;
+	}
 	if ((unsigned)opt > SOCKOPT_ERROR)
 		return ep->ops->get_option ? ep->ops->get_option(ep, opt, val, len)
 					   : NS_ERR_UNKNOWN_PROTOCOL_OPTION;

@@ -62,6 +62,7 @@ struct packet_addr {
  * @has_timestamp, @timestamp_ns: out: wall clock at which the last packet arrived
  * @has_inq, @inq:   out: bytes left to read
  * @tos, @ttl:       out: of the datagram's IP header
+ * @ip_opts, @nip_opts: out: IPv4 options of its header as they came
  * @link:            out, packet endpoints: where the packet came from or went
  * @csum, @net_off:  out, packet endpoints: enum pkt_csum, and where the network header starts
  * @at_mark:         out: TCP: the next byte to read is the one after the urgent mark (SIOCATMARK)
@@ -78,6 +79,7 @@ struct read_msg {
 	bool has_inq;
 	int32_t inq;
 	uint8_t tos, ttl;
+	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 	struct packet_addr link;
 	uint8_t csum, net_off;
 	bool at_mark;

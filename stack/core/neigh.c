@@ -260,6 +260,7 @@ static void neigh_hold(struct neigh *n, struct pkt *pkt)
 		pkt_free(pkt_queue_pop(&n->pending));
 		stat_inc(&nic->stats.neigh_pending_dropped);
 		stat_inc(&nic->stack->stats.nics.neigh_pending_dropped);
+		stat_inc(&nic->stack->stats.dropped_packets);
 	}
 	if (n->cache->config.max_pending == 0)
 		pkt_free(pkt);

@@ -141,6 +141,16 @@ void nic_loop(struct nic *nic, struct pkt *pkt)
 	clock_defer(nic->stack->clock, &nic->loop_task);
 }
 
+void nic_loop_copy(struct nic *nic, const struct pkt *pkt, uint16_t net_proto)
+{
+	struct pkt *copy = pkt_clone(pkt);
+
+	if (!copy)
+		return;
+	copy->net_proto = net_proto;
+	nic_loop(nic, copy);
+}
+
 static void nic_loop_run(struct task *t)
 {
 	struct nic *nic = container_of(t, struct nic, loop_task);

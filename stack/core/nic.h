@@ -127,6 +127,9 @@ enum ns_err nic_write(struct nic *nic, struct pkt *pkt);
 /** nic_loop() - takes @pkt, a network packet: receive it on this NIC, once the present call is over */
 void nic_loop(struct nic *nic, struct pkt *pkt);
 
+/** nic_loop_copy() - nic_loop() with a copy of a packet of protocol @net_proto, if there is memory for one */
+void nic_loop_copy(struct nic *nic, const struct pkt *pkt, uint16_t net_proto);
+
 /** nic_mtu() - the largest packet of a family */
 static inline uint32_t nic_mtu(const struct nic *nic, enum net_index net)
 {

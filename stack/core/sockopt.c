@@ -92,3 +92,24 @@ enum ns_err sock_opts_get(const struct endpoint *ep, enum sockopt opt, int64_t *
 	}
 	return NS_OK;
 }
+
+enum ns_err sock_opts_set_ip(struct endpoint *ep, const void *val, size_t len)
+{
+	uint8_t opts[IPV4_OPTS_MAX], n;
+
+	if (!ipv4_opts_make(val, len, opts, &n))
+		return NS_ERR_INVALID_OPTION_VALUE;
+	memcpy(ep->opts.ip_opts, opts, n);
+	ep->opts.nip_opts = n;
+	if (ep->ops->option_changed)
+		ep->ops->option_changed(ep, SOCKOPT_IP_OPTIONS);
+	return NS_OK;
+}
+
+void sock_opts_get_ip(const struct endpoint *ep, void *val, size_t *len)
+{
+	if (*len > ep->opts.nip_opts)
+		*len = ep->opts.nip_opts;
+	if (*len)
+		memcpy(val, ep->opts.ip_opts, *len);
+}

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "core/group.h"
 #include "core/stats.h"
+#include "header/ipv4.h"
 
 struct endpoint;
 
@@ -44,6 +45,7 @@ enum sockopt {
 	SOCKOPT_BLOCK_SOURCE,
 	SOCKOPT_UNBLOCK_SOURCE,
 	SOCKOPT_MULTICAST_FILTER,	/* struct sockopt_mcast_filter: the whole filter of a membership */
+	SOCKOPT_IP_OPTIONS,		/* uint8_t[]: options of the IPv4 header of what is sent */
 	SOCKOPT_CHECKSUM,		/* UDP over IPv4: whether to send checksums */
 	/* raw and packet endpoints */
 	SOCKOPT_HDR_INCLUDED,		/* what is written starts with the IP header */
@@ -179,14 +181,30 @@ struct sock_opts {
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
 	uint32_t mcast_nic;
 	struct addr mcast_addr;
+	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 };
 
 void sock_opts_init(struct sock_opts *o);
+
+/** sockopt_put_int() - the value of an option that is a number; INVALID_OPTION_VALUE: no room */
+static inline enum ns_err sockopt_put_int(void *val, size_t *len, int64_t v)
+{
+	if (*len < sizeof(v))
+		return NS_ERR_INVALID_OPTION_VALUE;
+	memcpy(val, &v, sizeof(v));
+	*len = sizeof(v);
+	return NS_OK;
+}
 
 /** sock_opts_set() - a common option; INVALID_OPTION_VALUE if out of range, UNKNOWN_NIC_ID */
 enum ns_err sock_opts_set(struct endpoint *ep, enum sockopt opt, int64_t v);
 
 /** sock_opts_get() - a common option; UNKNOWN_PROTOCOL_OPTION if @opt is none */
 enum ns_err sock_opts_get(const struct endpoint *ep, enum sockopt opt, int64_t *v);
+
+/** sock_opts_set_ip(), sock_opts_get_ip() - SOCKOPT_IP_OPTIONS; INVALID_OPTION_VALUE if they are not to be
+ * sent (ipv4_opts_make()). get: as much of them as there is room for */
+enum ns_err sock_opts_set_ip(struct endpoint *ep, const void *val, size_t len);
+void sock_opts_get_ip(const struct endpoint *ep, void *val, size_t *len);
 
 #endif

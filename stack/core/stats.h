@@ -115,6 +115,13 @@ struct stats {
 	struct nic_stats nics;
 };
 
+/** stats_malformed() - a packet was found to be so: in its layer's counter @c, and in that of the whole stack */
+static inline void stats_malformed(struct stats *s, struct stat_counter *c)
+{
+	stat_inc(c);
+	stat_inc(&s->malformed_rcvd_packets);
+}
+
 /** stats_walk() - call @fn with the dotted name ("udp.packets_sent") and counter of each */
 void stats_walk(const struct stats *s,
 		void (*fn)(void *ctx, const char *name, const struct stat_counter *c), void *ctx);

@@ -46,43 +46,21 @@ bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len)
 	return len == IGMP_LEN;
 }
 
-static void igmp_set_cksum(uint8_t *p, size_t len)
+void igmp_set_cksum(uint8_t *p, size_t len)
 {
-	uint16_t sum = (uint16_t)~cksum_add(0, p, len);
+	uint16_t sum;
 
+	p[2] = p[3] = 0;
+	sum = (uint16_t)~cksum_add(0, p, len);
 	memcpy(p + 2, &sum, 2);
 }
 
-void igmp_emit(uint8_t type, uint8_t max_resp_code, const struct addr *group, uint8_t *p)
+void igmp_emit(uint8_t type, uint16_t max_resp_code, const struct addr *group, uint8_t *p)
 {
 	p[0] = type;
-	p[1] = max_resp_code;
-	p[2] = p[3] = 0;
+	p[1] = (uint8_t)max_resp_code;
 	memcpy(p + 4, group->b, 4);
 	igmp_set_cksum(p, IGMP_LEN);
-}
-
-/* One record: its type, number of sources, group and sources. */
-static void record_emit(enum group_record type, const struct addr *group, const struct addr *sources,
-			uint16_t n, uint8_t *p)
-{
-	p[0] = (uint8_t)type;
-	p[1] = 0;
-	be16_store(p + 2, n);
-	p += 4;
-	memcpy(p, group->b, group->len);
-	for (uint16_t i = 0; i < n; i++)
-		memcpy(p + (i + 1u) * group->len, sources[i].b, group->len);
-}
-
-void igmpv3_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
-			uint16_t n, uint8_t *p)
-{
-	memset(p, 0, IGMPV3_REPORT_LEN);
-	p[0] = IGMP_V3_REPORT;
-	be16_store(p + 6, 1);
-	record_emit(type, group, sources, n, p + IGMPV3_REPORT_LEN);
-	igmp_set_cksum(p, IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN + 4u * n);
 }
 
 bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len)
@@ -105,11 +83,19 @@ void mld_emit(uint8_t type, uint16_t max_resp_ms, const struct addr *group, uint
 	memcpy(p + 8, group->b, 16);
 }
 
-void mldv2_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
-		       uint16_t n, uint8_t *p)
+void group_report_emit(uint8_t msg_type, enum group_record type, const struct addr *group,
+		       const struct addr *sources, uint16_t n, uint8_t *p)
 {
-	memset(p, 0, MLDV2_REPORT_LEN);
-	p[0] = ICMPV6_MLDV2_REPORT;
+	memset(p, 0, GROUP_REPORT_LEN);
+	p[0] = msg_type;
 	be16_store(p + 6, 1);
-	record_emit(type, group, sources, n, p + MLDV2_REPORT_LEN);
+	/* The record: its type, number of sources, group and sources. */
+	p += GROUP_REPORT_LEN;
+	p[0] = (uint8_t)type;
+	p[1] = 0;
+	be16_store(p + 2, n);
+	p += 4;
+	memcpy(p, group->b, group->len);
+	for (uint16_t i = 0; i < n; i++)
+		memcpy(p + (i + 1u) * group->len, sources[i].b, group->len);
 }

@@ -12,8 +12,7 @@ enum igmp_type {
 };
 
 enum {
-	IGMP_LEN = 8, IGMPV3_QUERY_LEN = 12, IGMPV3_REPORT_LEN = 8, IGMPV3_RECORD_LEN = 8,
-	MLD_LEN = 24, MLDV2_QUERY_LEN = 28, MLDV2_REPORT_LEN = 8, MLDV2_RECORD_LEN = 20,
+	IGMP_LEN = 8, IGMPV3_QUERY_LEN = 12, MLD_LEN = 24, MLDV2_QUERY_LEN = 28, GROUP_REPORT_LEN = 8,
 };
 
 /** enum group_record - types of the records in version 3 (MLD: 2) reports */
@@ -47,12 +46,10 @@ static inline struct addr group_query_source(const struct group_query *q, uint16
 bool igmp_query_parse(struct group_query *q, const uint8_t *p, size_t len);
 
 /** igmp_emit() - a message of version 1 or 2, IGMP_LEN bytes with checksum */
-void igmp_emit(uint8_t type, uint8_t max_resp_code, const struct addr *group, uint8_t *p);
+void igmp_emit(uint8_t type, uint16_t max_resp_code, const struct addr *group, uint8_t *p);
 
-/** igmpv3_report_emit() - a report with one record of @n sources; IGMPV3_REPORT_LEN +
- * IGMPV3_RECORD_LEN + 4 * @n bytes with checksum */
-void igmpv3_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
-			uint16_t n, uint8_t *p);
+/** igmp_set_cksum() - of a whole message */
+void igmp_set_cksum(uint8_t *p, size_t len);
 
 /** mld_query_parse() - a query of any version, ICMPv6 header first */
 bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len);
@@ -60,9 +57,14 @@ bool mld_query_parse(struct group_query *q, const uint8_t *p, size_t len);
 /** mld_emit() - a version 1 message, MLD_LEN bytes, the checksum zero */
 void mld_emit(uint8_t type, uint16_t max_resp_ms, const struct addr *group, uint8_t *p);
 
-/** mldv2_report_emit() - a report with one record of @n sources; MLDV2_REPORT_LEN +
- * MLDV2_RECORD_LEN + 16 * @n bytes, the checksum zero */
-void mldv2_report_emit(enum group_record type, const struct addr *group, const struct addr *sources,
-		       uint16_t n, uint8_t *p);
+/** group_report_len() - of a report with one record of @n sources */
+static inline size_t group_report_len(const struct addr *group, uint16_t n)
+{
+	return GROUP_REPORT_LEN + 4 + (n + (size_t)1) * group->len;
+}
+
+/** group_report_emit() - that report, IGMPv3's or MLDv2's as @msg_type says, the checksum zero */
+void group_report_emit(uint8_t msg_type, enum group_record type, const struct addr *group,
+		       const struct addr *sources, uint16_t n, uint8_t *p);
 
 #endif

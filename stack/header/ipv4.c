@@ -5,6 +5,7 @@
 #include "base/cksum.h"
 
 enum { IPV4_DF = 0x4000, IPV4_MF = 0x2000, IPV4_OFF = 0x1fff };
+enum { RR_MIN_PTR = 4, TS_MIN_PTR = 5, TS_OVERFLOW_MAX = 15 };
 
 bool ipv4_parse(struct ipv4_hdr *h, const uint8_t *p, size_t len)
 {
@@ -76,4 +77,61 @@ bool ipv4_opt_next(struct ipv4_opt_iter *it)
 	it->len = it->p[1];
 	it->p += it->len;
 	return true;
+}
+
+/* Pointers count from 1; one beyond the option means that it is full. */
+static bool ptr_ok(const uint8_t *opt, uint8_t len, uint8_t min, uint8_t entry)
+{
+	uint8_t ptr = opt[IPV4_OPT_PTR];
+
+	return ptr >= min && (ptr > len || ptr - 1 + entry <= len);
+}
+
+uint8_t ipv4_opt_fault(const uint8_t *opt, uint8_t len)
+{
+	uint8_t flags;
+
+	switch (opt[0]) {
+	case IPV4_OPT_RR:
+		if (len < 3)
+			return 1;
+		return ptr_ok(opt, len, RR_MIN_PTR, ADDR_LEN_V4) ? 0 : IPV4_OPT_PTR;
+	case IPV4_OPT_TS:
+		if (len < 4)
+			return 1;
+		flags = opt[IPV4_TS_FLAGS] & 0xf;
+		if (flags != IPV4_TS_ONLY && flags != IPV4_TS_WITH_ADDR && flags != IPV4_TS_PRESPECIFIED)
+			return IPV4_TS_FLAGS;
+		if (opt[IPV4_OPT_PTR] > len && opt[IPV4_TS_FLAGS] >> 4 == TS_OVERFLOW_MAX)
+			return IPV4_TS_FLAGS;	/* "the overflow count itself overflows" */
+		return ptr_ok(opt, len, TS_MIN_PTR, ipv4_ts_entry_len(opt)) ? 0 : IPV4_OPT_PTR;
+	case IPV4_OPT_ROUTER_ALERT:
+		return len < 4 ? 1 : 0;
+	default:
+		return 0;
+	}
+}
+
+bool ipv4_opts_make(const uint8_t *opts, size_t len, uint8_t *out, uint8_t *out_len)
+{
+	struct ipv4_opt_iter it = { .p = out, .end = out + (len + 3) / 4 * 4 };
+	bool rr = false, ts = false, *seen;
+
+	if (len > IPV4_OPTS_MAX)
+		return false;
+	memset(out, IPV4_OPT_END, (size_t)(it.end - out));
+	if (len)
+		memcpy(out, opts, len);
+	*out_len = (uint8_t)(it.end - out);
+	while (ipv4_opt_next(&it)) {
+		if (it.type == IPV4_OPT_LSRR || it.type == IPV4_OPT_SSRR || ipv4_opt_fault(it.opt, it.len))
+			return false;
+		seen = it.type == IPV4_OPT_RR ? &rr : it.type == IPV4_OPT_TS ? &ts : NULL;
+		if (seen && *seen)
+			return false;
+		if (seen)
+			*seen = true;
+	}
+	memset(out + (it.p - out), IPV4_OPT_END, (size_t)(it.end - it.p));
+	return !it.bad;
 }

@@ -6,7 +6,7 @@
 
 #include "base/addr.h"
 
-enum { IPV4_HDR_LEN = 20, IPV4_HDR_MAX = 60, IPV4_MIN_MTU = 68 };
+enum { IPV4_HDR_LEN = 20, IPV4_HDR_MAX = 60, IPV4_OPTS_MAX = IPV4_HDR_MAX - IPV4_HDR_LEN, IPV4_MIN_MTU = 68 };
 
 /** enum ip_proto - protocol and next header numbers */
 enum ip_proto {
@@ -46,6 +46,16 @@ enum ipv4_opt {
 	IPV4_OPT_SSRR = 137, IPV4_OPT_ROUTER_ALERT = 148, IPV4_OPT_COPIED = 0x80,
 };
 
+/* Offsets in record route and timestamp options, and the timestamp's flags (RFC 791, 3.1). */
+enum { IPV4_OPT_PTR = 2, IPV4_TS_FLAGS = 3 };
+enum { IPV4_TS_ONLY = 0, IPV4_TS_WITH_ADDR = 1, IPV4_TS_PRESPECIFIED = 3 };
+
+/** ipv4_ts_entry_len() - bytes of one entry of a timestamp option */
+static inline uint8_t ipv4_ts_entry_len(const uint8_t *opt)
+{
+	return (opt[IPV4_TS_FLAGS] & 0xf) == IPV4_TS_ONLY ? 4 : 8;
+}
+
 /** struct ipv4_opt_iter - where a walk over options is */
 struct ipv4_opt_iter {
 	const uint8_t *p, *end;
@@ -59,5 +69,13 @@ struct ipv4_opt_iter ipv4_opts(const uint8_t *hdr, size_t hdr_len);
 
 /** ipv4_opt_next() - to the next option but NOP; false at the end, with @bad set if lengths lie */
 bool ipv4_opt_next(struct ipv4_opt_iter *it);
+
+/** ipv4_opt_fault() - what is wrong with an option: the offset of the octet, 0 if nothing is */
+uint8_t ipv4_opt_fault(const uint8_t *opt, uint8_t len);
+
+/** ipv4_opts_make() - options that a user wants sent, @len bytes of them, at most IPV4_OPTS_MAX: written
+ * to @out, padded to a multiple of 4. false: they are malformed, one is there twice, or they are a source
+ * route, which is not sent (RFC 7126, 4.3 and 4.4) */
+bool ipv4_opts_make(const uint8_t *opts, size_t len, uint8_t *out, uint8_t *out_len);
 
 #endif

@@ -62,7 +62,7 @@ static const int allowed_lan[] = {
 	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(fork), SCMP_SYS(wait4), SCMP_SYS(setsid), SCMP_SYS(dup2),
 	SCMP_SYS(dup3), SCMP_SYS(close_range), SCMP_SYS(chdir), SCMP_SYS(prctl), SCMP_SYS(prlimit64),
 	SCMP_SYS(set_robust_list), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(epoll_create1),
-	SCMP_SYS(getuid), SCMP_SYS(renameat), SCMP_SYS(fchmod),
+	SCMP_SYS(getuid), SCMP_SYS(renameat), SCMP_SYS(fchmod), SCMP_SYS(preadv2),
 };
 
 static const int allowed_user[] = {

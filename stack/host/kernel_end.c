@@ -74,8 +74,7 @@ static int add_addrs(const struct spec_nic *n, char *error)
 	for (size_t i = 0; i < n->npeers && !err; i++) {
 		err = add_addr(nl, index, &n->peers[i]);
 		if (err) {
-			snprintf(what, sizeof(what), "peer=%s/%u", addr_format(&n->peers[i].addr, text),
-				 n->peers[i].prefix_len);
+			snprintf(what, sizeof(what), "peer=%s", addr_prefix_format(&n->peers[i], text));
 			fail(n, what, err, error);
 		}
 	}

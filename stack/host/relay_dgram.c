@@ -39,7 +39,7 @@ static bool parse_head(const struct stack_dgram *d, size_t n, struct sock_msg *m
 {
 	socklen_t local_len;
 
-	if (n < sizeof(*d) || d->size != sizeof(*d) || !put_addr(&d->peer, &m->addr, &m->addr_len) ||
+	if (n < sizeof(*d) || d->size != sizeof(*d) || d->nip_opts > sizeof(m->ip_opts) || !put_addr(&d->peer, &m->addr, &m->addr_len) ||
 	    !put_addr(&d->local, &m->local, &local_len) || d->tos > 255 || d->ttl > 255)
 		return false;
 	m->flags = 0;
@@ -49,6 +49,10 @@ static bool parse_head(const struct stack_dgram *d, size_t n, struct sock_msg *m
 		m->flags |= SOCK_MSG_TOS;
 	if (d->flags & STACK_DGRAM_TTL)
 		m->flags |= SOCK_MSG_TTL;
+	if (d->flags & STACK_DGRAM_RETOPTS)
+		m->flags |= SOCK_MSG_RETOPTS;
+	m->nip_opts = (uint8_t)d->nip_opts;
+	memcpy(m->ip_opts, d->ip_opts, d->nip_opts);
 	m->ifindex = d->ifindex;
 	m->segment = d->segment;
 	m->tos = (int)d->tos;
@@ -101,6 +105,12 @@ static void make_head(const struct sock_msg *m, struct stack_dgram *d)
 		d->flags |= STACK_DGRAM_TTL;
 	if (m->flags & SOCK_MSG_TIME)
 		d->flags |= STACK_DGRAM_TIME;
+	if (m->flags & (SOCK_MSG_RECVOPTS | SOCK_MSG_RETOPTS)) {
+		d->flags |= (m->flags & SOCK_MSG_RECVOPTS ? STACK_DGRAM_RECVOPTS : 0) |
+			    (m->flags & SOCK_MSG_RETOPTS ? STACK_DGRAM_RETOPTS : 0);
+		d->nip_opts = m->nip_opts;
+		memcpy(d->ip_opts, m->ip_opts, m->nip_opts);
+	}
 	d->tos = (uint32_t)m->tos;
 	d->ttl = (uint32_t)m->ttl;
 	d->wall_ns = m->wall_ns;

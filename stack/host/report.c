@@ -1,5 +1,4 @@
 /* What a host says of itself: INFO and STATS. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "host/host.h"
@@ -7,7 +6,7 @@
 
 static void report_nic(const struct nic *nic, struct json *j)
 {
-	char text[ADDR_STR_MAX], full[ADDR_STR_MAX + 8];
+	char text[ADDR_STR_MAX];
 
 	json_open(j, NULL, '{');
 	json_string(j, "name", nic->name);
@@ -20,8 +19,7 @@ static void report_nic(const struct nic *nic, struct json *j)
 	list_for_each(n, &nic->addrs) {
 		const struct nic_addr *a = container_of(n, struct nic_addr, list);
 
-		snprintf(full, sizeof(full), "%s/%u", addr_format(&a->addr, text), a->prefix_len);
-		json_string(j, NULL, full);
+		json_string(j, NULL, addr_prefix_format(&(struct addr_prefix){ a->addr, a->prefix_len }, text));
 	}
 	json_close(j, ']');
 	json_number(j, "rx_packets", stat_value(&nic->stats.rx_packets));

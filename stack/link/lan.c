@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "link/lan_bell.h"
 #include "link/lan_dir.h"
 #include "link/lan_hub.h"
 #include "link/lan_proto.h"
@@ -20,13 +21,14 @@ enum { DEFAULT_MTU = 1500, MIN_MTU = 68, NET_LEN_MIN = 8, NET_LEN_MAX = 30, WAIT
 
 /**
  * struct lan - @shm: the rings, NULL while there is no switch
- * @sock: to the switch; @epoll_fd: what the embedder waits for, whatever becomes of @sock
+ * @sock: to the switch; @ring_fd: wakes it; @ear_fd: its waking us
+ * @epoll_fd: has @sock and @ear_fd: what the embedder waits for, whatever becomes of them
  */
 struct lan {
 	struct link link;
 	struct link_sink sink;
 	struct link *shm;
-	int sock, epoll_fd, dirfd;
+	int sock, ring_fd, ear_fd, epoll_fd, dirfd;
 	struct timer retry;
 	struct clock *clock;
 	struct pkt_pool *pool;
@@ -43,20 +45,40 @@ static int fail(char *error, const char *name, const char *what, int err)
 	return err;
 }
 
-/* Sends a request and waits for its reply; a descriptor that comes along is the caller's, -1 if there is none. */
-static int ask(int sock, struct lan_request *q, struct lan_reply *r, int *passed)
+/* The descriptors that came along with a message, -1 where there are none. More than fit the kernel has closed. */
+static void take_passed(struct msghdr *m, int passed[LAN_JOIN_FDS])
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	size_t n = c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int)
+										  : 0;
+
+	for (size_t i = 0; i < LAN_JOIN_FDS; i++)
+		passed[i] = -1;
+	if (n)
+		memcpy(passed, CMSG_DATA(c), n * sizeof(int));
+}
+
+static void close_passed(const int passed[LAN_JOIN_FDS])
+{
+	for (size_t i = 0; i < LAN_JOIN_FDS; i++)
+		if (passed[i] >= 0)
+			close(passed[i]);
+}
+
+/* Sends a request and waits for its reply; descriptors that come along are the caller's. */
+static int ask(int sock, struct lan_request *q, struct lan_reply *r, int passed[LAN_JOIN_FDS])
 {
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(LAN_JOIN_FDS * sizeof(int))];
 	} control;
 	struct iovec iov = { r, sizeof(*r) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
 	ssize_t n;
 
-	*passed = -1;
+	for (size_t i = 0; i < LAN_JOIN_FDS; i++)
+		passed[i] = -1;
 	q->magic = LAN_MAGIC;
 	q->version = LAN_VERSION;
 	if (send(sock, q, sizeof(*q), MSG_NOSIGNAL) < 0)
@@ -66,9 +88,7 @@ static int ask(int sock, struct lan_request *q, struct lan_reply *r, int *passed
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? -ETIMEDOUT : -errno;
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(passed, CMSG_DATA(c), sizeof(int));
+	take_passed(&m, passed);
 	if (n == (ssize_t)sizeof(*r) && r->magic == LAN_MAGIC && r->version == LAN_VERSION && r->op == q->op)
 		return r->err > 0 && r->err < 4096 ? -r->err : r->err ? -EPROTO : 0;
 	return n == 0 ? -ECONNRESET : -EPROTO;
@@ -76,18 +96,19 @@ static int ask(int sock, struct lan_request *q, struct lan_reply *r, int *passed
 
 static void kick(void *ctx)
 {
-	/* No room: the switch has not looked at what woke it before. Gone: draining tells. */
-	send(((struct lan *)ctx)->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	lan_bell_ring(((struct lan *)ctx)->ring_fd);
 }
 
+/* The ear is there for its edges, and this takes them; what there is to read on the socket is its end. */
 static bool drain(void *ctx)
 {
-	char buf[64];
-	ssize_t n;
+	struct epoll_event ev[2];
+	int n = epoll_wait(((struct lan *)ctx)->epoll_fd, ev, 2, 0);
 
-	while ((n = recv(((struct lan *)ctx)->sock, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
-		;
-	return n < 0 && (errno == EAGAIN || errno == EINTR);
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == ((struct lan *)ctx)->sock)
+			return false;
+	return true;
 }
 
 /* What the switch says is checked like anything from another process. */
@@ -111,25 +132,54 @@ static void set_lease(struct lan *l, const struct lan_reply *r)
 	l->link.mtu = r->mtu;
 }
 
+static void unlink_from_switch(struct lan *l)
+{
+	link_close(l->shm);
+	l->shm = NULL;
+	if (l->sock >= 0)
+		close(l->sock);
+	if (l->ring_fd >= 0)
+		close(l->ring_fd);
+	if (l->ear_fd >= 0) {
+		/* The switch may have it, too: closing alone would leave it in there. */
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, l->ear_fd, NULL);
+		close(l->ear_fd);
+	}
+	l->sock = l->ring_fd = l->ear_fd = -1;
+}
+
+static int listen_to_switch(struct lan *l)
+{
+	struct epoll_event sock = { .events = EPOLLIN, .data.fd = l->sock };
+	struct epoll_event ear = { .events = EPOLLIN | EPOLLET, .data.fd = l->ear_fd };
+
+	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->sock, &sock) < 0 ||
+	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->ear_fd, &ear) < 0)
+		return -errno;
+	return 0;
+}
+
 /* Asks the switch at @sock, the link's from now on, for a port. */
 static int join(struct lan *l, int sock)
 {
 	struct lan_request q = { .op = LAN_OP_JOIN, .number = l->lease.number, .net_len = l->net.prefix_len };
-	struct sharedmem_config c = { .pool = l->pool, .kick = kick, .drain = drain, .ctx = l, .fd = sock };
-	struct epoll_event ev = { .events = EPOLLIN };
+	struct sharedmem_config c = { .pool = l->pool, .kick = kick, .drain = drain, .ctx = l, .fd = l->epoll_fd };
 	struct lan_reply r;
-	int passed, err;
+	int passed[LAN_JOIN_FDS], err;
 
 	memcpy(q.net, l->net.addr.b, 4);
-	err = ask(sock, &q, &r, &passed);
-	if (!err && (passed < 0 || !lease_ok(&r)))
+	err = ask(sock, &q, &r, passed);
+	if (!err && (passed[LAN_JOIN_FDS - 1] < 0 || !lease_ok(&r)))
 		err = -EPROTO;
-	if (!err) {
-		err = sharedmem_region_map(&c.region, passed);
-		passed = -1;
+	if (err) {
+		close_passed(passed);
+		close(sock);
+		return err;
 	}
-	if (passed >= 0)
-		close(passed);
+	l->sock = sock;
+	l->ring_fd = passed[LAN_FD_RING];
+	l->ear_fd = passed[LAN_FD_EAR];
+	err = sharedmem_region_map(&c.region, passed[LAN_FD_REGION]);
 	if (!err) {
 		c.mtu = r.mtu;
 		l->shm = sharedmem_new(&c);
@@ -138,15 +188,12 @@ static int join(struct lan *l, int sock)
 			err = -EPROTO;
 		}
 	}
-	if (!err && epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, sock, &ev) < 0)
-		err = -errno;
+	if (!err)
+		err = listen_to_switch(l);
 	if (err) {
-		link_close(l->shm);
-		l->shm = NULL;
-		close(sock);
+		unlink_from_switch(l);
 		return err;
 	}
-	l->sock = sock;
 	set_lease(l, &r);
 	link_attach(l->shm, &l->sink);
 	return 0;
@@ -187,10 +234,7 @@ static int connect_and_join(struct lan *l, bool wait)
 
 static void lose(struct lan *l)
 {
-	link_close(l->shm);
-	l->shm = NULL;
-	close(l->sock);
-	l->sock = -1;
+	unlink_from_switch(l);
 	/* Not all at once. */
 	timer_arm_in(l->clock, &l->retry, FIRST_RETRY_NS * (1 + l->lease.number % 16));
 }
@@ -247,9 +291,7 @@ static void lan_close(struct link *link)
 	struct lan *l = container_of(link, struct lan, link);
 
 	timer_fini(l->clock, &l->retry);
-	link_close(l->shm);
-	if (l->sock >= 0)
-		close(l->sock);
+	unlink_from_switch(l);
 	if (l->epoll_fd >= 0)
 		close(l->epoll_fd);
 	if (l->dirfd >= 0)
@@ -303,7 +345,7 @@ int lan_join(const struct lan_config *c, struct link **out, struct lan_lease *le
 		return fail(error, c->name, "cannot make a link", -ENOMEM);
 	l->clock = c->clock;
 	l->pool = pkt_pool_ref(c->pool);
-	l->sock = l->dirfd = -1;
+	l->sock = l->ring_fd = l->ear_fd = l->dirfd = -1;
 	l->sink.rx = lan_shm_rx;
 	l->link.ops = &lan_ops;
 	l->link.caps = LINK_CAP_ETHERNET;
@@ -330,7 +372,7 @@ int lan_join(const struct lan_config *c, struct link **out, struct lan_lease *le
 /* One request to a running network. */
 static int about_port(const char *dir, const char *name, struct lan_request *q, struct lan_reply *r)
 {
-	int dirfd, sock, passed, err;
+	int dirfd, sock, passed[LAN_JOIN_FDS], err;
 
 	if (!lan_name_ok(name))
 		return -EINVAL;
@@ -341,9 +383,8 @@ static int about_port(const char *dir, const char *name, struct lan_request *q, 
 	close(dirfd);
 	if (sock < 0)
 		return sock == -ECONNREFUSED ? -ENOENT : sock;
-	err = ask(sock, q, r, &passed);
-	if (passed >= 0)
-		close(passed);
+	err = ask(sock, q, r, passed);
+	close_passed(passed);
 	close(sock);
 	return err;
 }

@@ -7,8 +7,7 @@
  * concerns its own port. If the switch itself dies, members start a new one and join it with the addresses
  * they had.
  *
- * Members are woken through the socket, not through eventfds: whether a write to an eventfd blocks is up to all
- * who have it, so that a member could make the switch wait; a send does not block if its sender says so.
+ * Both wake one another by eventfds, of which a member is given no more than it can do no harm with (lan_bell.h).
  *
  * Addresses: member number N has the IPv4 address N of the network's subnet, 10.77.0.0/24 by default, and a
  * link address made from it. For IPv6 the switch advertises a prefix (RFC 4861), made from the network's name,

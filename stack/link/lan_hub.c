@@ -1,9 +1,9 @@
 /*
  * The switch of a lan.
  *
- * One thread, one epoll. A member's descriptor is readable when it has woken us, asks something, or is gone. What
- * it has put into its ring is passed on in turns of BUDGET frames, so that one member that floods does not keep
- * the others waiting. Nothing here waits for a member: sends do not block, and a full ring drops.
+ * One thread, one epoll. A member's socket is readable when it asks something or is gone, its bell when it has put
+ * something into its ring. That is passed on in turns of BUDGET frames, so that one member that floods does not keep
+ * the others waiting. Nothing here waits for a member: sends do not block, nor do bells, and a full ring drops.
  */
 #include "link/lan_hub.h"
 
@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "link/lan_advert.h"
+#include "link/lan_bell.h"
 #include "link/lan_dir.h"
 #include "link/lan_proto.h"
 #include "link/lan_switch.h"
@@ -27,15 +28,27 @@ enum {
 	QUEUE_PKTS_MAX = 65536,
 };
 
-/** struct member - somebody who is connected; @number: 0 until he has joined */
+/** struct source - what the epoll has of a member: his socket or his bell */
+struct source {
+	struct member *member;
+	bool bell;
+};
+
+/**
+ * struct member - somebody who is connected
+ * @number: 0 until he has joined
+ * @hung_up: his socket has ended, but there may be frames of his; @gone: done with
+ */
 struct member {
 	struct list node;
 	struct hub *hub;
 	int fd;
+	struct lan_bells bells;
+	struct source socket, bell;
 	uint32_t number;
 	struct link *shm;
 	struct lan_port *port;
-	bool gone;
+	bool hung_up, gone;
 };
 
 struct hub {
@@ -138,19 +151,21 @@ static void switch_rx(void *ctx, struct lan_port *port, struct pkt *pkt)
 		advertise(ctx, port);
 }
 
-static void reply(struct member *m, struct lan_reply *r, int pass_fd)
+/* @pass: LAN_JOIN_FDS descriptors, or NULL */
+static void reply(struct member *m, struct lan_reply *r, const int *pass)
 {
+	const size_t bytes = LAN_JOIN_FDS * sizeof(int);
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .h = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+		char space[CMSG_SPACE(LAN_JOIN_FDS * sizeof(int))];
+	} control = { .h = { .cmsg_len = CMSG_LEN(bytes), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
 	struct iovec iov = { r, sizeof(*r) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	r->magic = LAN_MAGIC;
 	r->version = LAN_VERSION;
-	if (pass_fd >= 0) {
-		memcpy(CMSG_DATA(&control.h), &pass_fd, sizeof(int));
+	if (pass) {
+		memcpy(CMSG_DATA(&control.h), pass, bytes);
 		msg.msg_control = &control;
 		msg.msg_controllen = sizeof(control.space);
 	}
@@ -158,35 +173,62 @@ static void reply(struct member *m, struct lan_reply *r, int pass_fd)
 		m->gone = true;
 }
 
-static bool member_drain(void *ctx);
-
 static void member_kick(void *ctx)
 {
-	/* No room: he has not looked at what woke him before. */
-	if (send(((struct member *)ctx)->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
-		((struct member *)ctx)->gone = true;
+	lan_bell_ring(((struct member *)ctx)->bells.to);
+}
+
+static bool member_hush(void *ctx)
+{
+	struct member *m = ctx;
+
+	return lan_bell_hush(m->bells.from) && !m->hung_up;
+}
+
+static int bells_add(struct hub *h, struct member *m)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &m->bell };
+	int err = lan_bells_new(&m->bells);
+
+	if (!err && epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, m->bells.from, &ev) < 0)
+		err = -errno;
+	return err;
+}
+
+static void bells_remove(struct hub *h, struct member *m)
+{
+	/* The member has it, too: closing alone would leave it in there. */
+	if (m->bells.from >= 0)
+		epoll_ctl(h->epoll_fd, EPOLL_CTL_DEL, m->bells.from, NULL);
+	lan_bells_free(&m->bells);
 }
 
 static int attach(struct hub *h, struct member *m, uint32_t number, struct lan_reply *r)
 {
 	struct link_addr mac = member_mac(h, number);
 	struct sharedmem_config c = {
-		.first = true, .pool = h->pool, .mtu = h->config.mtu, .fd = m->fd, .kick = member_kick,
-		.drain = member_drain, .ctx = m,
+		.first = true, .pool = h->pool, .mtu = h->config.mtu, .kick = member_kick, .drain = member_hush, .ctx = m,
 	};
 	uint32_t v4;
-	int err = sharedmem_region_new(&c.region, LAN_RING_BYTES);
+	int err = bells_add(h, m);
 
-	if (err)
+	if (!err)
+		err = sharedmem_region_new(&c.region, LAN_RING_BYTES);
+	if (err) {
+		bells_remove(h, m);
 		return err;
+	}
+	c.fd = m->bells.from;
 	m->shm = sharedmem_new(&c);
 	if (!m->shm) {
 		sharedmem_region_free(&c.region);
+		bells_remove(h, m);
 		return -ENOMEM;
 	}
 	m->port = lan_switch_add(h->sw, m->shm, &mac);
 	if (!m->port) {
 		m->shm = NULL;
+		bells_remove(h, m);
 		return -ENOMEM;
 	}
 	m->number = number;
@@ -200,7 +242,7 @@ static int attach(struct hub *h, struct member *m, uint32_t number, struct lan_r
 	r->number = number;
 	r->net_len = h->config.net.prefix_len;
 	r->mtu = h->config.mtu;
-	reply(m, r, c.region.fd);
+	reply(m, r, (int[LAN_JOIN_FDS]){ c.region.fd, m->bells.from, m->bells.ear });
 	advertise(h, m->port);
 	return 0;
 }
@@ -214,7 +256,7 @@ static void join(struct hub *h, struct member *m, const struct lan_request *q, s
 	r->err = m->number ? EISCONN : other_net ? EEXIST : !number ? q->number ? EADDRINUSE : ENOSPC
 	       : -attach(h, m, number, r);
 	if (r->err)
-		reply(m, r, -1);
+		reply(m, r, NULL);
 }
 
 static struct impair_dir impair_of(const struct lan_impair *i)
@@ -256,7 +298,7 @@ static void about_port(struct hub *h, struct member *m, const struct lan_request
 		r->refused = s.refused;
 		r->forged = s.forged;
 	}
-	reply(m, r, -1);
+	reply(m, r, NULL);
 }
 
 static void serve(struct member *m, const struct lan_request *q)
@@ -265,7 +307,7 @@ static void serve(struct member *m, const struct lan_request *q)
 
 	if (q->magic != LAN_MAGIC || q->version != LAN_VERSION) {
 		r.err = EPROTONOSUPPORT;
-		reply(m, &r, -1);
+		reply(m, &r, NULL);
 		m->gone = true;
 	} else if (q->op == LAN_OP_JOIN) {
 		join(m->hub, m, q, &r);
@@ -273,27 +315,27 @@ static void serve(struct member *m, const struct lan_request *q)
 		about_port(m->hub, m, q, &r);
 	} else {
 		r.err = EOPNOTSUPP;
-		reply(m, &r, -1);
+		reply(m, &r, NULL);
 	}
 }
 
-/* Reads what a member sent until there is no more; false: it is gone, or speaks nonsense. */
-static bool member_drain(void *ctx)
+/* Reads what a member sent until there is no more. */
+static void serve_all(struct member *m)
 {
-	struct member *m = ctx;
 	struct lan_request q;
 	ssize_t n;
 
-	for (int i = 0; i < BUDGET && !m->gone; i++) {
+	for (int i = 0; i < BUDGET && !m->gone && !m->hung_up; i++) {
 		n = recv(m->fd, &q, sizeof(q), MSG_DONTWAIT | MSG_TRUNC);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		if (n == (ssize_t)sizeof(q))
 			serve(m, &q);
-		else if (n != 1)
-			m->gone = true;
+		else if (n <= 0)
+			m->hung_up = true;
+		else
+			m->gone = true;		/* he speaks nonsense */
 	}
-	return !m->gone;
 }
 
 static void member_free(struct member *m)
@@ -305,8 +347,23 @@ static void member_free(struct member *m)
 		lan_switch_remove(m->port);
 	h->joined -= m->number != 0;
 	h->peers--;
+	bells_remove(h, m);
 	close(m->fd);
 	free(m);
+}
+
+static struct member *member_new(struct hub *h, int fd)
+{
+	struct member *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->hub = h;
+	m->fd = fd;
+	m->bells = (struct lan_bells){ -1, -1, -1 };
+	m->socket.member = m->bell.member = m;
+	m->bell.bell = true;
+	return m;
 }
 
 static void accept_all(struct hub *h)
@@ -321,30 +378,28 @@ static void accept_all(struct hub *h)
 
 		if (h->peers < MAX_PEERS && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 		    peer.uid == geteuid())
-			m = calloc(1, sizeof(*m));
-		ev.data.ptr = m;
+			m = member_new(h, fd);
+		ev.data.ptr = m ? &m->socket : NULL;
 		if (!m || epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
 			free(m);
 			close(fd);
 			continue;
 		}
-		m->hub = h;
-		m->fd = fd;
 		h->peers++;
 		list_push_back(&h->members, &m->node);
 	}
 }
 
-static void member_ready(struct member *m)
+static void member_ready(const struct source *s)
 {
-	int n = 0;
+	struct member *m = s->member;
 
-	if (!m->shm)
-		member_drain(m);
-	/* Also when he has only just joined: what woke us may have been read with the request. */
-	if (m->shm)
-		n = sharedmem_rx(m->shm, BUDGET);
-	if (n < 0)
+	if (!s->bell)
+		serve_all(m);
+	/* Who hung up has said all he will: it is passed on before he goes. */
+	if (m->shm && (s->bell || m->hung_up) && sharedmem_rx(m->shm, BUDGET) < 0)
+		m->gone = true;
+	if (m->hung_up && !m->shm)
 		m->gone = true;
 }
 

@@ -1,13 +1,16 @@
 /*
  * What members of a lan and its switch say to one another, over a SOCK_SEQPACKET socket: requests and replies of
- * fixed size, and, once joined, messages of one byte that wake the other side to look at the rings.
+ * fixed size. What wakes the other side to look at the rings comes with the reply to JOIN (lan_bell.h).
  */
 #ifndef STACK_LINK_LAN_PROTO_H
 #define STACK_LINK_LAN_PROTO_H
 
 #include <stdint.h>
 
-enum { LAN_MAGIC = 0x4e414c73, LAN_VERSION = 1, LAN_RING_BYTES = 1 << 20, LAN_MAX_MEMBERS = 253 };
+enum { LAN_MAGIC = 0x4e414c73, LAN_VERSION = 2, LAN_RING_BYTES = 1 << 20, LAN_MAX_MEMBERS = 253 };
+
+/* What a member is given: the rings' memory, the eventfd it rings, and what becomes readable when the switch does. */
+enum { LAN_FD_REGION, LAN_FD_RING, LAN_FD_EAR, LAN_JOIN_FDS };
 
 enum lan_op { LAN_OP_JOIN = 1, LAN_OP_IMPAIR = 2, LAN_OP_INFO = 3 };
 
@@ -35,7 +38,7 @@ struct lan_request {
 
 /**
  * struct lan_reply - @err: 0 or a positive errno
- * @number, @mac, @v4, @net_len, @v6_prefix, @mtu: JOIN: the lease; the rings' memory comes along (SCM_RIGHTS)
+ * @number, @mac, @v4, @net_len, @v6_prefix, @mtu: JOIN: the lease; LAN_JOIN_FDS come along (SCM_RIGHTS)
  * @members, and the rest: INFO: of the switch, and of the port
  */
 struct lan_reply {

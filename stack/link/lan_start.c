@@ -13,7 +13,7 @@
 
 #include "link/lan_hub.h"
 
-enum { DIR_FD = 3, LISTEN_FD = 4, FILES = 1024 };
+enum { DIR_FD = 3, LISTEN_FD = 4, FILES = 2048 };
 
 static void default_signals(void)
 {

@@ -63,7 +63,7 @@ static void arp_rx(struct nic *nic, struct pkt *pkt)
 	if (!pkt_pullup(pkt, ARP_LEN) || !arp_parse(&h, pkt_data(pkt), pkt->len) ||
 	    !link_addr_is_unicast(&h.sender_link) || addr_is_multicast(&h.sender) ||
 	    addr_is_v4_broadcast(&h.sender) || addr_is_loopback(&h.sender)) {
-		stat_inc(&st->malformed_packets_received);
+		stats_malformed(&nic->stack->stats, &st->malformed_packets_received);
 	} else if (stack_find_addr(nic->stack, &h.sender, nic->id)) {
 		/* Somebody uses our address, or it is our own echo: nothing to learn. */
 		stat_inc(&st->conflicts_received);
@@ -75,7 +75,7 @@ static void arp_rx(struct nic *nic, struct pkt *pkt)
 		stat_inc(&st->replies_received);
 		neigh_confirm(&nic->neigh[NET_IPV4], &h.sender, &h.sender_link, &f);
 	} else {
-		stat_inc(&st->malformed_packets_received);
+		stats_malformed(&nic->stack->stats, &st->malformed_packets_received);
 	}
 	pkt_free(pkt);
 }

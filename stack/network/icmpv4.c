@@ -124,7 +124,6 @@ static void reply(struct nic *nic, struct pkt *pkt, uint8_t type, void (*turn)(s
 	if (hdr_len > IPV4_HDR_LEN) {
 		tx.opts = opts;
 		tx.nopts = ipv4_opts_echo(pkt_net_hdr(pkt), hdr_len, opts);
-		ipv4_opts_record(s, opts, tx.nopts, &r.local);
 	}
 	turn(s, pkt_data(pkt));
 	pkt->csum = PKT_CSUM_NONE;
@@ -166,7 +165,7 @@ static void timestamp_rx(struct nic *nic, struct pkt *pkt)
 	struct stack *s = nic->stack;
 
 	if (!pkt_pullup(pkt, TIMESTAMP_LEN)) {
-		stat_inc(&s->stats.icmp.v4_invalid);
+		stats_malformed(&s->stats, &s->stats.icmp.v4_invalid);
 		pkt_free(pkt);
 		return;
 	}
@@ -304,7 +303,7 @@ void icmpv4_rx(struct nic *nic, struct pkt *pkt)
 
 	if (!pkt_pullup(pkt, ICMP_HDR_LEN) || !icmp_parse(&h, pkt_data(pkt), pkt->len) ||
 	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, 0) != 0xffff)) {
-		stat_inc(&s->stats.icmp.v4_invalid);
+		stats_malformed(&s->stats, &s->stats.icmp.v4_invalid);
 		pkt_free(pkt);
 		return;
 	}

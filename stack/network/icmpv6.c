@@ -213,7 +213,7 @@ static void dispatch(struct nic *nic, struct pkt *pkt, const struct icmp_hdr *h)
 	case ICMPV6_NEIGHBOR_ADVERT:
 	case ICMPV6_REDIRECT:
 		if (!ndp_rx(nic, pkt, h))
-			stat_inc(&s->stats.icmp.v6_invalid);
+			stats_malformed(&s->stats, &s->stats.icmp.v6_invalid);
 		break;
 	default:
 		error_rx(nic, pkt, h);
@@ -229,8 +229,13 @@ void icmpv6_rx(struct nic *nic, struct pkt *pkt)
 	uint16_t pseudo = cksum_pseudo(&pkt->src, &pkt->dst, IP_PROTO_ICMPV6, pkt->len);
 
 	if (!pkt_pullup(pkt, ICMP_HDR_LEN) || !icmp_parse(&h, pkt_data(pkt), pkt->len) ||
-	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, pseudo) != 0xffff) ||
-	    !(c = counter(&st->v6_received, h.type))) {
+	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, pseudo) != 0xffff)) {
+		stats_malformed(&nic->stack->stats, &st->v6_invalid);
+		pkt_free(pkt);
+		return;
+	}
+	c = counter(&st->v6_received, h.type);
+	if (!c) {
 		stat_inc(&st->v6_invalid);
 		pkt_free(pkt);
 		return;

@@ -29,6 +29,7 @@ static void igmp_send(struct nic *nic, struct pkt *pkt, uint8_t type, const stru
 	struct stack *s = nic->stack;
 	struct route r;
 
+	igmp_set_cksum(pkt_data(pkt), pkt->len);
 	route_direct(nic, a ? &a->addr : &addr_v4_any, to, &r);
 	if (ipv4_tx(&r, pkt, &tx) == NS_OK)
 		igmp_count_sent(s, type);
@@ -37,41 +38,23 @@ static void igmp_send(struct nic *nic, struct pkt *pkt, uint8_t type, const stru
 	route_release(&r);
 }
 
-static void igmp_report(struct nic *nic, enum group_record type, const struct addr *group,
-			const struct addr *sources, uint16_t n)
+static uint8_t igmp_old_type(bool leave, uint8_t version)
 {
-	size_t len = IGMPV3_REPORT_LEN + IGMPV3_RECORD_LEN + (size_t)n * ADDR_LEN_V4;
-	struct pkt *pkt;
-
-	if (nic_is_loopback(nic))
-		return;
-	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, len);
-	if (!pkt)
-		return;
-	igmpv3_report_emit(type, group, sources, n, pkt_put(pkt, len));
-	igmp_send(nic, pkt, IGMP_V3_REPORT, &igmpv3_routers);
-}
-
-static void igmp_old_report(struct nic *nic, const struct addr *group, bool leave, uint8_t version)
-{
-	uint8_t type = leave ? IGMP_LEAVE : version == 1 ? IGMP_V1_REPORT : IGMP_V2_REPORT;
-	struct pkt *pkt;
-
-	/* Version 1 has no word for leaving. */
-	if (nic_is_loopback(nic) || (leave && version == 1))
-		return;
-	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, IGMP_LEN);
-	if (!pkt)
-		return;
-	igmp_emit(type, 0, group, pkt_put(pkt, IGMP_LEN));
-	igmp_send(nic, pkt, type, leave ? &all_routers : group);
+	if (version == 1)
+		return leave ? 0 : IGMP_V1_REPORT;
+	return leave ? IGMP_LEAVE : IGMP_V2_REPORT;
 }
 
 const struct member_ops igmp_member_ops = {
 	.newest = 3,
+	.report_type = IGMP_V3_REPORT,
+	.report_to = &igmpv3_routers,
 	.reportable = igmp_reportable,
-	.report = igmp_report,
-	.old_report = igmp_old_report,
+	.old_len = IGMP_LEN,
+	.old_leave_to = &all_routers,
+	.old_type = igmp_old_type,
+	.old_emit = igmp_emit,
+	.send = igmp_send,
 };
 
 void igmp_rx(struct nic *nic, struct pkt *pkt)
@@ -85,7 +68,7 @@ void igmp_rx(struct nic *nic, struct pkt *pkt)
 	/* RFC 3376, 9.1 (and 2236, 9): what did not come from this link is a forgery. */
 	if (!pkt_pullup(pkt, IGMP_LEN) || pkt->hop_limit != 1 ||
 	    (pkt->csum == PKT_CSUM_NONE && pkt_cksum(pkt, 0, 0) != 0xffff)) {
-		stat_inc(&st->invalid);
+		stats_malformed(&nic->stack->stats, &st->invalid);
 		pkt_free(pkt);
 		return;
 	}
@@ -97,7 +80,7 @@ void igmp_rx(struct nic *nic, struct pkt *pkt)
 		if (pkt_pullup(pkt, pkt->len) && igmp_query_parse(&q, pkt_data(pkt), pkt->len))
 			member_query(m, &q);
 		else
-			stat_inc(&st->invalid);
+			stats_malformed(&nic->stack->stats, &st->invalid);
 		break;
 	case IGMP_V1_REPORT:
 		stat_inc(&st->received.v1_report);

@@ -42,7 +42,7 @@ static bool options_ok(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *
 	if (!it.bad)
 		return true;
 	icmpv4_send_error(nic, pkt, ICMPV4_PARAM_PROBLEM, 0, (uint32_t)(it.p + 1 - p) << 24);
-	stat_inc(&nic->stack->stats.ip.malformed_packets_received);
+	stats_malformed(&nic->stack->stats, &nic->stack->stats.ip.malformed_packets_received);
 	return false;
 }
 
@@ -122,7 +122,7 @@ static void record_options(struct route *r, struct pkt *pkt, uint8_t hdr_len)
 
 	if (!a)
 		return;
-	ipv4_opts_record(r->stack, p + IPV4_HDR_LEN, hdr_len - (size_t)IPV4_HDR_LEN, &a->addr);
+	ipv4_opts_record(r->stack, p + IPV4_HDR_LEN, hdr_len - (size_t)IPV4_HDR_LEN, &a->addr, false);
 	ipv4_set_cksum(p, hdr_len);
 }
 
@@ -220,8 +220,26 @@ static struct pkt *ipv4_defrag(struct nic *nic, struct pkt *pkt, struct ipv4_hdr
 	return NULL;
 }
 
+/* RFC 1122, 3.2.1.8 (e): the destination stamps before it passes the datagram on; and, as elsewhere,
+ * records its address (RFC 791, 3.1). */
+static void record_arrival(struct nic *nic, struct pkt *pkt, uint8_t hdr_len)
+{
+	bool shared = addr_is_multicast(&pkt->dst) || nic_is_broadcast(nic, &pkt->dst);
+	struct nic_addr *a = shared ? nic_primary_addr(nic, NET_IPV4, &pkt->src) : NULL;
+	const struct addr *own = a ? &a->addr : &pkt->dst;
+	uint8_t *p;
+
+	if ((shared && !a) || !pkt_writable(pkt))
+		return;
+	p = pkt_net_hdr(pkt);
+	ipv4_opts_record(nic->stack, p + IPV4_HDR_LEN, hdr_len - (size_t)IPV4_HDR_LEN, own, false);
+	ipv4_set_cksum(p, hdr_len);
+}
+
 static void ipv4_local(struct nic *nic, struct pkt *pkt, const struct ipv4_hdr *h)
 {
+	if (h->hdr_len > IPV4_HDR_LEN)
+		record_arrival(nic, pkt, h->hdr_len);
 	pkt_pull(pkt, h->hdr_len);
 	if (h->more_fragments || h->frag_off) {
 		pkt = ipv4_reassemble(nic, pkt, h);
@@ -240,8 +258,7 @@ static bool ipv4_check(struct nic *nic, struct pkt *pkt, struct ipv4_hdr *h)
 	    !pkt_pullup(pkt, (pkt_data(pkt)[0] & 0xfu) * 4) ||
 	    !ipv4_parse(h, pkt_data(pkt), pkt->len) ||
 	    (!pkt->looped && !ipv4_cksum_ok(pkt_data(pkt), h->hdr_len))) {
-		stat_inc(&st->ip.malformed_packets_received);
-		stat_inc(&st->malformed_rcvd_packets);
+		stats_malformed(st, &st->ip.malformed_packets_received);
 		return false;
 	}
 	pkt_trim(pkt, h->total_len);

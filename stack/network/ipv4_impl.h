@@ -41,12 +41,9 @@ void ipv4_deliver(struct nic *nic, struct pkt *pkt);
 /** ipv4_timestamp() - milliseconds since midnight UT (RFC 791, 792) */
 uint32_t ipv4_timestamp(const struct stack *s);
 
-/** ipv4_opt_fault() - what is wrong with an option: the offset of the octet, 0 if nothing is */
-uint8_t ipv4_opt_fault(const uint8_t *opt, uint8_t len);
-
 /** ipv4_opts_record() - write ourselves, as @own, into the record route and timestamp options among
- * @len bytes of options without faults */
-void ipv4_opts_record(const struct stack *s, uint8_t *opts, size_t len, const struct addr *own);
+ * @len bytes of options without faults; unless it is the @origin, who has no room is counted */
+void ipv4_opts_record(const struct stack *s, uint8_t *opts, size_t len, const struct addr *own, bool origin);
 
 /** ipv4_opts_echo() - the options of a header that a reply carries too (RFC 1122, 3.2.2.6), padded;
  * writes at most IPV4_HDR_MAX - IPV4_HDR_LEN bytes and returns how many */

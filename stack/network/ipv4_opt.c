@@ -2,73 +2,35 @@
 #include "base/byteorder.h"
 #include "network/ipv4_impl.h"
 
-enum { OPT_PTR = 2, RR_MIN_PTR = 4, TS_MIN_PTR = 5, TS_FLAGS = 3 };
-enum { TS_ONLY = 0, TS_WITH_ADDR = 1, TS_PRESPECIFIED = 3, TS_OVERFLOW_MAX = 15 };
-
 uint32_t ipv4_timestamp(const struct stack *s)
 {
 	return (uint32_t)(s->clock->wall_ns / NS_PER_MS % (24 * 3600 * 1000ll));
 }
 
-static uint8_t ts_entry_len(const uint8_t *opt)
-{
-	return (opt[TS_FLAGS] & 0xf) == TS_ONLY ? 4 : 8;
-}
-
-/* Pointers count from 1; one beyond the option means that it is full. */
-static bool ptr_ok(const uint8_t *opt, uint8_t len, uint8_t min, uint8_t entry)
-{
-	uint8_t ptr = opt[OPT_PTR];
-
-	return ptr >= min && (ptr > len || ptr - 1 + entry <= len);
-}
-
-uint8_t ipv4_opt_fault(const uint8_t *opt, uint8_t len)
-{
-	uint8_t flags;
-
-	switch (opt[0]) {
-	case IPV4_OPT_RR:
-		if (len < 3)
-			return 1;
-		return ptr_ok(opt, len, RR_MIN_PTR, ADDR_LEN_V4) ? 0 : OPT_PTR;
-	case IPV4_OPT_TS:
-		if (len < 4)
-			return 1;
-		flags = opt[TS_FLAGS] & 0xf;
-		if (flags != TS_ONLY && flags != TS_WITH_ADDR && flags != TS_PRESPECIFIED)
-			return TS_FLAGS;
-		if (opt[OPT_PTR] > len && opt[TS_FLAGS] >> 4 == TS_OVERFLOW_MAX)
-			return TS_FLAGS;	/* "the overflow count itself overflows" */
-		return ptr_ok(opt, len, TS_MIN_PTR, ts_entry_len(opt)) ? 0 : OPT_PTR;
-	default:
-		return 0;
-	}
-}
-
 static void record_route(uint8_t *opt, uint8_t len, const struct addr *own)
 {
-	if (opt[OPT_PTR] > len)
+	if (opt[IPV4_OPT_PTR] > len)
 		return;
-	memcpy(opt + opt[OPT_PTR] - 1, own->b, ADDR_LEN_V4);
-	opt[OPT_PTR] += ADDR_LEN_V4;
+	memcpy(opt + opt[IPV4_OPT_PTR] - 1, own->b, ADDR_LEN_V4);
+	opt[IPV4_OPT_PTR] += ADDR_LEN_V4;
 }
 
-static void record_time(const struct stack *s, uint8_t *opt, uint8_t len, const struct addr *own)
+static void record_time(const struct stack *s, uint8_t *opt, uint8_t len, const struct addr *own, bool origin)
 {
-	uint8_t *at = opt + opt[OPT_PTR] - 1;
+	uint8_t *at = opt + opt[IPV4_OPT_PTR] - 1;
 	struct addr named;
 
-	if (opt[OPT_PTR] > len) {
-		opt[TS_FLAGS] += 0x10;
+	if (opt[IPV4_OPT_PTR] > len) {
+		if (!origin)
+			opt[IPV4_TS_FLAGS] += 0x10;
 		return;
 	}
-	switch (opt[TS_FLAGS] & 0xf) {
-	case TS_WITH_ADDR:
+	switch (opt[IPV4_TS_FLAGS] & 0xf) {
+	case IPV4_TS_WITH_ADDR:
 		memcpy(at, own->b, ADDR_LEN_V4);
 		at += ADDR_LEN_V4;
 		break;
-	case TS_PRESPECIFIED:
+	case IPV4_TS_PRESPECIFIED:
 		named = addr_from_bytes(at, ADDR_LEN_V4);
 		if (!stack_find_addr(s, &named, 0))
 			return;
@@ -76,10 +38,10 @@ static void record_time(const struct stack *s, uint8_t *opt, uint8_t len, const 
 		break;
 	}
 	be32_store(at, ipv4_timestamp(s));
-	opt[OPT_PTR] += ts_entry_len(opt);
+	opt[IPV4_OPT_PTR] += ipv4_ts_entry_len(opt);
 }
 
-void ipv4_opts_record(const struct stack *s, uint8_t *opts, size_t len, const struct addr *own)
+void ipv4_opts_record(const struct stack *s, uint8_t *opts, size_t len, const struct addr *own, bool origin)
 {
 	struct ipv4_opt_iter it = { .p = opts, .end = opts + len };
 
@@ -89,7 +51,7 @@ void ipv4_opts_record(const struct stack *s, uint8_t *opts, size_t len, const st
 		if (it.type == IPV4_OPT_RR)
 			record_route(opt, it.len, own);
 		else if (it.type == IPV4_OPT_TS)
-			record_time(s, opt, it.len, own);
+			record_time(s, opt, it.len, own, origin);
 	}
 }
 

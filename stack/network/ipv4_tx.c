@@ -114,16 +114,6 @@ static enum ns_err send_rerouted(struct stack *s, struct pkt *pkt)
 	return err;
 }
 
-static void loop_copy(struct route *r, const struct pkt *pkt)
-{
-	struct pkt *copy = pkt_clone(pkt);
-
-	if (!copy)
-		return;
-	copy->net_proto = r->net->number;
-	nic_loop(r->nic, copy);
-}
-
 /* Takes @pkt, header in place: ask the hooks, and send it. */
 static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_tx *tx, uint32_t mtu)
 {
@@ -144,7 +134,7 @@ static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_t
 	}
 	if (!nic_is_loopback(r->nic) && (r->kind == ROUTE_BROADCAST ||
 	    (r->kind == ROUTE_MULTICAST && tx->loop_back && nic_find_group(r->nic, &r->remote))))
-		loop_copy(r, pkt);
+		nic_loop_copy(r->nic, pkt, r->net->number);
 	return ipv4_send_parts(r, pkt, mtu);
 }
 
@@ -216,6 +206,7 @@ enum ns_err ipv4_tx(struct route *r, struct pkt *pkt, const struct net_tx *tx)
 		be16_store(p + IPV4_HDR_LEN + 2, 0);
 	} else if (tx->nopts) {
 		memcpy(p + IPV4_HDR_LEN, tx->opts, tx->nopts);
+		ipv4_opts_record(s, p + IPV4_HDR_LEN, tx->nopts, &r->local, true);
 	}
 	h.total_len = (uint16_t)total;
 	h.id = next_id(ipv4_of(s), r, tx->proto);

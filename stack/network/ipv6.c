@@ -27,8 +27,7 @@ static uint32_t depth(const struct pkt *pkt)
 
 static void malformed(struct nic *nic, struct pkt *pkt)
 {
-	stat_inc(&nic->stack->stats.ip.malformed_packets_received);
-	stat_inc(&nic->stack->stats.malformed_rcvd_packets);
+	stats_malformed(&nic->stack->stats, &nic->stack->stats.ip.malformed_packets_received);
 	pkt_free(pkt);
 }
 

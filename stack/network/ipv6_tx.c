@@ -125,16 +125,6 @@ static bool push_router_alert(struct pkt *pkt, struct ipv6_hdr *h)
 	return true;
 }
 
-static void loop_copy(struct route *r, const struct pkt *pkt)
-{
-	struct pkt *copy = pkt_clone(pkt);
-
-	if (!copy)
-		return;
-	copy->net_proto = r->net->number;
-	nic_loop(r->nic, copy);
-}
-
 /* Takes @pkt, header in place: ask the hooks, and send it. */
 static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_tx *tx, uint32_t mtu)
 {
@@ -149,7 +139,7 @@ static enum ns_err send_own(struct route *r, struct pkt *pkt, const struct net_t
 	}
 	if (r->kind == ROUTE_MULTICAST && tx->loop_back && !nic_is_loopback(r->nic) &&
 	    nic_find_group(r->nic, &r->remote))
-		loop_copy(r, pkt);
+		nic_loop_copy(r->nic, pkt, r->net->number);
 	return send_parts(r, pkt, mtu);
 }
 

@@ -151,11 +151,46 @@ static void sources_prune(struct member *g)
 	g->n = n;
 }
 
+/* Room for a message of @len bytes at *@p; NULL also on the loopback, where no router is. */
+static struct pkt *message_new(struct member_nic *m, size_t len, uint8_t **p)
+{
+	struct pkt *pkt = nic_is_loopback(m->nic) ? NULL : pkt_alloc(m->nic->stack->pool, PKT_HEADROOM, len);
+
+	if (pkt)
+		*p = pkt_put(pkt, len);
+	return pkt;
+}
+
+/* In the newest version: one record of at most GROUP_MAX_SOURCES sources. */
+static void report(struct member *g, enum group_record type, const struct addr *sources, uint16_t n)
+{
+	struct member_nic *m = g->owner;
+	uint8_t *p;
+	struct pkt *pkt = message_new(m, group_report_len(&g->group, n), &p);
+
+	if (!pkt)
+		return;
+	group_report_emit(m->ops->report_type, type, &g->group, sources, n, p);
+	m->ops->send(m->nic, pkt, m->ops->report_type, m->ops->report_to);
+}
+
+/* In an older version: that we are in the group or that we leave it. */
+static void old_report(struct member *g, bool leave)
+{
+	struct member_nic *m = g->owner;
+	uint8_t type = m->ops->old_type(leave, member_version(m)), *p;
+	struct pkt *pkt = type ? message_new(m, m->ops->old_len, &p) : NULL;
+
+	if (!pkt)
+		return;
+	m->ops->old_emit(type, 0, &g->group, p);
+	m->ops->send(m->nic, pkt, type, leave ? m->ops->old_leave_to : &g->group);
+}
+
 /* Reports the sources that @pick takes, if there are any; with @always, also if there are none. */
 static void report_picked(struct member *g, enum group_record type, bool always,
 			  bool (*pick)(struct member *g, struct member_source *x))
 {
-	struct member_nic *m = g->owner;
 	struct addr list[GROUP_MAX_SOURCES];
 	uint16_t n = 0;
 
@@ -163,13 +198,13 @@ static void report_picked(struct member *g, enum group_record type, bool always,
 		if (!pick(g, &g->sources[i]))
 			continue;
 		if (n == GROUP_MAX_SOURCES) {
-			m->ops->report(m->nic, type, &g->group, list, n);
+			report(g, type, list, n);
 			n = 0;
 		}
 		list[n++] = g->sources[i].addr;
 	}
 	if (n || always)
-		m->ops->report(m->nic, type, &g->group, list, n);
+		report(g, type, list, n);
 }
 
 static bool pick_listed(struct member *g, struct member_source *x)
@@ -215,7 +250,7 @@ static void say_change(struct member *g)
 
 	g->last_reporter = true;
 	if (!newest) {
-		m->ops->old_report(m->nic, &g->group, !member_in(g), member_version(m));
+		old_report(g, !member_in(g));
 		for (uint16_t i = 0; i < g->n; i++)
 			g->sources[i].allow_left = g->sources[i].block_left = 0;
 	} else if (g->mode_left) {
@@ -250,7 +285,7 @@ static void answer_timeout(struct timer *t)
 
 	g->last_reporter = true;
 	if (!speaks_newest(m)) {
-		m->ops->old_report(m->nic, &g->group, false, member_version(m));
+		old_report(g, false);
 	} else if (g->asked_all) {
 		report_picked(g, g->exclude ? GROUP_MODE_IS_EXCLUDE : GROUP_MODE_IS_INCLUDE, true,
 			      pick_listed);
@@ -338,10 +373,8 @@ static bool change_sources(struct member *g, const struct source_filter *f)
 /* RFC 2236, 6: only the last to report need say that it goes, and says it once. */
 static void left_old(struct member *g)
 {
-	struct member_nic *m = g->owner;
-
 	if (g->last_reporter)
-		m->ops->old_report(m->nic, &g->group, true, member_version(m));
+		old_report(g, true);
 	member_free(g);
 }
 

@@ -9,17 +9,21 @@ struct member_nic;
 
 /**
  * struct member_ops - the family's part
- * @newest:     version spoken when no older querier was heard: the one with sources
- * @reportable: whether routers care for @group
- * @report:     in the newest version, one record of at most GROUP_MAX_SOURCES sources
- * @old_report: in an older @version, that we are in @group or that we leave it
+ * @newest:      version spoken when no older querier was heard: the one with sources
+ * @report_type, @report_to: its reports' message type, and where they go
+ * @reportable:  whether routers care for @group
+ * @old_type:    message type in an older @version of being in a group, or leaving it; 0: it has no word for that
+ * @old_leave_to: where it is said that a group is left; that one is in it is said to the group
+ * @old_emit:    writes such a message, of @old_len bytes
+ * @send:        takes @pkt, a message of @type
  */
 struct member_ops {
-	uint8_t newest;
+	uint8_t newest, report_type, old_len;
+	const struct addr *report_to, *old_leave_to;
 	bool (*reportable)(const struct addr *group);
-	void (*report)(struct nic *nic, enum group_record type, const struct addr *group,
-		       const struct addr *sources, uint16_t n);
-	void (*old_report)(struct nic *nic, const struct addr *group, bool leave, uint8_t version);
+	uint8_t (*old_type)(bool leave, uint8_t version);
+	void (*old_emit)(uint8_t type, uint16_t max_resp, const struct addr *group, uint8_t *p);
+	void (*send)(struct nic *nic, struct pkt *pkt, uint8_t type, const struct addr *to);
 };
 
 /**

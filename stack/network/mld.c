@@ -10,52 +10,35 @@ static bool mld_reportable(const struct addr *group)
 }
 
 /* Takes @pkt, an MLD message with checksum zero, and sends it. */
-static void mld_send(struct nic *nic, struct pkt *pkt, const struct addr *to)
+static void mld_send(struct nic *nic, struct pkt *pkt, uint8_t type, const struct addr *to)
 {
 	struct net_tx tx = { .proto = IP_PROTO_ICMPV6, .ttl = 1, .router_alert = true };
 	struct nic_addr *a = nic_primary_addr(nic, NET_IPV6, &addr_v6_all_nodes);
 	struct route r;
 
+	(void)type;
 	/* RFC 3590: link-local or, before there is one, unspecified. */
 	route_direct(nic, a && addr_is_link_local(&a->addr) ? &a->addr : &addr_v6_any, to, &r);
 	icmpv6_send(&r, pkt, &tx);
 	route_release(&r);
 }
 
-static void mld_report(struct nic *nic, enum group_record type, const struct addr *group,
-		       const struct addr *sources, uint16_t n)
+static uint8_t mld_old_type(bool leave, uint8_t version)
 {
-	size_t len = MLDV2_REPORT_LEN + MLDV2_RECORD_LEN + (size_t)n * ADDR_LEN_V6;
-	struct pkt *pkt;
-
-	if (nic_is_loopback(nic))
-		return;
-	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, len);
-	if (!pkt)
-		return;
-	mldv2_report_emit(type, group, sources, n, pkt_put(pkt, len));
-	mld_send(nic, pkt, &mldv2_routers);
-}
-
-static void mld_old_report(struct nic *nic, const struct addr *group, bool leave, uint8_t version)
-{
-	struct pkt *pkt;
-
 	(void)version;
-	if (nic_is_loopback(nic))
-		return;
-	pkt = pkt_alloc(nic->stack->pool, PKT_HEADROOM, MLD_LEN);
-	if (!pkt)
-		return;
-	mld_emit(leave ? ICMPV6_MLD_DONE : ICMPV6_MLD_REPORT, 0, group, pkt_put(pkt, MLD_LEN));
-	mld_send(nic, pkt, leave ? &addr_v6_all_routers : group);
+	return leave ? ICMPV6_MLD_DONE : ICMPV6_MLD_REPORT;
 }
 
 const struct member_ops mld_member_ops = {
 	.newest = 2,
+	.report_type = ICMPV6_MLDV2_REPORT,
+	.report_to = &mldv2_routers,
 	.reportable = mld_reportable,
-	.report = mld_report,
-	.old_report = mld_old_report,
+	.old_len = MLD_LEN,
+	.old_leave_to = &addr_v6_all_routers,
+	.old_type = mld_old_type,
+	.old_emit = mld_emit,
+	.send = mld_send,
 };
 
 void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
@@ -64,10 +47,9 @@ void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
 	struct group_query q;
 
 	/* RFC 3810, 5.1.14 and 6.2: from a link-local address, hop limit 1. */
-	if (pkt->hop_limit != 1 || !pkt_pullup(pkt, type == ICMPV6_MLDV2_REPORT ? MLDV2_REPORT_LEN
-									      : MLD_LEN) ||
+	if (pkt->hop_limit != 1 || !pkt_pullup(pkt, type == ICMPV6_MLDV2_REPORT ? GROUP_REPORT_LEN : MLD_LEN) ||
 	    (type == ICMPV6_MLD_QUERY && !addr_is_link_local(&pkt->src))) {
-		stat_inc(&nic->stack->stats.icmp.v6_invalid);
+		stats_malformed(&nic->stack->stats, &nic->stack->stats.icmp.v6_invalid);
 		return;
 	}
 	if (type == ICMPV6_MLD_REPORT) {
@@ -78,6 +60,6 @@ void mld_rx(struct nic *nic, struct pkt *pkt, uint8_t type)
 		if (pkt_pullup(pkt, pkt->len) && mld_query_parse(&q, pkt_data(pkt), pkt->len))
 			member_query(m, &q);
 		else
-			stat_inc(&nic->stack->stats.icmp.v6_invalid);
+			stats_malformed(&nic->stack->stats, &nic->stack->stats.icmp.v6_invalid);
 	}
 }

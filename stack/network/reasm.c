@@ -269,7 +269,7 @@ struct pkt *reasm_add(struct reasm *r, const struct reasm_key *key, const struct
 
 	stat_inc(&st->fragments_received);
 	if (f->len == 0 || (f->more && f->len % 8) || f->off + f->len > REASM_MAX_BYTES) {
-		stat_inc(&st->malformed_fragments_received);
+		stats_malformed(&r->stack->stats, &st->malformed_fragments_received);
 		pkt_free(pkt);
 		return NULL;
 	}
@@ -283,7 +283,7 @@ struct pkt *reasm_add(struct reasm *r, const struct reasm_key *key, const struct
 		return NULL;
 	if (d->hdr_len + d->total > REASM_MAX_BYTES && key->src.len == ADDR_LEN_V4) {
 		/* The "ping of death": more than a total length can say. */
-		stat_inc(&st->malformed_fragments_received);
+		stats_malformed(&r->stack->stats, &st->malformed_fragments_received);
 		dgram_free(d);
 		return NULL;
 	}

@@ -8,6 +8,7 @@
 enum sock_want {
 	WANT_PKTINFO = 1, WANT_TOS = 2, WANT_TTL = 4, WANT_TIME = 8, WANT_TIME_NS = 16,
 	WANT_PKTINFO6 = 32, WANT_TCLASS = 64, WANT_HOPLIMIT = 128, WANT_TIME_NEW = 256,
+	WANT_RECVOPTS = 512, WANT_RETOPTS = 1024,
 };
 
 /** sock_wrap() - a socket around @ep; NULL: no memory, and @ep stays the caller's */
@@ -34,7 +35,7 @@ bool sock_errors_pending(const struct sock *k);
  * @name is none of them */
 int sock_set_membership(struct sock *k, int level, int name, const void *val, socklen_t len);
 
-/** sock_set_raw(), sock_get_raw() - options of raw and packet sockets that are structures. -ENOPROTOOPT
+/** sock_set_raw(), sock_get_raw() - options of IP, raw and packet sockets that are structures. -ENOPROTOOPT
  * if @name is none of them */
 int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t len);
 int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len);

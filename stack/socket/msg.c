@@ -60,25 +60,33 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 	return 0;
 }
 
-/* Options that hold for one datagram: set for the call, then set back. */
-static void swap_opts(struct sock *k, const struct sock_msg *m, struct sock_opts *saved, bool set)
+/* Options that hold for one datagram: set for the call, then set back by restore_opts(). */
+static int swap_opts(struct sock *k, const struct sock_msg *m, struct sock_opts *saved)
 {
 	struct sock_opts *o = &k->ep->opts;
 
-	if (!m || !(m->flags & (SOCK_MSG_TOS | SOCK_MSG_TTL)))
-		return;
-	if (!set) {
-		o->tos = saved->tos;
-		o->traffic_class = saved->traffic_class;
-		o->ttl = saved->ttl;
-		o->multicast_ttl = saved->multicast_ttl;
-		return;
-	}
 	*saved = *o;
+	if ((m->flags & SOCK_MSG_RETOPTS) && !ipv4_opts_make(m->ip_opts, m->nip_opts, o->ip_opts, &o->nip_opts)) {
+		*o = *saved;
+		return -EINVAL;
+	}
 	if (m->flags & SOCK_MSG_TOS)
 		o->tos = o->traffic_class = (uint8_t)m->tos;
 	if (m->flags & SOCK_MSG_TTL)
 		o->ttl = o->multicast_ttl = (uint8_t)m->ttl;
+	return 0;
+}
+
+static void restore_opts(struct sock *k, const struct sock_opts *saved)
+{
+	struct sock_opts *o = &k->ep->opts;
+
+	o->tos = saved->tos;
+	o->traffic_class = saved->traffic_class;
+	o->ttl = saved->ttl;
+	o->multicast_ttl = saved->multicast_ttl;
+	o->nip_opts = saved->nip_opts;
+	memcpy(o->ip_opts, saved->ip_opts, sizeof(o->ip_opts));
 }
 
 /* One datagram becomes several (udp(7), UDP_SEGMENT): the bytes of @iov from @from on, @bytes of them. */
@@ -128,6 +136,7 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 	struct full_addr to, src;
 	struct packet_addr link;
 	struct sock_opts saved;
+	bool swap = m && m->flags & (SOCK_MSG_TOS | SOCK_MSG_TTL | SOCK_MSG_RETOPTS);
 	enum ns_err err;
 	size_t n;
 	int r = make_write_opts(k, m, &o, &to, &src, &link);
@@ -139,9 +148,13 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 		return -sock_take_error(k);
 	if ((flags & MSG_OOB) && k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
-	swap_opts(k, m, &saved, true);
+	if (swap)
+		r = swap_opts(k, m, &saved);
+	if (r)
+		return r;
 	err = write_all(k, iov, iovcnt, &o, m && m->segment ? m->segment : k->segment, &n);
-	swap_opts(k, m, &saved, false);
+	if (swap)
+		restore_opts(k, &saved);
 	if (o.fast_open && (!err || err == NS_ERR_CONNECT_STARTED))
 		k->connecting = true;
 	return err ? send_err(k, err) : (ssize_t)n;
@@ -169,6 +182,12 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 	if (k->recv_flags & (WANT_TTL | WANT_HOPLIMIT))
 		m->flags |= SOCK_MSG_TTL;
 	m->ttl = r->ttl;
+	m->nip_opts = r->nip_opts;
+	if (r->nip_opts) {
+		m->flags |= (k->recv_flags & WANT_RECVOPTS ? SOCK_MSG_RECVOPTS : 0) |
+			    (k->recv_flags & WANT_RETOPTS ? SOCK_MSG_RETOPTS : 0);
+		memcpy(m->ip_opts, r->ip_opts, r->nip_opts);
+	}
 	if ((k->recv_flags & (WANT_TIME | WANT_TIME_NS)) && r->has_timestamp)
 		m->flags |= SOCK_MSG_TIME;
 	m->wall_ns = r->timestamp_ns;

@@ -194,9 +194,8 @@ static const struct opt_row rows[] = {
 	{ IPPROTO_IP, 26 /* IP_RECVERR_RFC4884 */, OPT_ANY, opt_set_kept, opt_get_kept, .max = 1, .bit = KEPT_RFC4884 },
 	/* A port that bind() is not to choose is chosen there all the same: of ours there is no shortage. */
 	KEPT(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, KEPT_LATE_PORT),
-	/* No datagram with IP options is told of them; most have none. */
-	FLAG(IPPROTO_IP, IP_RETOPTS, recvopts),
-	FLAG(IPPROTO_IP, IP_RECVOPTS, recvopts),
+	WANT(IPPROTO_IP, IP_RETOPTS, WANT_RETOPTS),
+	WANT(IPPROTO_IP, IP_RECVOPTS, WANT_RECVOPTS),
 
 	{ IPPROTO_IPV6, IPV6_V6ONLY, OPT_ANY, set_v6only, opt_get_number, .stack = SOCKOPT_V6_ONLY, .scale = 1 },
 	TTL(IPPROTO_IPV6, IPV6_UNICAST_HOPS, SOCKOPT_TTL),

@@ -1,4 +1,4 @@
-/* Options of raw and packet sockets whose values are structures (raw(7), icmp(7), packet(7), RFC 3542). */
+/* Options of IP, raw and packet sockets whose values are structures (ip(7), raw(7), icmp(7), packet(7), RFC 3542). */
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <netinet/icmp6.h>
@@ -74,6 +74,8 @@ int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t
 {
 	size_t words;
 
+	if (level == IPPROTO_IP && name == IP_OPTIONS)
+		return -ns_err_errno(endpoint_set_option(k->ep, SOCKOPT_IP_OPTIONS, val, len));
 	if (is_icmp_filter(level, name, &words))
 		return set_icmp_filter(k, val, len, words);
 	if (level == SOL_PACKET && (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
@@ -100,9 +102,14 @@ int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
 	struct sockopt_icmp_filter f;
 	struct sockopt_packet_stats st;
 	struct tpacket_stats_v3 st3 = { 0 };
-	size_t words;
+	size_t words, n = *len;
 	int r;
 
+	if (level == IPPROTO_IP && name == IP_OPTIONS) {
+		r = -ns_err_errno(endpoint_get_option(k->ep, SOCKOPT_IP_OPTIONS, val, &n));
+		*len = (socklen_t)n;
+		return r;
+	}
 	if (is_icmp_filter(level, name, &words))
 		return get_struct(k, SOCKOPT_ICMP_FILTER, &f, sizeof(f), words * 4, val, len);
 	if (level == SOL_PACKET && name == PACKET_STATISTICS && k->ring_version == TPACKET_V3) {

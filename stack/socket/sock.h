@@ -38,8 +38,7 @@ struct sock {
 	uint32_t busy_poll, incoming_cpu, pacing_rate, buf_lock;
 	uint64_t kept;			/* switches of no consequence, see opt.h */
 	bool free_bind, transparent, dontfrag;
-	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked,
-	     recvopts;
+	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked;
 };
 
 /** sock_new() - socket(2), without SOCK_NONBLOCK and SOCK_CLOEXEC in @type. AF_INET and AF_INET6
@@ -78,10 +77,12 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
  * @flags:   enum sock_msg_flag: which of the others are there; @wall_ns is filled in, asked for or not
  * @segment: send: as UDP_SEGMENT, for this one
  * @msg_len: received: length of the whole datagram
+ * @ip_opts, @nip_opts: received, with RECVOPTS or RETOPTS: the IPv4 options that came; send, with RETOPTS: those to send with
  * @csum, @net_off: received, packet sockets: enum pkt_csum, and where the network header starts
  */
 enum sock_msg_flag {
 	SOCK_MSG_PKTINFO = 1, SOCK_MSG_TOS = 2, SOCK_MSG_TTL = 4, SOCK_MSG_TIME = 8,
+	SOCK_MSG_RECVOPTS = 16, SOCK_MSG_RETOPTS = 32,
 };
 
 struct sock_msg {
@@ -94,6 +95,7 @@ struct sock_msg {
 	int64_t wall_ns;
 	uint32_t segment;
 	size_t msg_len;
+	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 	uint8_t csum, net_off;
 };
 

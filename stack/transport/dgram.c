@@ -1,6 +1,8 @@
 /* Datagram endpoints: reading, and the state they share. */
 #include "transport/dgram.h"
 
+#include <stdlib.h>
+
 void dgram_init(struct dgram *d, const struct dgram_ops *ops)
 {
 	d->ops = ops;
@@ -21,6 +23,15 @@ void dgram_fini(struct dgram *d)
 	pkt_free(d->cork);
 	d->cork = NULL;
 	d->state = DGRAM_CLOSED;
+}
+
+void dgram_destroy(struct endpoint *ep)
+{
+	struct dgram *d = dgram_of(ep);
+
+	dgram_fini(d);
+	endpoint_fini(ep);
+	free(d);
 }
 
 struct addr dgram_show(const struct dgram *d, const struct addr *a)
@@ -53,12 +64,13 @@ bool dgram_rx(struct dgram *d, struct pkt *pkt)
 	return true;
 }
 
-void dgram_rx_error(struct dgram *d, const struct net_error *e)
+void dgram_rx_error(struct endpoint *ep, const struct net_error *e)
 {
-	struct stack *s = d->ep.stack;
+	struct dgram *d = dgram_of(ep);
+	struct stack *s = ep->stack;
 
-	if (d->ep.error_fn)
-		d->ep.error_fn(&d->ep, e);
+	if (ep->error_fn)
+		ep->error_fn(ep, e);
 	if (e->kind == NET_ERROR_LINK_FAILED) {
 		stat_inc(&d->ep.stats.send_errors.no_link_addr);
 		return;
@@ -74,6 +86,16 @@ void dgram_rx_error(struct dgram *d, const struct net_error *e)
 	if (e->kind != NET_ERROR_TOO_BIG && !e->hard)
 		return;		/* RFC 1122, 4.1.3.3, as every kernel reads it: soft errors may pass */
 	endpoint_set_error(&d->ep, e->err);
+}
+
+static void read_options(const struct pkt *pkt, struct read_msg *m)
+{
+	const uint8_t *p = pkt_net_hdr(pkt);
+
+	if (pkt->src.len != ADDR_LEN_V4 || (p[0] & 0xf) == IPV4_HDR_LEN / 4)
+		return;
+	m->nip_opts = (uint8_t)((p[0] & 0xf) * 4 - IPV4_HDR_LEN);
+	memcpy(m->ip_opts, p + IPV4_HDR_LEN, m->nip_opts);
 }
 
 enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m)
@@ -99,6 +121,8 @@ enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m)
 		m->from.nic = pkt->nic_id;
 	m->tos = pkt->tos;
 	m->ttl = pkt->hop_limit;
+	m->nip_opts = 0;
+	read_options(pkt, m);
 	m->has_timestamp = true;
 	m->timestamp_ns = pkt->rx_wall_ns;
 	if (!m->peek)

@@ -74,10 +74,9 @@ void dgram_fini(struct dgram *d);
 /** dgram_rx() - takes @pkt, payload first: queue it; false if there was no room or nobody reads */
 bool dgram_rx(struct dgram *d, struct pkt *pkt);
 
-/** dgram_rx_error() - an ICMP error about a datagram of this endpoint */
-void dgram_rx_error(struct dgram *d, const struct net_error *e);
-
-/* Operations for struct endpoint_ops. */
+/* Operations for struct endpoint_ops; dgram_destroy(), for close too: of a protocol that has nothing more to release. */
+void dgram_destroy(struct endpoint *ep);
+void dgram_rx_error(struct endpoint *ep, const struct net_error *e);
 enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m);
 enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			size_t *n);

@@ -71,9 +71,5 @@ enum ns_err dgram_get_option(struct endpoint *ep, enum sockopt opt, void *val, s
 	default:
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 	}
-	if (*len < sizeof(v))
-		return NS_ERR_INVALID_OPTION_VALUE;
-	memcpy(val, &v, sizeof(v));
-	*len = sizeof(v);
-	return NS_OK;
+	return sockopt_put_int(val, len, v);
 }

@@ -49,6 +49,10 @@ static void fill_tx(struct dgram *d, struct net_tx *tx)
 		.tos = net == NET_IPV4 ? o->tos : o->traffic_class,
 		.loop_back = o->multicast_loop,
 	};
+	if (net == NET_IPV4) {
+		tx->opts = o->ip_opts;
+		tx->nopts = o->nip_opts;
+	}
 	if (d->ops->fill_tx)
 		d->ops->fill_tx(d, tx);
 }

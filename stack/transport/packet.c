@@ -93,6 +93,7 @@ static void packet_queue(struct packet *k, struct pkt *copy)
 		k->since.drops++;
 		stat_inc(&st->receive_buffer_errors);
 		stat_inc(&k->ep.stats.receive_errors.receive_buffer_overflow);
+		stat_inc(&k->ep.stack->stats.dropped_packets);
 		pkt_free(copy);
 		return;
 	}
@@ -422,11 +423,7 @@ static enum ns_err packet_get_option(struct endpoint *ep, enum sockopt opt, void
 	default:
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 	}
-	if (*len < sizeof(v))
-		return NS_ERR_INVALID_OPTION_VALUE;
-	memcpy(val, &v, sizeof(v));
-	*len = sizeof(v);
-	return NS_OK;
+	return sockopt_put_int(val, len, v);
 }
 
 static void packet_destroy(struct endpoint *ep)

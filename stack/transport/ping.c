@@ -65,29 +65,15 @@ static const struct dgram_ops ping_dgram_ops = {
 	.sent = ping_sent,
 };
 
-static void ping_destroy(struct endpoint *ep)
-{
-	struct dgram *d = dgram_of(ep);
-
-	dgram_fini(d);
-	endpoint_fini(ep);
-	free(d);
-}
-
 static void ping_ep_rx(struct endpoint *ep, struct pkt *pkt)
 {
 	dgram_rx(dgram_of(ep), pkt);
 }
 
-static void ping_ep_error(struct endpoint *ep, const struct net_error *e)
-{
-	dgram_rx_error(dgram_of(ep), e);
-}
-
 static const struct endpoint_ops ping_endpoint_ops = {
 	.name = "ping",
-	.close = ping_destroy,
-	.destroy = ping_destroy,
+	.close = dgram_destroy,
+	.destroy = dgram_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
 	.check = dgram_check,
@@ -104,7 +90,7 @@ static const struct endpoint_ops ping_endpoint_ops = {
 	.get_option = dgram_get_option,
 	.option_changed = dgram_option_changed,
 	.rx = ping_ep_rx,
-	.rx_error = ping_ep_error,
+	.rx_error = dgram_rx_error,
 };
 
 static enum ns_err ping_endpoint_new(struct stack *s, enum net_index net, struct endpoint **out)

@@ -200,7 +200,7 @@ static void raw_error(struct raw_tap *t, const struct net_error *e)
 
 	if (w->d.state == DGRAM_CONNECTED && !addr_equal(&w->d.remote.addr, &e->remote))
 		return;
-	dgram_rx_error(&w->d, e);
+	dgram_rx_error(&w->d.ep, e);
 }
 
 /* raw(7) knows no "already bound": the last bind() counts. */
@@ -291,11 +291,7 @@ static enum ns_err raw_get_option(struct endpoint *ep, enum sockopt opt, void *v
 	}
 	if (opt != SOCKOPT_HDR_INCLUDED && opt != SOCKOPT_IPV6_CHECKSUM)
 		return dgram_get_option(ep, opt, val, len);
-	if (*len < sizeof(v))
-		return NS_ERR_INVALID_OPTION_VALUE;
-	memcpy(val, &v, sizeof(v));
-	*len = sizeof(v);
-	return NS_OK;
+	return sockopt_put_int(val, len, v);
 }
 
 static const struct endpoint_ops raw_endpoint_ops = {

@@ -53,15 +53,6 @@ static const struct dgram_ops udp_dgram_ops = {
 	.sent = udp_sent,
 };
 
-static void udp_destroy(struct endpoint *ep)
-{
-	struct dgram *d = dgram_of(ep);
-
-	dgram_fini(d);
-	endpoint_fini(ep);
-	free(d);
-}
-
 static void udp_ep_rx(struct endpoint *ep, struct pkt *pkt)
 {
 	pkt_pull(pkt, UDP_HDR_LEN);
@@ -69,15 +60,10 @@ static void udp_ep_rx(struct endpoint *ep, struct pkt *pkt)
 		stat_inc(&ep->stack->stats.udp.receive_buffer_errors);
 }
 
-static void udp_ep_error(struct endpoint *ep, const struct net_error *e)
-{
-	dgram_rx_error(dgram_of(ep), e);
-}
-
 static const struct endpoint_ops udp_endpoint_ops = {
 	.name = "udp",
-	.close = udp_destroy,
-	.destroy = udp_destroy,
+	.close = dgram_destroy,
+	.destroy = dgram_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
 	.check = dgram_check,
@@ -94,7 +80,7 @@ static const struct endpoint_ops udp_endpoint_ops = {
 	.get_option = dgram_get_option,
 	.option_changed = dgram_option_changed,
 	.rx = udp_ep_rx,
-	.rx_error = udp_ep_error,
+	.rx_error = dgram_rx_error,
 };
 
 static enum ns_err udp_endpoint_new(struct stack *s, enum net_index net, struct endpoint **out)
@@ -130,6 +116,23 @@ static void give_clone(void *ctx, struct endpoint *ep)
 		ep->ops->rx(ep, clone);
 }
 
+/* A datagram that is no good, in the books of the endpoint it seems to be for. */
+static void count_bad(struct nic *nic, struct pkt *pkt, bool cksum)
+{
+	struct demux_key key = { .local = pkt->dst, .remote = pkt->src, .nic = nic->id,
+				 .net = (uint8_t)net_index_of(&pkt->dst), .proto = IP_PROTO_UDP };
+	struct endpoint *ep;
+
+	if (!pkt_pullup(pkt, 4) || addr_is_multicast(&pkt->dst))
+		return;
+	key.rport = be16_load(pkt_data(pkt));
+	key.lport = be16_load(pkt_data(pkt) + 2);
+	ep = demux_find(nic->stack, &key);
+	if (ep)
+		stat_inc(cksum ? &ep->stats.receive_errors.checksum_errors
+			       : &ep->stats.receive_errors.malformed_packets_received);
+}
+
 static enum trans_rx udp_rx(struct nic *nic, struct pkt *pkt)
 {
 	struct stack *s = nic->stack;
@@ -141,13 +144,15 @@ static enum trans_rx udp_rx(struct nic *nic, struct pkt *pkt)
 	stat_inc(&st->packets_received);
 	if (!pkt_pullup(pkt, UDP_HDR_LEN) ||
 	    !udp_parse(&h, pkt_data(pkt), pkt->head_len, pkt->len)) {
-		stat_inc(&st->malformed_packets_received);
+		stats_malformed(&s->stats, &st->malformed_packets_received);
+		count_bad(nic, pkt, false);
 		pkt_free(pkt);
 		return TRANS_RX_TAKEN;
 	}
 	pkt_trim(pkt, h.len);
 	if (!udp_cksum_ok(pkt, &h)) {
 		stat_inc(&st->checksum_errors);
+		count_bad(nic, pkt, true);
 		pkt_free(pkt);
 		return TRANS_RX_TAKEN;
 	}

@@ -61,6 +61,53 @@ static void echoes(void)
 	close(fd);
 }
 
+#define FILTER(fd, ...) attach(fd, #__VA_ARGS__, (struct sock_filter[]){ __VA_ARGS__ }, \
+			       sizeof((struct sock_filter[]){ __VA_ARGS__ }) / sizeof(struct sock_filter))
+
+static void attach(int fd, const char *what, struct sock_filter *f, size_t n)
+{
+	struct sock_fprog prog = { (unsigned short)n, f };
+
+	printf("%s: ", what);
+	DO(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+}
+
+/* Programs that could not be run: jumps and memory out of bounds, no end, divisions by nothing, unknown words. */
+static void wrong_filters(int domain, int protocol)
+{
+	static struct sock_filter many[BPF_MAXINSNS + 1];
+	int fd = FD(socket(domain, SOCK_RAW, protocol));
+	struct sock_fprog prog = { BPF_MAXINSNS + 1, many };
+
+	FILTER(fd, BPF_STMT(BPF_RET, 10));
+	FILTER(fd, BPF_STMT(BPF_LD | BPF_IMM, 10));
+	FILTER(fd, BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_JUMP(BPF_JMP | BPF_JA, 0xffffffff, 0, 0), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_ST, 16), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_ST, 15), BPF_STMT(BPF_LD | BPF_MEM, 15), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_LD | BPF_MEM, 16), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_LD | BPF_MEM, 3), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 0), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, { 0xffff, 0, 0, 0 }, BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0xffffffff), BPF_STMT(BPF_RET, 0));
+	FILTER(fd, BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), BPF_STMT(BPF_RET | BPF_A, 0));
+	DO(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	prog.len = 0;
+	DO(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	prog.len = 1;
+	DO(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog) - 1));
+	prog.filter = (struct sock_filter *)8;
+	DO(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	prog.filter = NULL;
+	DO(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)));
+	close(fd);
+}
+
 /* A UDP header of our own making, for a port where nobody listens. */
 static ssize_t datagram(int fd, int port)
 {
@@ -131,6 +178,9 @@ static void too_long(void)
 int main(void)
 {
 	echoes();
+	wrong_filters(AF_INET, IPPROTO_ICMP);
+	wrong_filters(AF_INET6, IPPROTO_ICMPV6);
+	wrong_filters(AF_PACKET, 0);
 	errors();
 	too_long();
 	return 0;

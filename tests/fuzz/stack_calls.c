@@ -36,6 +36,12 @@ static bool source_option(struct endpoint *ep, enum sockopt opt, const uint8_t *
 		endpoint_set_option(ep, opt, &icmp, sizeof(icmp));
 		return true;
 	}
+	if (opt == SOCKOPT_IP_OPTIONS) {
+		uint8_t opts[44] = { d[2] & 1 ? IPV4_OPT_RR : IPV4_OPT_TS, d[1] & 63, d[2] & 1 ? 4 : 5, d[2] >> 1 & 3 };
+
+		endpoint_set_option(ep, opt, opts, d[2] & 8 ? sizeof(opts) : d[1] & 63 & ~3);
+		return true;
+	}
 	m.source = m.group.len == ADDR_LEN_V4 ? addr_v4(10, 0, 0, d[1]) : addr_v6_all_nodes;
 	if (m.source.len == ADDR_LEN_V6)
 		m.source.b[0] = 0x20, m.source.b[15] = d[1];

@@ -56,6 +56,21 @@ static void ip(const uint8_t *p, size_t n)
 	}
 }
 
+/* What may be sent is a number of whole words without a fault, and may be sent again. */
+static void ip_options(const uint8_t *p, size_t n)
+{
+	uint8_t out[IPV4_OPTS_MAX], again[IPV4_OPTS_MAX], len, len2;
+	struct ipv4_opt_iter it = { .p = out };
+
+	if (!ipv4_opts_make(p, n, out, &len))
+		return;
+	must(len % 4 == 0 && len <= IPV4_OPTS_MAX && len >= n);
+	it.end = out + len;
+	while (ipv4_opt_next(&it))
+		must(!ipv4_opt_fault(it.opt, it.len));
+	must(!it.bad && ipv4_opts_make(out, len, again, &len2) && len2 == len && !memcmp(out, again, len));
+}
+
 static void ndp(const uint8_t *p, size_t n)
 {
 	struct ndp_opt_iter it = ndp_opts(p, n);
@@ -92,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t out[64];
 
 	ip(data, size);
+	ip_options(data, size);
 	ndp(data, size);
 	if (eth_parse(&eth, data, size)) {
 		eth_emit(&eth, out);

@@ -118,6 +118,9 @@ Test(dgram, what_no_library_writes_is_dropped)
 	cr_assert_eq(send(client.fd, "garbage", 7, 0), 7);
 	cr_assert_eq(send(client.fd, &d, sizeof(d), 0), (ssize_t)sizeof(d));
 	d.peer.len = 0;
+	d.nip_opts = 41;
+	cr_assert_eq(send(client.fd, &d, sizeof(d), 0), (ssize_t)sizeof(d));
+	d.nip_opts = 0;
 	d.size = 4;
 	cr_assert_eq(send(client.fd, &d, sizeof(d), 0), (ssize_t)sizeof(d));
 	cr_assert_eq(dgram_send(client.fd, &name, "good", 4), 4);

@@ -40,6 +40,28 @@ pings() {
 	has out '200 packets transmitted, 200 received'
 }
 
+# The way there and back, as written into the packets on it, from the kernel's hosts and from the stack.
+recorded() {
+	need ping
+	here ping -R -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -R: $?"; }
+	sed -n '/^RR:/,/^$/p' out | grep -o '[0-9.]*\.[0-9]*' >hops
+	is "the recorded route" "$(tr '\n' ' ' <hops)" '10.77.2.2 10.79.0.1 10.79.0.2 10.79.0.2 10.77.2.1 10.77.2.2 '
+	ping -R -c 1 -W 5 10.77.2.2 >out || { cat out; fail "the kernel's ping -R: $?"; }
+	sed -n '/^RR:/,/^$/p' out | grep -o '[0-9.]*\.[0-9]*' >hops
+	is "the route to the stack" "$(tr '\n' ' ' <hops)" '10.77.2.1 10.77.2.2 10.77.2.2 10.77.2.1 '
+	here ping -T tsonly -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -T tsonly: $?"; }
+	is "stamps" "$(sed -n '/^TS:/,/^$/p' out | grep -c '[0-9]')" 6
+	here ping -T tsandaddr -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -T tsandaddr: $?"; }
+	# Of its two addresses the router takes what it likes.
+	sed -n '/^TS:/,/^$/p' out | grep -o '10\.[0-9.]*' | sed 's/10.77.2.1/router/; s/10.79.0.1/router/' >hops
+	is "who stamped" "$(tr '\n' ' ' <hops)" '10.77.2.2 router 10.79.0.2 10.79.0.2 '
+	has out '^Unrecorded hops: 2$'
+	here ping -T tsprespec 10.77.2.2 10.79.0.2 -c 1 -W 5 10.79.0.2 >out || { cat out; fail "ping -T tsprespec: $?"; }
+	is "stamps of those asked" "$(sed -n '/^TS:/,/^$/p' out | grep -c '10\.')" 2
+	here ping -c 1 -W 1 10.77.2.1 10.79.0.2 >out 2>&1 && fail "a source route was taken"
+	return 0
+}
+
 # hops FILE ROUTER HOST
 hops() {
 	has "$1" "^ *1  *$2 "
@@ -78,8 +100,9 @@ tracepaths() {
 arpings() {
 	need arping
 	here arping -c 2 -w 5 -I ss1 10.77.2.1 >out || { cat out; fail "arping: $?"; }
-	has out 'reply from 10.77.2.1 \['
-	has out '^Received 2 response'
+	# There are two programs of that name.
+	has out 'reply from 10.77.2.1 \[\|bytes from .* (10.77.2.1)'
+	has out '^Received 2 response\|^2 packets transmitted, 2 packets received'
 }
 
 # captures OUT COUNT ARGUMENT...: tcpdump in the background, listening by the time that it returns; its process in TCPDUMP.
@@ -146,6 +169,36 @@ npings() {
 	is "nping's headers" "$(here nping --tcp -c 1 -p 81 --tr --ttl 1 10.79.0.2 2>&1 | grep -c '10.77.2.1 > 10.77.2.2 TTL=0 during transit')" 1
 }
 
+# Raw sockets of several kinds in one program, found by what they receive.
+scans() {
+	need nmap
+	here nmap -n -sn 10.77.2.1 10.77.2.9 >out 2>&1 || { cat out; fail "nmap -sn: $?"; }
+	has out '1 host up'
+	here nmap -n -Pn -sS -p 81,82 10.79.0.2 >out 2>&1 || { cat out; fail "nmap -sS: $?"; }
+	has out '^81/tcp closed '
+	here nmap -n -Pn -sU -p 81 10.79.0.2 >out 2>&1 || { cat out; fail "nmap -sU: $?"; }
+	has out '^81/udp closed '
+	here nmap -6 -n -Pn -sS -p 81 fd79::2 >out 2>&1 || { cat out; fail "nmap -6 -sS: $?"; }
+	has out '^81/tcp closed '
+}
+
+fpings() {
+	need fping
+	here fping -q -c 3 -p 100 10.79.0.2 10.77.2.1 2>out || { cat out; fail "fping: $?"; }
+	is "hosts that answered all" "$(grep -c 'xmt/rcv/%loss = 3/3/0%' out)" 2
+	here fping -6 -q -c 2 -p 100 fd79::2 2>out || { cat out; fail "fping -6: $?"; }
+	has out 'xmt/rcv/%loss = 2/2/0%'
+}
+
+mtrs() {
+	need mtr
+	here mtr -n -r -c 2 -i 0.2 10.79.0.2 >out || { cat out; fail "mtr: $?"; }
+	has out '^ *1\.|-- 10.77.2.1 .* 0.0%'
+	has out '^ *2\.|-- 10.79.0.2 .* 0.0%'
+	here mtr -6 -n -r -c 2 -i 0.2 fd79::2 >out || { cat out; fail "mtr -6: $?"; }
+	has out '^ *2\.|-- fd79::2 .* 0.0%'
+}
+
 # The interfaces and the way to an address, as they are found in other ways than getifaddrs.
 asked() {
 	need ip traceroute
@@ -161,13 +214,27 @@ asked() {
 	has out '^fd77:2::9 dev .* src fd77:2::2'
 	ip route get 10.77.2.2 | grep -q 'dev ss1' || fail "the kernel's answer is another without the stack"
 	here traceroute -n -I 10.77.2.1 >/dev/null || fail "traceroute: $?"
+	need route netstat
+	here route -n >out || fail "route: $?"
+	has out '^0.0.0.0 *10.77.2.1 *0.0.0.0 *UG .* ss1$'
+	has out '^10.77.2.0 *0.0.0.0 *255.255.255.0 *U .* ss1$'
+	grep -q near out && { cat out; fail "a route of the kernel's"; }
+	here netstat -6 -rn >out || fail "netstat -rn: $?"
+	has out '^::/0 *fd77:2::1 *UG .* ss1$'
+	has out '^fd77:2::/64 *:: *U .* ss1$'
+	here arp -n >out || fail "arp: $?"
+	has out "^10.77.2.1 *ether *$(ip -br link show ss1 | awk '{ print $3 }') *C .* ss1"
 }
 
 scenario ping pings client
+scenario route_recorded recorded client
 scenario traceroute traceroutes client
 scenario tracepath tracepaths client
 scenario arping arpings client
 scenario tcpdump tcpdumps client
 scenario tcpdump_flood flood client
 scenario nping npings client
+scenario nmap scans client
+scenario fping fpings client
+scenario mtr mtrs client
 scenario routes_asked asked client

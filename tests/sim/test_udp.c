@@ -184,6 +184,39 @@ Test(udp, multicast_reaches_members_only_ipv6)
 	multicast("::", "ff05::123");
 }
 
+/* The default keeps to the link; the one for unicast is another. */
+Test(udp, multicast_has_a_ttl_of_its_own)
+{
+	static const struct { int64_t multicast, unicast, got[2]; } rows[] = {
+		{ -1, -1, { 1, 64 } }, { 5, -1, { 5, 64 } }, { 7, 9, { 7, 9 } }, { 255, 255, { 255, 255 } },
+	};
+	static const char *const groups[] = { "239.1.2.3", "ff05::99" }, *const hosts[] = { "10.0.0.2", "2001:db8::2" };
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct endpoint *tx = sim_udp(a, v6 ? "2001:db8::1" : "10.0.0.1", 1000), *rx = sim_udp(b, v6 ? "::" : "", 2000);
+		struct sockopt_membership m = { .nic = 1, .group = sim_parse(groups[v6]) };
+		struct iovec iov = { buf, sizeof(buf) };
+		struct read_msg r = { .iov = &iov, .iovcnt = 1 };
+
+		cr_assert_eq(endpoint_set_option(rx, SOCKOPT_ADD_MEMBERSHIP, &m, sizeof(m)), NS_OK);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			if (rows[i].multicast >= 0)
+				cr_assert_eq(endpoint_set_int(tx, SOCKOPT_MULTICAST_TTL, rows[i].multicast), NS_OK);
+			if (rows[i].unicast >= 0)
+				cr_assert_eq(endpoint_set_int(tx, SOCKOPT_TTL, rows[i].unicast), NS_OK);
+			for (int to_host = 0; to_host < 2; to_host++) {
+				cr_assert_eq(sim_send(tx, to_host ? hosts[v6] : groups[v6], 2000, "abc", 3), NS_OK);
+				sim_settle(sim);
+				cr_assert_eq(endpoint_read(rx, &r), NS_OK);
+				cr_assert_eq(r.ttl, rows[i].got[to_host]);
+			}
+		}
+		cr_assert_eq(endpoint_set_int(tx, SOCKOPT_MULTICAST_TTL, 256), NS_ERR_INVALID_OPTION_VALUE);
+		endpoint_close(tx);
+		endpoint_close(rx);
+	}
+}
+
 Test(udp, to_an_own_address_never_leaves_the_host)
 {
 	struct endpoint *ea = sim_udp(a, "", 1), *eb = sim_udp(a, "", 2);

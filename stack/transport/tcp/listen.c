@@ -141,6 +141,7 @@ enum ns_err tcp_accept(struct endpoint *ep, struct endpoint **out, struct full_a
 static void inherit(struct tcp_conn *c, const struct tcp_conn *l)
 {
 	c->ep.opts = l->ep.opts;
+	c->ep.opts.nip_opts = 0;	/* ip(7): of the first segment's at most */
 	c->rcvbuf = l->rcvbuf;
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf_locked = l->rcvbuf_locked;

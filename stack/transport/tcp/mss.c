@@ -7,7 +7,7 @@
 
 static uint32_t net_hdr_len(const struct tcp_conn *c)
 {
-	return c->remote.addr.len == ADDR_LEN_V4 ? IPV4_HDR_LEN : IPV6_HDR_LEN;
+	return c->remote.addr.len == ADDR_LEN_V4 ? IPV4_HDR_LEN + c->ep.opts.nip_opts : IPV6_HDR_LEN;
 }
 
 /* Linux's tcp_bound_to_half_wnd(): a peer whose whole window is one segment would be sent lock step. */

@@ -364,6 +364,9 @@ void tcp_option_changed(struct endpoint *ep, enum sockopt opt)
 		c->sndbuf_locked = true;
 		tcp_wrote_space(c);
 		break;
+	case SOCKOPT_IP_OPTIONS:
+		c->mss = 0;		/* they leave less room */
+		break;
 	case SOCKOPT_BIND_TO_DEVICE:
 		if (c->bound)
 			c->claim.nic = ep->opts.bind_nic;

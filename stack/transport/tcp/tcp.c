@@ -145,8 +145,7 @@ static enum trans_rx tcp_rx(struct nic *nic, struct pkt *pkt)
 	rx.tw_isn = 0;
 	rx.fast = false;
 	if (!parse(nic, pkt, &rx)) {
-		stat_inc(&st->invalid_segments_received);
-		stat_inc(&s->stats.malformed_rcvd_packets);
+		stats_malformed(&s->stats, &st->invalid_segments_received);
 		count_bad(nic, pkt, false);
 		pkt_free(pkt);
 		return TRANS_RX_TAKEN;

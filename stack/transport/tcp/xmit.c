@@ -51,6 +51,10 @@ static enum ns_err send_on(struct tcp_conn *c, struct pkt *pkt, struct tcp_hdr *
 		count_sent(c, err, segs);
 		return err;
 	}
+	if (so->nip_opts && c->route.remote.len == ADDR_LEN_V4) {
+		tx.opts = so->ip_opts;
+		tx.nopts = so->nip_opts;
+	}
 	tx.tos = (uint8_t)(((c->route.remote.len == ADDR_LEN_V4 ? so->tos : so->traffic_class) & ~3) |
 			   ecn_tos);
 	h->sport = c->local.port;

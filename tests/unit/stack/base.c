@@ -57,10 +57,13 @@ Test(addr, link_addresses_parse_with_colons_or_dashes_only)
 Test(addr, prefixes_parse_and_keep_their_limits)
 {
 	struct addr_prefix p;
+	char text[ADDR_STR_MAX];
 
 	cr_assert(addr_prefix_parse("10.1.2.3/24", &p));
 	cr_assert_eq(p.prefix_len, 24);
+	cr_assert_str_eq(addr_prefix_format(&p, text), "10.1.2.3/24");
 	cr_assert(addr_prefix_parse("fe80::1/128", &p));
+	cr_assert_str_eq(addr_prefix_format(&p, text), "fe80::1/128");
 	cr_assert_not(addr_prefix_parse("10.1.2.3/33", &p));
 	cr_assert_not(addr_prefix_parse("10.1.2.3/", &p));
 	cr_assert_not(addr_prefix_parse("10.1.2.3/-1", &p));

@@ -5,6 +5,7 @@
 #include "base/cksum.h"
 #include "header/icmp.h"
 #include "net.h"
+#include "transport/raw.h"
 
 static struct sim *sim;
 static struct stack *s;
@@ -119,7 +120,8 @@ Test(icmp, echo_records_its_route)
 	in("10.0.0.1", rr, 12, msg, 16);
 	cr_assert_eq(next_out(0), 20 + 12 + 16);
 	cr_assert_eq(out[0], 0x48);
-	cr_assert(memcmp(out + 20, (uint8_t[]){ IPV4_OPT_RR, 11, 8, 10, 0, 0, 1, 0, 0, 0, 0, 0 }, 12) == 0);
+	/* Where the request ended, and where the reply set out (RFC 1122, 3.2.1.8 (e), which Linux keeps for both). */
+	cr_assert(memcmp(out + 20, (uint8_t[]){ IPV4_OPT_RR, 11, 12, 10, 0, 0, 1, 10, 0, 0, 1, 0 }, 12) == 0);
 	cr_assert_eq(out[32], ICMPV4_ECHO_REPLY);
 	cr_assert_eq(cksum_add(0, out + 32, 16), 0xffff);
 }
@@ -149,8 +151,9 @@ Test(icmp, timestamp_option_in_its_three_kinds)
 
 	in("10.0.0.1", ts, 12, msg, 16);
 	cr_assert_gt(next_out(0), 0);
-	cr_assert_eq(out[22], 9);
+	cr_assert_eq(out[22], 13);
 	cr_assert_eq(be32_load(out + 24), midnight_ms());
+	cr_assert_eq(be32_load(out + 28), midnight_ms());
 	ts[3] = 1;
 	in("10.0.0.1", ts, 12, msg, 16);
 	cr_assert_gt(next_out(0), 0);
@@ -185,6 +188,28 @@ Test(icmp, timestamp_option_counts_whom_it_has_no_room_for)
 	cr_assert_gt(next_out(0), 0);
 	cr_assert_eq(out[20], ICMPV4_PARAM_PROBLEM);
 	cr_assert_eq(out[24], 23);
+}
+
+/* What is told of what came to all is an address of the NIC's. */
+Test(icmp, arrival_is_recorded_before_the_datagram_is_passed_on)
+{
+	static const uint8_t rr[12] = { IPV4_OPT_RR, 11, 4 };
+	uint8_t msg[16] = { ICMPV4_ECHO_REPLY };
+	struct endpoint *raw;
+	uint8_t got[100];
+	struct iovec iov = { got, sizeof(got) };
+	struct read_msg m = { .iov = &iov, .iovcnt = 1 };
+
+	cr_assert_eq(endpoint_new_raw(s, NET_IPV4, IP_PROTO_ICMP, &raw), NS_OK);
+	for (int i = 0; i < 2; i++) {
+		in(i ? "10.0.0.255" : "10.0.0.1", rr, 12, msg, 16);
+		cr_assert_eq(endpoint_read(raw, &m), NS_OK);
+		cr_assert_eq(m.nip_opts, 12);
+		cr_assert(memcmp(m.ip_opts, (uint8_t[]){ IPV4_OPT_RR, 11, 8, 10, 0, 0, 1, 0, 0, 0, 0, 0 }, 12) == 0);
+		cr_assert(memcmp(got + 20, m.ip_opts, 12) == 0);
+		cr_assert(ipv4_cksum_ok(got, 32));
+	}
+	endpoint_close(raw);
 }
 
 Test(icmp, router_writes_the_address_it_sends_from)

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "link/lan_bell.h"
 #include "link/lan_dir.h"
 #include "link/lan_proto.h"
 #include "link/sharedmem.h"
@@ -300,26 +301,37 @@ Test(lan, many_who_join_at_once_all_get_in)
 		wait(NULL);
 }
 
-/* A member of our own making: the socket and the memory, to do with as we like. */
+static int raw_fds[LAN_JOIN_FDS];
+
+/* A member of our own making: the socket, the memory and the bells, to do with as we like. */
 static int raw_member(struct sharedmem_region *r, struct lan_reply *reply)
 {
 	struct lan_request q = { .magic = LAN_MAGIC, .version = LAN_VERSION, .op = LAN_OP_JOIN };
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(sizeof(raw_fds))];
 	} control;
 	struct iovec iov = { reply, sizeof(*reply) };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	int dirfd = lan_dir_open(dir), sock = lan_dir_connect(dirfd, "test", 5000), fd;
+	int dirfd = lan_dir_open(dir), sock = lan_dir_connect(dirfd, "test", 5000);
 
 	close(dirfd);
 	cr_assert_geq(sock, 0);
 	cr_assert_eq(send(sock, &q, sizeof(q), 0), (ssize_t)sizeof(q));
 	cr_assert_eq(recvmsg(sock, &m, 0), (ssize_t)sizeof(*reply));
 	cr_assert_eq(reply->err, 0);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
-	cr_assert_eq(sharedmem_region_map(r, fd), 0);
+	cr_assert_eq(CMSG_FIRSTHDR(&m)->cmsg_len, CMSG_LEN(sizeof(raw_fds)));
+	memcpy(raw_fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(raw_fds));
+	cr_assert_eq(sharedmem_region_map(r, raw_fds[LAN_FD_REGION]), 0);
 	return sock;
+}
+
+static void raw_leave(int sock, struct sharedmem_region *r)
+{
+	close(sock);
+	close(raw_fds[LAN_FD_RING]);
+	close(raw_fds[LAN_FD_EAR]);
+	sharedmem_region_free(r);
 }
 
 /* Until the switch has closed the connection. */
@@ -331,7 +343,6 @@ static void expect_thrown_out(int sock, const char *what)
 	while ((n = recv(sock, buf, sizeof(buf), 0)) > 0)
 		;
 	cr_assert(n == 0 || errno == ECONNRESET, "%s", what);
-	close(sock);
 }
 
 Test(lan, nonsense_in_the_rings_ends_the_liar_alone)
@@ -363,9 +374,9 @@ Test(lan, nonsense_in_the_rings_ends_the_liar_alone)
 			out->tail = 1;
 			break;
 		}
-		send(sock, "", 1, 0);
+		lan_bell_ring(raw_fds[LAN_FD_RING]);
 		expect_thrown_out(sock, kinds[kind]);
-		sharedmem_region_free(&r);
+		raw_leave(sock, &r);
 		send_frame(0, 1);
 		cr_assert_eq(frames(1, kind + 1, 5000), kind + 1);
 	}
@@ -387,6 +398,7 @@ Test(lan, nonsense_on_the_socket_ends_the_liar_alone)
 		else
 			send(sock, large, kind == 1 ? 2 : sizeof(large), 0);
 		expect_thrown_out(sock, "a message");
+		close(sock);
 	}
 	close(dirfd);
 	send_frame(0, 1);
@@ -413,8 +425,38 @@ Test(lan, a_member_that_reads_nothing_loses_its_own_frames)
 	cr_assert_gt(info.full, 0);
 	cr_assert_eq(lan_get_info(dir, "test", 2, &info), 0);
 	cr_assert_eq(info.full, 0);
-	close(sock);
-	sharedmem_region_free(&r);
+	raw_leave(sock, &r);
+}
+
+/* It may do with the bells what it likes: the switch waits for none. */
+Test(lan, a_member_that_holds_a_bell_holds_up_nobody)
+{
+	uint64_t most = UINT64_MAX - 1;
+	struct sharedmem_region r;
+	struct lan_reply reply;
+	struct pollfd ear;
+	int sock;
+
+	join(0);
+	join(1);
+	sock = raw_member(&r, &reply);
+	ear = (struct pollfd){ .fd = raw_fds[LAN_FD_EAR], .events = POLLIN };
+	cr_assert_eq(fcntl(raw_fds[LAN_FD_RING], F_SETFL, 0), 0);
+	cr_assert_eq(write(raw_fds[LAN_FD_EAR], &most, sizeof(most)), -1, "it can be waited for, and nothing else");
+	send_frame(0, -1);
+	cr_assert_eq(frames(1, 1, 5000), 1);
+	cr_assert_eq(poll(&ear, 1, 5000), 1);
+	/* Full, and then empty again, as fast as it can be, while the switch looks. */
+	for (int i = 2; i < 500; i++) {
+		lan_bell_hush(raw_fds[LAN_FD_RING]);
+		cr_assert_eq(write(raw_fds[LAN_FD_RING], &most, sizeof(most)), (ssize_t)sizeof(most));
+		lan_bell_hush(raw_fds[LAN_FD_RING]);
+		send_frame(0, -1);
+		cr_assert_eq(frames(1, i, 5000), i);
+	}
+	raw_leave(sock, &r);
+	send_frame(0, 1);
+	cr_assert_eq(frames(1, 500, 5000), 500);
 }
 
 Test(lan, impairment_of_one_port)

@@ -257,3 +257,25 @@ Test(tcp_option, send_queue_and_low_water_mark)
 	peer_in(". 1:1(0) ack 5001 win 65535");
 	cr_assert(endpoint_readiness(ep, WAIT_ALL) & WAIT_OUT);
 }
+
+/* They take their room from the segments, which still fit the link whole. */
+Test(tcp_option, ip_options_go_with_every_segment)
+{
+	static const uint8_t rr[] = { IPV4_OPT_RR, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	uint8_t got[IPV4_OPTS_MAX];
+	size_t len = sizeof(got);
+	struct endpoint *ep = peer_passive("mss 1460", 65535);
+
+	cr_assert_eq(endpoint_set_option(ep, SOCKOPT_IP_OPTIONS, rr, 3), NS_ERR_INVALID_OPTION_VALUE);
+	cr_assert_eq(endpoint_set_option(ep, SOCKOPT_IP_OPTIONS, rr, sizeof(rr)), NS_OK);
+	cr_assert_eq(endpoint_set_option(ep, SOCKOPT_IP_OPTIONS, (uint8_t[]){ IPV4_OPT_LSRR, 7, 4, 1, 2, 3, 4 }, 7),
+		     NS_ERR_INVALID_OPTION_VALUE);
+	cr_assert_eq(endpoint_get_option(ep, SOCKOPT_IP_OPTIONS, got, &len), NS_OK);
+	cr_assert_arr_eq(got, rr, sizeof(rr));
+	cr_assert_eq(len, sizeof(rr));
+	cr_assert_eq(peer_write(ep, 3000), 3000);
+	peer_out(". 1:1449(1448) ack 1");
+	peer_out(". 1449:2897(1448) ack 1");
+	cr_assert_eq(endpoint_set_option(ep, SOCKOPT_IP_OPTIONS, NULL, 0), NS_OK);
+	endpoint_close(ep);
+}

@@ -476,3 +476,25 @@ Test(tcp_send, a_handshake_that_took_long_does_not_shorten_patience)
 	peer_out_at(6000, "P. 1:101(100) ack 1");
 	cr_assert_eq(endpoint_state(ep), TCPS_ESTABLISHED);
 }
+
+Test(tcp_send, all_or_nothing_when_asked_for)
+{
+	struct endpoint *ep = peer_passive(PLAIN, 65535);
+	static char bytes[200000];
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct write_opts o = { .atomic = true };
+	size_t n;
+
+	cr_assert_eq(endpoint_write(ep, &iov, 1, &o, &n), NS_ERR_WOULD_BLOCK);
+	cr_assert_eq(n, 0);
+	peer_none();
+	cr_assert_eq(peer_opt(ep, SOCKOPT_SEND_QUEUE_SIZE), 0);
+	iov.iov_len = 3000;
+	cr_assert_eq(endpoint_write(ep, &iov, 1, &o, &n), NS_OK);
+	cr_assert_eq(n, 3000);
+	cr_assert_eq(peer_opt(ep, SOCKOPT_SEND_QUEUE_SIZE), 3000);
+	o.atomic = false;
+	iov.iov_len = sizeof(bytes);
+	cr_assert_eq(endpoint_write(ep, &iov, 1, &o, &n), NS_OK);
+	cr_assert(n > 0 && n < sizeof(bytes), "%zu", n);
+}
