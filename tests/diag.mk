@@ -26,6 +26,11 @@ $(DIAGD): tests/diag/diagd.c $(DIAG_LIB)
 # Benchmarks: built when asked for.
 DIAG_BENCH := $(B)/tests/bench/diag/pairs $(B)/tests/bench/diag/server_bench
 
+# The server's is that of the stack host, with the stack's sockets.
+$(B)/tests/bench/diag/server_bench: tests/bench/diag/server_bench.c $(HOST_LIB) $(DIAG_LIB) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -o $@ $(filter %.c %.a,$^) $(HOST_LIBS)
+
 $(B)/tests/bench/diag/%: tests/bench/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $^ $(DIAG_LIBS)
