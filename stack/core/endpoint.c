@@ -52,6 +52,15 @@ struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c)
 	return container_of(n, struct endpoint, all);
 }
 
+struct endpoint *endpoint_cursor_ahead(const struct endpoint_cursor *c, int n)
+{
+	struct list *l = c->next;
+
+	while (n-- && l != &c->stack->endpoints)
+		l = l->next;
+	return l == &c->stack->endpoints ? NULL : container_of(l, struct endpoint, all);
+}
+
 void endpoint_set_error(struct endpoint *ep, enum ns_err err)
 {
 	ep->err = err;

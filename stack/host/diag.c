@@ -223,6 +223,7 @@ void diag_attach(struct relay *r, int program_fd, const struct client *c, const 
 		return;
 	rec->relay = r;
 	rec->cookie = r->cookie;
+	rec->emptied = 0;
 	rec->inode = fstat(program_fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
 	rec->opened_ns = (uint64_t)d->host->stack->clock->wall_ns;
 	if (c) {

@@ -359,7 +359,7 @@ Test(netlink, destroy_events_of_the_host_arrive)
 {
 	uint32_t group = SKNLGRP_INET_TCP_DESTROY;
 	_Alignas(8) uint8_t buf[4096];
-	struct sock_cursor c = { { 0 } };
+	struct sock_cursor c = { .family = 0 };
 	struct sock_entry e;
 	bool ours;
 	size_t len;
