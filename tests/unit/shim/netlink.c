@@ -11,6 +11,7 @@
 
 #include "interpose/netlink.h"
 #include "netns.h"
+#include "proto/stack_proto.h"
 #include "server/session.h"
 #include "wire/state.h"
 
@@ -20,7 +21,7 @@
 
 static uint32_t destroyed;	/* cookie of the last one */
 static int dies;		/* the host leaves after the first datagram of a dump */
-static int host_end = -1;
+static int host_end = -1, bell = -1;
 
 static int host_next(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e)
 {
@@ -87,7 +88,7 @@ static void *host_run(void *arg)
 }
 
 /* A conversation: served by a thread, or for events by the test itself. */
-static int host_open(uint32_t groups)
+static int host_open(uint32_t groups, int bell_fd)
 {
 	pthread_t t;
 	int pair[2];
@@ -97,6 +98,7 @@ static int host_open(uint32_t groups)
 		host_end = pair[1];
 	else
 		pthread_create(&t, NULL, host_run, (void *)(intptr_t)pair[1]);
+	bell = groups ? bell_fd : bell;
 	return pair[0];
 }
 
@@ -355,30 +357,121 @@ Test(netlink, dump_whose_host_dies_ends_with_an_error)
 	cr_assert_eq(read_answers(50).host, SOCKETS, "the next one asks another host");
 }
 
-Test(netlink, destroy_events_of_the_host_arrive)
+static void join(void)
 {
 	uint32_t group = SKNLGRP_INET_TCP_DESTROY;
-	_Alignas(8) uint8_t buf[4096];
-	struct sock_cursor c = { .family = 0 };
-	struct sock_entry e;
-	bool ours;
-	size_t len;
 
 	begin();
 	cr_assert_eq(setsockopt(netlink_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
 	netlink_option(netlink_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
 	cr_assert_geq(host_end, 0);
+	cr_assert_eq(bell, netlink_fd);
+}
+
+/* The host tells of a socket's end; its message's length. */
+static ssize_t send_event(void)
+{
+	_Alignas(8) uint8_t buf[4096];
+	struct sock_cursor c = { .family = 0 };
+	struct sock_entry e;
+	size_t len;
+
 	memset(&e, 0, sizeof(e));
 	host_next(NULL, IPPROTO_TCP, &c, &e);
 	len = diag_event_build(buf, &e, IPPROTO_TCP, NULL);
 	cr_assert_eq(send(host_end, buf, len, 0), (ssize_t)len);
-	cr_assert_eq(receive(buf, sizeof(buf), 0, &ours), (ssize_t)len);
+	return (ssize_t)len;
+}
+
+static void ring(void)
+{
+	struct nlmsghdr m = {
+		.nlmsg_len = sizeof(m), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+		.nlmsg_seq = STACK_DIAG_BELL,
+	};
+
+	cr_assert_eq(send(bell, &m, sizeof(m), 0), (ssize_t)sizeof(m));
+}
+
+static bool is_readable(void)
+{
+	struct pollfd p = { .fd = netlink_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+Test(netlink, destroy_events_of_the_host_arrive)
+{
+	_Alignas(8) uint8_t buf[4096];
+	ssize_t len;
+	bool ours;
+
+	join();
+	len = send_event();
+	cr_assert_eq(receive(buf, sizeof(buf), 0, &ours), len);
 	cr_assert(ours);
 	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1);
 	cr_assert_eq(errno, EAGAIN);
 	close(host_end);
 	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1, "without the host the kernel goes on");
 	cr_assert_eq(errno, EAGAIN);
+}
+
+Test(netlink, event_is_read_in_place_of_its_bell)
+{
+	_Alignas(8) uint8_t buf[4096];
+	ssize_t len;
+	bool ours;
+
+	join();
+	for (int i = 0; i < 3; i++) {
+		len = send_event();
+		ring();
+	}
+	for (int i = 0; i < 3; i++) {
+		cr_assert(is_readable());
+		cr_assert_eq(receive(NULL, 0, MSG_PEEK | MSG_TRUNC, &ours), len);
+		cr_assert_eq(receive(buf, sizeof(buf), 0, &ours), len);
+		cr_assert(ours);
+	}
+	cr_assert_not(is_readable());
+}
+
+Test(netlink, bell_without_an_event_is_nothing)
+{
+	_Alignas(8) uint8_t buf[4096];
+	bool ours;
+
+	join();
+	ring();
+	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1);
+	cr_assert_eq(errno, EAGAIN);
+	cr_assert_not(is_readable());
+	ring();
+	close(host_end);
+	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1, "nor with the host gone");
+	cr_assert_eq(errno, EAGAIN);
+	cr_assert_not(is_readable());
+}
+
+Test(netlink, bell_before_answers_is_none_of_them)
+{
+	struct request r = request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, 48);
+	_Alignas(8) uint8_t buf[4096];
+	struct seen s;
+	bool ours;
+
+	join();
+	ring();
+	send_event();
+	ring();
+	ask(&r);
+	/* As from a kernel, events come between. */
+	cr_assert_gt(receive(buf, sizeof(buf), 0, &ours), 0);
+	cr_assert(ours && ((struct nlmsghdr *)buf)->nlmsg_seq == 0);
+	s = read_answers(48);
+	cr_assert_eq(s.kernel, 1);
+	cr_assert_eq(s.host, SOCKETS);
 }
 
 Test(netlink, program_without_a_stack_is_left_alone)
