@@ -24,7 +24,7 @@ enum waiting {
 	IDLE,
 	DUMP,		/* the end of a dump */
 	EXACT,		/* the kernel's answer to a look-up or a destroy */
-	ANSWERING,	/* the host's answer, served in place of the kernel's error that is next */
+	ANSWERING,	/* the host's answer, served in place of the kernel's that is next */
 	LOST,		/* the host is gone: the kernel's DONE that is next will say so */
 };
 
@@ -51,8 +51,13 @@ struct talk {
 /* What tells one answer from another. */
 struct head {
 	struct nlmsghdr nlh;
-	int error;		/* of NLMSG_ERROR and NLMSG_DONE */
-	struct nlmsghdr of;	/* of NLMSG_ERROR: the request */
+	union {
+		struct {
+			int error;		/* of NLMSG_ERROR and NLMSG_DONE */
+			struct nlmsghdr of;	/* of NLMSG_ERROR: the request */
+		};
+		struct inet_diag_msg socket;
+	};
 };
 
 #define DONE_LEN offsetof(struct head, of)
@@ -347,8 +352,28 @@ static bool serve_dump(struct talk *t, int fd, struct msghdr *msg, int flags, ss
 	return true;
 }
 
-/* The kernel knows no such socket: does the host? */
-static bool ask_host(struct talk *t)
+/* Whether a look-up may mean a socket of the kernel's as well as one of the stack's. */
+static bool is_ambiguous(const struct talk *t)
+{
+	bool v1 = ((const struct nlmsghdr *)t->request)->nlmsg_type == TCPDIAG_GETSOCK;
+	size_t at = NLMSG_HDRLEN + (v1 ? offsetof(struct inet_diag_req, id) : offsetof(struct inet_diag_req_v2, id));
+	struct inet_diag_sockid id;
+
+	if (t->request_len < at + sizeof(id))
+		return false;
+	memcpy(&id, t->request + at, sizeof(id));
+	return id.idiag_cookie[0] == INET_DIAG_NOCOOKIE && id.idiag_cookie[1] == INET_DIAG_NOCOOKIE;
+}
+
+/* Whether `ours`, which the host has found, is what a look-up means rather than what the kernel has: a connection is,
+ * before what waits for any. Of two alike it is the stack's: the program's addresses are those of its stack. */
+static bool is_better(const struct head *ours, const struct head *kernel)
+{
+	return ours->socket.id.idiag_dport || !kernel->socket.id.idiag_dport;
+}
+
+/* The kernel knows no such socket, or perhaps one that is not meant: does the host? */
+static bool ask_host(struct talk *t, const struct head *kernel)
 {
 	struct iovec iov = { t->request, t->request_len };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -360,16 +385,28 @@ static bool ask_host(struct talk *t)
 		line_close(&t->host);
 		return false;
 	}
-	if (head.nlh.nlmsg_type != NLMSG_ERROR || !head.error)
+	if (kernel->nlh.nlmsg_type == NLMSG_ERROR) {
+		if (head.nlh.nlmsg_type != NLMSG_ERROR || !head.error)
+			return true;
+	} else if (head.nlh.nlmsg_type != NLMSG_ERROR && is_better(&head, kernel)) {
 		return true;
-	drop(t->host.fd);
+	}
+	/* With it goes the acknowledgement. */
+	line_close(&t->host);
 	return false;
 }
 
-static ssize_t serve_answer(struct talk *t, int fd, struct msghdr *msg, int flags)
+/* Whether the host is to be asked, given the kernel's answer. */
+static bool is_open(const struct talk *t, const struct head *kernel)
+{
+	return kernel->nlh.nlmsg_type == NLMSG_ERROR ? kernel->error : is_ambiguous(t);
+}
+
+static ssize_t serve_answer(struct talk *t, int fd, const struct head *kernel, struct msghdr *msg, int flags)
 {
 	struct head h;
 	ssize_t r;
+	bool last;
 
 	if (!peek_host(t, &h)) {
 		line_close(&t->host);
@@ -379,10 +416,12 @@ static ssize_t serve_answer(struct talk *t, int fd, struct msghdr *msg, int flag
 	r = pass(t->host.fd, msg, flags);
 	if (r < 0 || (flags & MSG_PEEK))
 		return r;
-	if (!t->ack || h.nlh.nlmsg_type == NLMSG_ERROR) {
+	last = !t->ack || h.nlh.nlmsg_type == NLMSG_ERROR;
+	/* One of the kernel's goes for each of the host's; but its error is all that there is of it. */
+	if (last || kernel->nlh.nlmsg_type != NLMSG_ERROR)
 		drop(fd);
+	if (last)
 		t->waiting = IDLE;
-	}
 	return r;
 }
 
@@ -487,12 +526,12 @@ bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r)
 		line_close(&t->host);
 		break;
 	case EXACT:
-		if (h.nlh.nlmsg_type != NLMSG_ERROR || !h.error || !ask_host(t))
+		if (!is_open(t, &h) || !ask_host(t, &h))
 			break;
 		t->waiting = ANSWERING;
 		/* fall through */
 	case ANSWERING:
-		*r = serve_answer(t, fd, msg, flags);
+		*r = serve_answer(t, fd, &h, msg, flags);
 		return true;
 	case IDLE:
 		break;

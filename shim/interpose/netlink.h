@@ -8,8 +8,10 @@
  *    there (so poll says readable) while the host's answers are served; the host's own DONE is dropped, and then
  *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET.
  *  - A look-up or SOCK_DESTROY. When the kernel's answer is an error, the host is asked, and what it answers
- *    takes the error's place unless that is an error too. So a socket of the kernel's comes before one of the
- *    stack's that the same request describes; who gives the cookie, as ss does, means one of them.
+ *    takes the error's place unless that is an error too. So it is when the kernel has found a socket without having
+ *    been given a cookie, if the host has one that fits as well: a connection before a listener, and else the
+ *    stack's, whose addresses are those that the program means. Who gives the cookie, as ss does, means one of
+ *    them. A SOCK_DESTROY without one destroys the kernel's, if there is one: it has by then.
  *  - Joining a group of destroy events. Receiving then waits for both. For poll and its kin the host has the program's
  *    socket as well, and rings it for each event: it has the kernel acknowledge a request that says nothing, and
  *    the acknowledgement stands in the queue for the event, which is read in its place.

@@ -67,7 +67,7 @@ static void host_reply(const void *data, size_t len, void *arg)
 
 static void *host_run(void *arg)
 {
-	static _Alignas(8) uint8_t in[65536], out[SESSION_DATAGRAM];
+	static _Thread_local _Alignas(8) uint8_t in[65536], out[SESSION_DATAGRAM]; /* the last host may still be there */
 	struct diag_session s;
 	int fd = (int)(intptr_t)arg;
 	ssize_t n;
@@ -176,8 +176,8 @@ struct seen {
 	bool done;
 };
 
-/* Reads until DONE or an error, as ss does: its length first. */
-static struct seen read_answers(uint32_t seq)
+/* Reads until DONE, an error or a look-up's answer, as ss does: its length first. */
+static struct seen read_until(uint32_t seq, bool until_ack)
 {
 	static _Alignas(8) uint8_t buf[65536];
 	struct seen seen = { 0 };
@@ -200,18 +200,23 @@ static struct seen read_answers(uint32_t seq)
 			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
 				memcpy(&seen.error, NLMSG_DATA(h), sizeof(int));
 				seen.done = true;
-			} else if (m->id.idiag_sport == htons(HOST_PORT)) {
+			} else if (m->id.idiag_cookie[1] & 0x80000000) {
 				cr_assert(ours);
 				seen.host++;
 			} else {
 				seen.kernel++;
 			}
-			if (!(h->nlmsg_flags & NLM_F_MULTI) && h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+			if (!(h->nlmsg_flags & NLM_F_MULTI) && h->nlmsg_type == SOCK_DIAG_BY_FAMILY && !until_ack)
 				seen.done = true;
 		}
 	}
 	cr_assert_eq(poll(&p, 1, 0), 0, "and then there is nothing more");
 	return seen;
+}
+
+static struct seen read_answers(uint32_t seq)
+{
+	return read_until(seq, false);
 }
 
 Test(netlink, dump_has_the_hosts_sockets_before_its_end)
@@ -301,6 +306,42 @@ Test(netlink, look_up_finds_sockets_of_both)
 	r.body.id.idiag_sport = htons(KERNEL_PORT);
 	ask(&r);
 	s = read_answers(47);
+	cr_assert_eq(s.kernel, 1);
+	cr_assert_eq(s.host, 0);
+}
+
+static void listen_in_kernel(uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert_eq(bind(fd, (void *)&in, sizeof(in)), 0);
+	cr_assert_eq(listen(fd, 1), 0);
+}
+
+Test(netlink, look_up_without_cookie_that_fits_both_finds_the_stacks)
+{
+	struct request r = request(SOCK_DIAG_BY_FAMILY, 0, 51);
+	struct seen s;
+
+	begin();
+	/* A listener of the kernel's has any peer, the stack has the connection itself. */
+	listen_in_kernel(HOST_PORT);
+	name_host_socket(&r, 7);
+	r.body.id.idiag_cookie[0] = r.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	for (int ack = 0; ack < 2; ack++) {
+		ask(&r);
+		s = read_until(51, ack);
+		cr_assert_eq(s.host, 1);
+		cr_assert_eq(s.kernel, 0);
+		cr_assert_eq(s.error, 0);
+		r.nlh.nlmsg_flags |= NLM_F_ACK;
+	}
+	/* One that the stack has not is the kernel's all the same. */
+	r.nlh.nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+	r.body.id.idiag_dport = htons(9);
+	ask(&r);
+	s = read_answers(51);
 	cr_assert_eq(s.kernel, 1);
 	cr_assert_eq(s.host, 0);
 }
