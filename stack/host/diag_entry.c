@@ -61,6 +61,7 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 {
 	bool v6 = ep->net == NET_IPV6;
 
+	e->mark = ep->opts.mark;
 	e->tos = ep->opts.tos;
 	e->tclass = ep->opts.traffic_class;
 	/* To be bound to an address of IPv6's alone is to be open to IPv6 alone (inet6_bind()). */
@@ -74,7 +75,6 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 		e->sockopt[0] |= 1;
 	if (protocol != IPPROTO_TCP)
 		e->bound_port = k->bound;
-	e->mark = k->mark;
 	e->class_id = k->priority;
 }
 
@@ -222,4 +222,6 @@ void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct s
 	e->msg.idiag_timer = waits ? TCP_TIMER_TIME_WAIT : TCP_TIMER_RTX;
 	e->msg.idiag_expires = ms_of(m->expires_in_ns);
 	e->msg.idiag_retrans = m->retransmits;
+	e->msg.id.idiag_if = m->bind_nic;
+	e->mark = m->mark;
 }

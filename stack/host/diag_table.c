@@ -85,7 +85,7 @@ static void prefetch_parts(const struct endpoint *ep, uint32_t protocol)
 	if (ep->owner) {
 		const struct sock *k = ep->owner;
 
-		__builtin_prefetch(&k->mark);
+		__builtin_prefetch(&k->priority);
 		__builtin_prefetch(&k->recverr);
 	}
 }

@@ -531,7 +531,7 @@ static const struct opt_row opt_rows[] = {
 	CUSTOM(SOL_SOCKET, SO_RCVTIMEO, set_timeout, get_timeout),
 	CUSTOM(SOL_SOCKET, SO_SNDTIMEO, set_timeout, get_timeout),
 	{ SOL_SOCKET, SO_BINDTODEVICE, ANY, set_device, get_device, .stack = SOCKOPT_BIND_TO_DEVICE },
-	FIELD(SO_MARK, mark, INT32_MIN, INT32_MAX),
+	NUMBER(SOL_SOCKET, SO_MARK, ANY, SOCKOPT_MARK, INT32_MIN, INT32_MAX, 1),
 	FIELD(SO_PRIORITY, priority, INT32_MIN, INT32_MAX),
 	FLAG(SOL_SOCKET, SO_DONTROUTE, dontroute),
 	WANT(SOL_SOCKET, SO_TIMESTAMP, WANT_TIME),

@@ -31,7 +31,7 @@ struct sock {
 	struct sock_errqueue *errors;
 	struct timeval rcv_timeout, snd_timeout;	/* kept for getsockopt; 0: none */
 	int32_t rcv_lowat;
-	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
+	uint32_t priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	uint32_t ring_version, ring_reserve;		/* packet(7): of the ring to be made */
 	struct linger linger;
 	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked,

@@ -97,6 +97,7 @@ static void put_request(const struct tcp_req *r, struct tcp_mini *m)
 		.local = { .addr = r->tuple.local, .port = r->tuple.lport },
 		.remote = { .addr = r->tuple.remote, .port = r->tuple.rport },
 		.expires_in_ns = left > 0 ? left : 0,
+		.bind_nic = r->listener->ep.opts.bind_nic, .mark = r->listener->ep.opts.mark,
 	};
 }
 
