@@ -40,7 +40,7 @@ $(B)/tests/bench/diag/%: tests/bench/diag/%.c $(DIAG_LIB)
 bench-diag: $(B)/sockdiag $(DIAG_BENCH)
 	@tests/bench/diag/bench $(B)
 
-TEST_SCRIPTS += tests/diag/tool_test tests/diag/stack_test
+TEST_SCRIPTS += tests/diag/tool_test tests/diag/stack_test tests/diag/beside_test
 test-programs: $(DIAGD) $(B)/sockshim-stackd $(if $(SAN),,$(B)/libsockshim.so)
 
 # Fuzzers: `make fuzz-diag FUZZ_SECONDS=30` runs each on its corpus for so long.
