@@ -20,6 +20,9 @@
 #ifndef STACK_HOST_DIAG_H
 #define STACK_HOST_DIAG_H
 
+#include <netinet/in.h>
+#include <string.h>
+
 #include "host/relay.h"
 #include "server/session.h"
 
@@ -108,7 +111,13 @@ struct tcp_mini;
 void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e);
 
 /** diag_protocol_of() - IPPROTO_TCP, _UDP, _RAW: the table it is in; 0: in none */
-uint32_t diag_protocol_of(const struct endpoint *ep);
+static inline uint32_t diag_protocol_of(const struct endpoint *ep)
+{
+	if (ep->proto->number == IPPROTO_TCP || ep->proto->number == IPPROTO_UDP)
+		return ep->proto->number;
+	/* Those of raw(7) have their own protocol's number there. */
+	return strcmp(ep->ops->name, "raw") ? 0 : IPPROTO_RAW;
+}
 
 /** diag_family_of() - AF_INET or AF_INET6, which a v4-mapped one is of too */
 static inline uint8_t diag_family_of(const struct endpoint *ep)

@@ -28,14 +28,6 @@ struct diag_record *diag_record_make(struct diag *d, struct endpoint *ep)
 	return r;
 }
 
-uint32_t diag_protocol_of(const struct endpoint *ep)
-{
-	if (ep->proto->number == IPPROTO_TCP || ep->proto->number == IPPROTO_UDP)
-		return ep->proto->number;
-	/* Those of raw(7) have their own protocol's number there. */
-	return strcmp(ep->ops->name, "raw") ? 0 : IPPROTO_RAW;
-}
-
 static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[4], uint16_t *port_be)
 {
 	/* A wildcard has no length, or is of either family: it is not mapped. */

@@ -41,10 +41,14 @@ static struct place *place_of(struct diag *d, struct sock_cursor *c)
 /* Those of a listener, which are told of behind it: as many as there are at this moment. */
 static void take_handshakes(struct place *p, struct endpoint *ep)
 {
-	if (!p->reqs)
-		p->reqs = calloc(HANDSHAKES_MAX, sizeof(*p->reqs));
+	size_t n = tcp_handshake_count(ep);
+
+	if (n > HANDSHAKES_MAX)
+		n = HANDSHAKES_MAX;
+	free(p->reqs);
+	p->reqs = n ? calloc(n, sizeof(*p->reqs)) : NULL;
 	p->told = 0;
-	p->nreqs = p->reqs ? tcp_handshakes(ep, p->reqs, HANDSHAKES_MAX) : 0;
+	p->nreqs = p->reqs ? tcp_handshakes(ep, p->reqs, n) : 0;
 }
 
 static int next_mini(struct diag *d, struct place *p, struct sock_entry *e)
@@ -97,17 +101,17 @@ static void prefetch_parts(const struct endpoint *ep, uint32_t protocol)
  */
 static void prefetch(const struct place *p, uint32_t protocol, uint8_t family)
 {
-	const struct endpoint *first = endpoint_cursor_ahead(&p->at, 0), *second = endpoint_cursor_ahead(&p->at, 1),
-			      *third = endpoint_cursor_ahead(&p->at, 2);
+	const struct endpoint *next[3];
+	int n = endpoint_cursor_ahead(&p->at, next, 3);
 
-	if (first && is_wanted(first, protocol, family))
-		prefetch_relay(first);
-	if (second && is_wanted(second, protocol, family))
-		prefetch_parts(second, protocol);
-	if (third) {
-		__builtin_prefetch(third);
-		__builtin_prefetch(&third->books);
-		__builtin_prefetch(&third->opts.bind_nic);
+	if (n > 0 && is_wanted(next[0], protocol, family))
+		prefetch_relay(next[0]);
+	if (n > 1 && is_wanted(next[1], protocol, family))
+		prefetch_parts(next[1], protocol);
+	if (n > 2) {
+		__builtin_prefetch(next[2]);
+		__builtin_prefetch(&next[2]->books);
+		__builtin_prefetch(&next[2]->opts.bind_nic);
 	}
 }
 

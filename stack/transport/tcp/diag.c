@@ -52,6 +52,8 @@ void tcp_diag_prefetch(const struct endpoint *ep)
 #pragma GCC unroll 32
 	for (size_t at = BEGIN; at < END; at += CACHE_LINE)
 		__builtin_prefetch((const char *)ep + at);
+	/* It does not begin with a line, so it may end in one more. */
+	__builtin_prefetch((const char *)ep + END - 1);
 }
 
 void tcp_diag(struct endpoint *ep, struct tcp_diag *out)
@@ -131,6 +133,13 @@ bool tcp_mini_drop(struct stack *s, const struct demux_key *k)
 	else
 		tcp_tw_drop(t);
 	return true;
+}
+
+size_t tcp_handshake_count(struct endpoint *listener)
+{
+	const struct tcp_conn *c = tcp_of(listener);
+
+	return c->listener ? c->listener->nreqs : 0;
 }
 
 size_t tcp_handshakes(struct endpoint *listener, struct tcp_mini *out, size_t max)

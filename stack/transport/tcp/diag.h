@@ -47,6 +47,9 @@ struct endpoint *tcp_find(struct stack *s, const struct demux_key *k, bool *mini
 /** tcp_mini_drop() - forget the handshake or TIME-WAIT there; false if there is none */
 bool tcp_mini_drop(struct stack *s, const struct demux_key *k);
 
+/** tcp_handshake_count() - how many handshakes a listener has under way */
+size_t tcp_handshake_count(struct endpoint *listener);
+
 /** tcp_handshakes() - up to @max of a listener's handshakes under way, into @out; how many */
 size_t tcp_handshakes(struct endpoint *listener, struct tcp_mini *out, size_t max);
 

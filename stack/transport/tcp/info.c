@@ -104,6 +104,7 @@ static void fill_sender(const struct tcp_conn *c, int64_t now, struct tcp_conn_i
 {
 	/* What would be paced: a window in a round trip, twice in slow start (Linux's tcp_pacing_ss_ratio). */
 	unsigned ratio = c->cc.cwnd < c->cc.ssthresh / 2 ? 200 : 120;
+	int64_t srtt_ns;
 
 	o->retransmits = c->retransmits;
 	o->probes = c->probes ? c->probes : c->keep_probes;
@@ -124,8 +125,9 @@ static void fill_sender(const struct tcp_conn *c, int64_t now, struct tcp_conn_i
 	o->snd_wnd = c->snd_wnd;
 	o->notsent_bytes = tcp_unsent(c);
 	o->max_pacing_rate = UINT64_MAX;
-	o->pacing_rate = c->rtt.srtt_ns ? rate((uint64_t)c->cc.cwnd * c->mss * ratio / 100, c->rtt.srtt_ns)
-					: UINT64_MAX;
+	/* Linux's time is in eighths of a microsecond, and at least one. */
+	srtt_ns = c->rtt.srtt_ns < NS_PER_US / 8 ? NS_PER_US / 8 : c->rtt.srtt_ns;
+	o->pacing_rate = c->rtt.srtt_ns ? rate((uint64_t)c->cc.cwnd * c->mss * ratio / 100, srtt_ns) : UINT64_MAX;
 	o->last_data_sent_ms = since_ms(now, c->last_tx_ns);
 }
 
