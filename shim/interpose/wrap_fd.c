@@ -1,6 +1,7 @@
 /* wrap_fd.c - the calls that close and duplicate descriptors, of whatever kind. */
 #include "backend/hatch.h"
 #include "interpose/call.h"
+#include "interpose/netlink.h"
 #include "interpose/outcome.h"
 #include "interpose/redirect.h"
 
@@ -67,6 +68,8 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 	}
 	if (UNLIKELY(ref & SOCKTAB_STACK))
 		redirect_closing(fd, s, s->refs == 1);
+	else if (UNLIKELY(ref & SOCKTAB_SPECIAL) && s && s->refs == 1 && netlink_watched(s->cookie))
+		netlink_closing(fd);
 	if (!outcome_closing(fd, &cookie))
 		return LIBC(close)(fd);
 	r = LIBC(close)(fd);

@@ -45,6 +45,10 @@ enum {
 	STACK_BOARD_MAGIC = 0x53534231,
 };
 
+/* The sequence number by which a netlink socket is rung: a request of type NLMSG_NOOP is sent through it that wants to be
+ * acknowledged. The acknowledgement, which the kernel puts into its queue, is the bell. */
+#define STACK_DIAG_BELL 0x62656c6cu
+
 /** enum stack_op - requests; in parentheses the fields of the request -> of the reply */
 enum stack_op {
 	STACK_OP_HELLO = 1,	/* (arg[0] = version, arg[1] = pid, data = the program's name) -> arg[0] = version, arg[1] = host's
@@ -84,9 +88,9 @@ enum stack_op {
 	STACK_OP_NAMEINFO,	/* (arg[0] = NI_* flags, data = sockaddr) -> data = host name, 0 */
 	STACK_OP_IFADDRS,	/* (arg[0] = how many to skip) -> arg[0] = entries here, arg[1] = 1 if
 				 * there are more; data = struct stack_ifaddr each */
-	STACK_OP_DIAG,		/* (arg[0] = groups whose destroy events are to come, as nl_groups) -> SCM_RIGHTS:
-				 * a SOCK_SEQPACKET that speaks NETLINK_SOCK_DIAG; answers carry the port id
-				 * that the request does */
+	STACK_OP_DIAG,		/* (arg[0] = groups whose destroy events are to come, as nl_groups; SCM_RIGHTS: a
+				 * sock_diag socket that is rung for each, or none) -> SCM_RIGHTS: a SOCK_SEQPACKET
+				 * that speaks NETLINK_SOCK_DIAG; answers carry the port id that the request does */
 	STACK_OP_INFO,		/* () -> data = JSON text about the stack (first STACK_MSG_DATA bytes) */
 	STACK_OP_STATS,		/* () -> SCM_RIGHTS: a memfd with all counters as JSON text */
 	STACK_OP_RULES,		/* (arg[0] = family, arg[1] = 1: with counters, in and out; SCM_RIGHTS: a file with iptables-save text, or none: only

@@ -256,6 +256,9 @@ void endpoint_cursor_fini(struct endpoint_cursor *c);
 /** endpoint_cursor_next() - the endpoint there, NULL at the end; the cursor moves on */
 struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c);
 
+/** endpoint_cursor_ahead() - the next ones, up to @max, without moving on; how many */
+int endpoint_cursor_ahead(const struct endpoint_cursor *c, const struct endpoint **out, int max);
+
 /** endpoint_read() - data or an error, never both; WOULD_BLOCK if there is none */
 enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);
 

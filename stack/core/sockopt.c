@@ -22,6 +22,7 @@ static const struct sockopt_row sockopt_rows[SOCKOPT_COMMON_END + 1] = {
 	[SOCKOPT_REUSE_ADDRESS] = OPT(reuse_address, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_REUSE_PORT] = OPT(reuse_port, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_BIND_TO_DEVICE] = OPT(bind_nic, OPT_U32, 0, UINT32_MAX),
+	[SOCKOPT_MARK] = OPT(mark, OPT_U32, INT32_MIN, UINT32_MAX),
 	[SOCKOPT_BROADCAST] = OPT(broadcast, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_V6_ONLY] = OPT(v6_only, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_TTL] = OPT(ttl, OPT_U8, 0, 255),

@@ -20,6 +20,7 @@ enum sockopt {
 	SOCKOPT_REUSE_ADDRESS,
 	SOCKOPT_REUSE_PORT,
 	SOCKOPT_BIND_TO_DEVICE,		/* NIC id, 0 for none */
+	SOCKOPT_MARK,			/* the user's; told by diagnosis */
 	SOCKOPT_BROADCAST,
 	SOCKOPT_V6_ONLY,
 	SOCKOPT_TTL,			/* 0: the protocol's default */
@@ -178,6 +179,7 @@ struct sock_opts {
 	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
 	uint32_t bind_nic;
+	uint32_t mark;
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
 	uint32_t mcast_nic;
 	struct addr mcast_addr;

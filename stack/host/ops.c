@@ -42,7 +42,7 @@ static const struct op {
 	[STACK_OP_RESOLVE] = { op_resolve, NO_SOCKET, 2, false },
 	[STACK_OP_NAMEINFO] = { op_nameinfo, NO_SOCKET, 2, false },
 	[STACK_OP_IFADDRS] = { op_ifaddrs, NO_SOCKET, 0, false },
-	[STACK_OP_DIAG] = { op_diag, NO_SOCKET, 0, false },
+	[STACK_OP_DIAG] = { op_diag, NO_SOCKET, 0, true },
 	[STACK_OP_PROCNET] = { op_procnet, NO_SOCKET, 0, false },
 	[STACK_OP_INFO] = { op_info, NO_SOCKET, 0, false },
 	[STACK_OP_STATS] = { op_stats, NO_SOCKET, 0, false },

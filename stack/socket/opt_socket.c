@@ -252,7 +252,7 @@ static const struct opt_row rows[] = {
 	CUSTOM(SOL_SOCKET, RCVTIMEO_NEW, set_timeout, get_timeout),
 	CUSTOM(SOL_SOCKET, SNDTIMEO_NEW, set_timeout, get_timeout),
 	{ SOL_SOCKET, SO_BINDTODEVICE, OPT_ANY, set_device, get_device, .stack = SOCKOPT_BIND_TO_DEVICE },
-	FIELD(SO_MARK, mark, INT32_MIN, INT32_MAX),
+	NUMBER(SOL_SOCKET, SO_MARK, OPT_ANY, SOCKOPT_MARK, INT32_MIN, INT32_MAX, 1),
 	FIELD(SO_PRIORITY, priority, INT32_MIN, INT32_MAX),
 	FLAG(SOL_SOCKET, SO_DONTROUTE, dontroute),
 	{ SOL_SOCKET, SO_BINDTOIFINDEX, OPT_ANY, set_ifindex, opt_get_number, .stack = SOCKOPT_BIND_TO_DEVICE, .scale = 1 },

@@ -227,8 +227,6 @@ int sock_accept(struct sock *k, struct sock **out, struct sockaddr *peer, sockle
 	(*out)->linger = k->linger;
 	(*out)->sndbuf = k->sndbuf;
 	(*out)->rcvbuf = k->rcvbuf;
-	(*out)->mark = k->mark;
-	(*out)->priority = k->priority;
 	if (len)
 		put_addr(&f, k->domain, peer, len);
 	return 0;

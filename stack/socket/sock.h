@@ -31,7 +31,7 @@ struct sock {
 	struct sock_errqueue *errors;
 	struct timeval rcv_timeout, snd_timeout;	/* kept for getsockopt; 0: none */
 	int32_t rcv_lowat;
-	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
+	uint32_t priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	uint32_t ring_version, ring_reserve;		/* packet(7): of the ring to be made */
 	struct linger linger;
 	uint32_t segment;		/* UDP_SEGMENT: bytes of the datagrams that a longer one becomes; 0: it does not */

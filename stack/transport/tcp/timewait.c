@@ -13,6 +13,7 @@ struct tcp_tw {
 	struct port_claim claim;
 	int64_t period_ns, expires_ns, ts_recent_ns, oow_ns;
 	uint32_t snd_nxt, rcv_nxt, rcv_wnd, ts_recent, ts_off;
+	uint32_t bind_nic, mark;
 	uint8_t rcv_wscale, tos, ttl, pmtud, net;
 	bool has_ts;
 };
@@ -90,7 +91,7 @@ void tcp_time_wait(struct tcp_conn *c)
 		.period_ns = c->tw_ns ? c->tw_ns : p->set.tw_ns, .net = (uint8_t)c->ep.net, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
 		.rcv_wnd = tcp_rcv_window(c), .rcv_wscale = c->rcv_wscale, .has_ts = c->has_ts,
 		.ts_recent = c->ts_recent, .ts_recent_ns = c->ts_recent_ns, .ts_off = c->ts_off,
-		.ttl = so->ttl, .pmtud = so->pmtu_discover,
+		.bind_nic = so->bind_nic, .mark = so->mark, .ttl = so->ttl, .pmtud = so->pmtu_discover,
 		.tos = (uint8_t)((v4 ? so->tos : so->traffic_class) & ~3),
 	};
 	w->tuple.kind = TUPLE_TW;
@@ -212,6 +213,7 @@ void tcp_tw_diag(const struct tcp_tuple *t, struct tcp_mini *out)
 		.local = { .addr = w->tuple.local, .port = w->tuple.lport },
 		.remote = { .addr = w->tuple.remote, .port = w->tuple.rport },
 		.expires_in_ns = w->expires_ns - w->proto->stack->clock->now_ns,
+		.bind_nic = w->bind_nic, .mark = w->mark,
 	};
 }
 
