@@ -76,6 +76,7 @@ enum sockopt {
 	SOCKOPT_NOT_SENT_LOW_WATER,	/* unsent bytes below which the endpoint is writable */
 	SOCKOPT_RECEIVE_LOW_WATER,	/* unread bytes from which the endpoint is readable */
 	SOCKOPT_WINDOW_CLAMP,
+	SOCKOPT_PORT_LOCK,		/* the port was asked for, not chosen: as bind() has it */
 	SOCKOPT_DEFER_ACCEPT,		/* SYN-ACKs after which a connection without data is accepted */
 	SOCKOPT_FASTOPEN,		/* connections a listener has at most whose SYN brought data (RFC 7413) and
 					 * is not acknowledged; of the protocol: bits as Linux's tcp_fastopen */
@@ -102,6 +103,7 @@ enum sockopt {
 	SOCKOPT_SYN_RCVD_THRESHOLD,	/* half-open connections per listener at most */
 	SOCKOPT_MAX_BACKLOG,
 	SOCKOPT_TIME_WAIT_REUSE,	/* 0 no, 1 yes, 2 loopback only */
+	SOCKOPT_TIME_WAIT_REUSE_DELAY,	/* not before it has lasted so long */
 	SOCKOPT_MAX_TIME_WAIT,
 	SOCKOPT_MAX_ORPHANS,
 	SOCKOPT_ABORT_ON_OVERFLOW,

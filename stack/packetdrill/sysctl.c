@@ -47,6 +47,7 @@ static const struct sysctl_row {
 	{ "ipv4/tcp_mtu_probing", SOCKOPT_MTU_PROBING, 1 },
 	{ "ipv4/tcp_moderate_rcvbuf", SOCKOPT_MODERATE_RECEIVE_BUFFER, 1 },
 	{ "ipv4/tcp_tw_reuse", SOCKOPT_TIME_WAIT_REUSE, 1 },
+	{ "ipv4/tcp_tw_reuse_delay", SOCKOPT_TIME_WAIT_REUSE_DELAY, NS_PER_MS },
 	{ "ipv4/tcp_fin_timeout", SOCKOPT_LINGER2_TIMEOUT, NS_PER_SEC },
 	{ "ipv4/tcp_keepalive_time", SOCKOPT_KEEPALIVE_IDLE, NS_PER_SEC },
 	{ "ipv4/tcp_keepalive_intvl", SOCKOPT_KEEPALIVE_INTERVAL, NS_PER_SEC },

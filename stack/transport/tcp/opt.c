@@ -36,6 +36,7 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_FASTOPEN_CONNECT] = ROW(fo_connect, T_BOOL, 0, 1),
 	[SOCKOPT_FASTOPEN_NO_COOKIE] = ROW(fo_no_cookie, T_BOOL, 0, 1),
 	[SOCKOPT_FASTOPEN] = ROW(fo_max, T_U32, 0, INT32_MAX),
+	[SOCKOPT_PORT_LOCK] = ROW(explicit_port, T_BOOL, 0, 1),
 	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 255),
 };
 

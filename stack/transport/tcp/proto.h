@@ -21,6 +21,7 @@ struct tcp_settings {
 	uint8_t syncookies;			/* 0 never, 1 when full, 2 always */
 	uint32_t max_syn_backlog, max_backlog;	/* [tcp_max_syn_backlog, somaxconn] */
 	uint8_t tw_reuse;			/* 0 no, 1 yes, 2 loopback only */
+	int64_t tw_reuse_delay_ns;		/* [tcp_tw_reuse_delay] */
 	int64_t tw_ns, fin_ns;			/* TIME-WAIT; FIN-WAIT-2 of orphans [tcp_fin_timeout] */
 	uint32_t max_tw, max_orphans;
 	bool abort_on_overflow, rfc1337, slow_start_after_idle;

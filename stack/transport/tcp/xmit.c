@@ -254,7 +254,7 @@ void tcp_xmit_syn(struct tcp_conn *c)
 		return;
 	if (o.has_ts) {
 		o.ts_val = tcp_ts_now(c);
-		o.ts_ecr = ack ? c->ts_recent : 0;
+		o.ts_ecr = c->ts_recent;	/* of a SYN, what TIME-WAIT had */
 	}
 	if (fast)
 		tcp_fo_syn_opt(c, &o.fo);
