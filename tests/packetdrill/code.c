@@ -20,6 +20,7 @@ static const struct { const char *name; size_t off, size; } fields[] = {
 	F(tcpi_total_retrans), F(tcpi_bytes_acked), F(tcpi_bytes_received), F(tcpi_segs_out), F(tcpi_segs_in),
 	F(tcpi_notsent_bytes), F(tcpi_min_rtt), F(tcpi_data_segs_in), F(tcpi_data_segs_out), F(tcpi_delivered),
 	F(tcpi_delivered_ce), F(tcpi_bytes_sent), F(tcpi_bytes_retrans), F(tcpi_dsack_dups), F(tcpi_reord_seen),
+	F(tcpi_busy_time), F(tcpi_rwnd_limited), F(tcpi_sndbuf_limited), F(tcpi_last_data_recv), F(tcpi_last_ack_recv), F(tcpi_last_data_sent),
 };
 
 static bool operand(const struct tcp_info *info, const char *name, long long *v)

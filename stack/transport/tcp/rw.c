@@ -83,14 +83,12 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		room = 0;
 	if (room < len && (o->atomic || !room)) {
 		c->want_space = true;
-		if (!tcp_unsent(c))
+		if (!tcp_unsent(c) && !c->is_cwnd_limited)
 			tcp_chrono(c, CHRONO_SNDBUF, true);
 		return NS_ERR_WOULD_BLOCK;
 	}
-	if (len > room) {
+	if (len > room)
 		len = room;
-		c->want_space = true;
-	}
 	note_app_limited(c);
 	tcp_hold(c);
 	tcp_chrono(c, CHRONO_BUSY, true);
@@ -104,6 +102,7 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		len += more;
 		*n += more;
 	}
+	c->want_space |= p->len != 0;
 	if (!*n && len) {
 		tcp_put(c);
 		return NS_ERR_NO_MEMORY;
