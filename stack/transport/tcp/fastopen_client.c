@@ -42,7 +42,8 @@ void tcp_fo_fill(struct tcp_conn *c, struct payload *p)
 	if (!p || !tcp_fo_can_defer(c, &c->remote.addr))
 		return;
 	/* Middleboxes add options of their own to SYNs: room is left for as many as there can be. */
-	mss = (mss < c->advmss ? mss : c->advmss);
+	if (mss > tcp_path_mss(c))
+		mss = tcp_path_mss(c);
 	n = mss > TCP_MAX_OPTS ? mss - TCP_MAX_OPTS : 0;
 	if (n > p->len)
 		n = p->len;

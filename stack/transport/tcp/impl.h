@@ -159,9 +159,10 @@ void tcp_send_fin(struct tcp_conn *c);
 /** tcp_mss() - the MSS now; follows route, path MTU and options */
 uint32_t tcp_mss(struct tcp_conn *c);
 void tcp_sync_mss(struct tcp_conn *c);
-/** tcp_local_mss() - what to announce to an address of @addr_len bytes, for the way back's @mtu; @user_mss 0:
- * the user set none */
-uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss);
+/** tcp_local_mss() - what to announce to an address of @addr_len bytes; @user_mss 0: the user set none */
+uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss);
+/** tcp_path_mss() - what goes through to the peer, as far as is known before it has said anything */
+uint32_t tcp_path_mss(struct tcp_conn *c);
 /** tcp_gso_payload() - bytes a super-segment may have, a multiple of @mss */
 uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss);
 

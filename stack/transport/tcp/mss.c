@@ -67,7 +67,7 @@ uint32_t tcp_mss(struct tcp_conn *c)
 	return mss > 4 + 8 * blocks ? mss - 4 - 8 * blocks : mss;
 }
 
-uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss)
+static uint32_t mss_of_mtu(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss)
 {
 	uint32_t hdrs = (addr_len == ADDR_LEN_V4 ? IPV4_HDR_LEN : IPV6_HDR_LEN) + TCP_HDR_LEN, mss;
 
@@ -77,6 +77,17 @@ uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, ui
 	if (user_mss && mss > user_mss)
 		mss = user_mss;
 	return mss > UINT16_MAX ? UINT16_MAX : mss;
+}
+
+uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss)
+{
+	/* What can be received: the way there may be narrower than the way back (RFC 9293, 3.7.1). */
+	return mss_of_mtu(addr_len, r, nic_mtu(r->nic, addr_len == ADDR_LEN_V4 ? NET_IPV4 : NET_IPV6), user_mss);
+}
+
+uint32_t tcp_path_mss(struct tcp_conn *c)
+{
+	return mss_of_mtu(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
 }
 
 /*

@@ -166,7 +166,7 @@ static void open_active(struct tcp_conn *c, struct payload *p)
 	c->snd_nxt = c->write_seq = c->iss + 1;
 	c->snd_up = c->snd_sml = c->iss;
 	c->snd_wnd = 0;
-	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
+	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, c->user_mss);
 	w = tcp_initial_window(c, c->advmss, set->wscale);
 	c->rcv_wnd = w.wnd;
 	c->window_clamp = w.clamp;

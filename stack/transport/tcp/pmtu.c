@@ -29,6 +29,14 @@ static void simple_retransmit(struct tcp_conn *c)
 	tcp_xmit_retransmits(c);
 }
 
+/* The data did not fit; the SYN itself does, so it need not wait for its timer (as Linux). */
+static void resend_syn(struct tcp_conn *c)
+{
+	c->retransmits = 1;
+	tcp_xmit_syn(c);
+	tcp_arm_rtx(c, RTX_RTO, tcp_now(c) + rtt_rto(&c->rtt));
+}
+
 void tcp_pmtu_changed(struct tcp_conn *c, const struct net_error *e)
 {
 	struct pmtu_cache *cache = &c->ep.stack->pmtu;
@@ -42,6 +50,8 @@ void tcp_pmtu_changed(struct tcp_conn *c, const struct net_error *e)
 	tcp_sync_mss(c);
 	if (TCPS_IN(c->state, TCPS_SYNCHRONIZED))
 		simple_retransmit(c);
+	else if (c->state == TCPS_SYN_SENT && c->syn_len && !c->retransmits)
+		resend_syn(c);
 }
 
 bool tcp_black_hole(struct tcp_conn *c)
