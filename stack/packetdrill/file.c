@@ -306,6 +306,7 @@ int pd_connect(void *u, int fd, const struct sockaddr *sa, socklen_t len)
 	enum ns_err err;
 	int rc = -1;
 
+	pd_sysctls(pd);
 	if (f && sa && len >= sizeof(sa->sa_family) && sa->sa_family == AF_UNSPEC) {
 		err = endpoint_disconnect(f->ep);
 		rc = err ? pd_fail(err) : 0;

@@ -89,7 +89,7 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 	bool wait = !f->nonblock && !(io->flags & MSG_DONTWAIT);
 	struct write_opts o = {
 		.to = to, .more = io->flags & MSG_MORE, .end_of_record = io->flags & MSG_EOR,
-		.oob = io->flags & MSG_OOB, .fast_open = io->flags & MSG_FASTOPEN,
+		.oob = io->flags & MSG_OOB, .fast_open = io->flags & MSG_FASTOPEN, .waits = wait,
 	};
 	struct iovec rest[UIO_MAXIOV];
 	enum ns_err err;
@@ -101,6 +101,7 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 		err = endpoint_write(f->ep, rest, cnt, &o, &n);
 		sent += n;
 		f->zc.written += n;
+		o.fast_open = false;
 		if (err == NS_ERR_CONNECT_STARTED && !wait)
 			return pd_fail(err);
 		/* It connects: a call that may block sees the end of that (RFC 7413). */

@@ -2,10 +2,11 @@
  * The machine's TCP settings for the stack.
  *
  * Scripts set sysctls of the kernel they think they test, by a command that runs after the adapter's
- * init, and between its parts: so they are read whenever it makes a socket.
+ * init, and between its parts: so they are read whenever it makes a socket, connects one or sets an option.
  */
 #include "packetdrill/adapter.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static int read_numbers(const char *path, long long *v, int max)
@@ -106,6 +107,7 @@ static void set_fastopen_keys(struct pd *pd)
 
 void pd_sysctls(struct pd *pd)
 {
+	int err = errno;
 	long long v;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -120,4 +122,5 @@ void pd_sysctls(struct pd *pd)
 	set_fastopen_keys(pd);
 	pd->limits.rmem_max = read_numbers("core/rmem_max", &v, 1) ? v : 212992;
 	pd->limits.wmem_max = read_numbers("core/wmem_max", &v, 1) ? v : 212992;
+	errno = err;
 }

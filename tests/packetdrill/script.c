@@ -236,13 +236,16 @@ static void sack_option(struct parser *ps, struct segment *s)
 	}
 }
 
-/* Hexadecimal digits, or COOKIE: what the driver works out. */
-static void cookie(struct parser *ps, struct segment *s)
+/* Hexadecimal digits, or COOKIE: what the driver works out. @exp: in the experimental option */
+static void cookie(struct parser *ps, struct segment *s, bool exp)
 {
 	int at = s->opts_len;
 	unsigned b;
 
-	opt_bytes(ps, s, 0x2202, 2);
+	if (exp)
+		opt_bytes(ps, s, 0xfe02f989, 4);
+	else
+		opt_bytes(ps, s, 0x2202, 2);
 	if (eat(ps, "COOKIE")) {
 		s->cookie_at = s->opts_len;
 		for (int i = 0; i < 8; i++)
@@ -277,7 +280,9 @@ static void option(struct parser *ps, struct segment *s)
 		want(ps, "ecr");
 		opt_bytes(ps, s, (uint32_t)number(ps), 4);
 	} else if (eat(ps, "FO")) {
-		cookie(ps, s);
+		cookie(ps, s, false);
+	} else if (eat(ps, "FOEXP")) {
+		cookie(ps, s, true);
 	} else if (eat(ps, "sack")) {
 		sack_option(ps, s);
 	} else {
@@ -334,7 +339,10 @@ static void icmp(struct parser *ps, struct segment *s)
 		{ "port_unreachable", 3 }, { "frag_needed", 4 },
 	};
 
-	want(ps, "unreachable");
+	if (eat(ps, "packet_too_big"))
+		s->icmp_code = 4;
+	else
+		want(ps, "unreachable");
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (eat(ps, codes[i].name))
 			s->icmp_code = codes[i].code;
@@ -342,9 +350,10 @@ static void icmp(struct parser *ps, struct segment *s)
 		bad(ps, "unknown ICMP code");
 	if (eat(ps, "mtu"))
 		s->mtu = (uint32_t)number(ps);
-	want(ps, "[");
-	seq_range(ps, s);
-	want(ps, "]");
+	if (eat(ps, "[")) {
+		seq_range(ps, s);
+		want(ps, "]");
+	}
 }
 
 static void segment(struct parser *ps, struct segment *s)

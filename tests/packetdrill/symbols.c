@@ -57,7 +57,10 @@ static const struct { const char *name; long long n; } symbols[] = {
 	/* states of tcp_info */
 	{ "TCP_CA_Open", 0 }, { "TCP_CA_Disorder", 1 }, { "TCP_CA_CWR", 2 }, { "TCP_CA_Recovery", 3 },
 	{ "TCP_CA_Loss", 4 }, { "TCPI_OPT_TIMESTAMPS", 1 }, { "TCPI_OPT_SACK", 2 }, { "TCPI_OPT_WSCALE", 4 },
-	{ "TCPI_OPT_ECN", 8 }, { "CMSG_LEVEL_IP", SOL_IP }, { "CMSG_TYPE_RECVERR", IP_RECVERR },
+	{ "TCPI_OPT_ECN", 8 }, { "TCPI_OPT_SYN_DATA", 32 },
+	S(TCP_ESTABLISHED), S(TCP_SYN_SENT), S(TCP_SYN_RECV), S(TCP_FIN_WAIT1), S(TCP_FIN_WAIT2), S(TCP_TIME_WAIT),
+	S(TCP_CLOSE), S(TCP_CLOSE_WAIT), S(TCP_LAST_ACK), S(TCP_LISTEN), S(TCP_CLOSING), S(ENOMSG),
+	 { "CMSG_LEVEL_IP", SOL_IP }, { "CMSG_TYPE_RECVERR", IP_RECVERR },
 };
 
 bool script_symbol(const char *name, long long *n)

@@ -139,6 +139,7 @@ struct tcp_conn {
 	bool syn_data;			/* the SYN brought data */
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */
+	bool write_waits;		/* somebody will write as soon as it is connected */
 	enum ns_err soft_err;		/* what ICMP said without ending it */
 
 	/* Options agreed on */
@@ -213,6 +214,7 @@ struct tcp_conn {
 	uint32_t ts_recent;
 	int64_t ts_recent_ns;
 	uint32_t ts_off, rcv_ecr;
+	uint32_t syn_ts;		/* the timestamp of the first SYN sent */
 	uint32_t last_ack_sent;
 
 	/* Auto-tuning of the receive buffer */

@@ -59,6 +59,9 @@ void tcp_fo_syn_opt(const struct tcp_conn *c, struct tcp_fo_opt *out);
 /** tcp_fo_synack() - the answer to it: remember what it says, and what it acknowledges */
 void tcp_fo_synack(struct tcp_conn *c, const struct tcp_rx *rx);
 
+/** tcp_fo_sent_again() - what was sent up to @end had been in the SYN, and counts as lost and sent again */
+void tcp_fo_sent_again(struct tcp_conn *c, uint32_t end);
+
 /** tcp_fo_can_defer() - a connect() to @remote can wait for data */
 bool tcp_fo_can_defer(const struct tcp_conn *c, const struct addr *remote);
 

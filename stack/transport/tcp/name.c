@@ -129,6 +129,7 @@ static void begin(struct tcp_conn *c)
 	c->has_ts = c->has_sack = c->has_wscale = c->was_connected = false;
 	c->fast_open = c->fast_opened = c->syn_data = c->fo_deferred = c->fo_client = false;
 	c->syn_len = 0;
+	c->write_waits = false;
 }
 
 /* Another connection of these names: taken over from TIME-WAIT, or in the way. */
@@ -173,6 +174,7 @@ static void open_active(struct tcp_conn *c, struct payload *p)
 	c->rcv_wscale = w.wscale;
 	c->rcv_ssthresh = w.wnd;
 	c->rcv_nxt = c->rcv_wup = c->copied_seq = 0;
+	c->syn_ts = tcp_ts_now(c);
 	tcp_set_state(c, TCPS_SYN_SENT);
 	if (c->fo_client)
 		tcp_fo_fill(c, p);
