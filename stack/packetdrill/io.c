@@ -182,6 +182,8 @@ static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int cnt, int f
 	if (io_begin(&io, u, fd)) {
 		bool has_to = sa && (io.f->type == SOCK_DGRAM || flags & MSG_FASTOPEN);
 
+		if (flags & MSG_FASTOPEN)
+			pd_sysctls(io.pd);
 		if (has_to && io.f->type == SOCK_STREAM && len >= sizeof(sa->sa_family) &&
 		    sa->sa_family == AF_UNSPEC)
 			return io_end(&io, pd_errno(EOPNOTSUPP));

@@ -88,6 +88,7 @@ void tcp_fo_synack(struct tcp_conn *c, const struct tcp_rx *rx)
 
 void tcp_fo_sent_again(struct tcp_conn *c, uint32_t end)
 {
+	c->snd_sml = c->snd_una;	/* nor does it hold back what is written now (Nagle) */
 	list_for_each(n, &c->segs) {
 		struct tcp_seg *s = container_of(n, struct tcp_seg, node);
 
