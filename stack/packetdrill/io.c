@@ -34,7 +34,10 @@ static int iov_from(const struct iovec *iov, int cnt, size_t skip, struct iovec 
 	return n;
 }
 
-enum { PD_SYN_SENT = 2 };	/* as tcp_info has it */
+enum {
+	PD_SYN_SENT = 2,	/* as tcp_info has it */
+	ZEROCOPY_PIECES = 17,	/* Linux's MAX_SKB_FRAGS */
+};
 
 struct io {
 	struct pd *pd;
@@ -125,6 +128,28 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 	}
 }
 
+/* What is not copied Linux has as pieces of a packet, of which there is room for so many: a new packet then. */
+static ssize_t transmit_pieces(const struct io *io)
+{
+	struct io part = *io;
+	size_t sent = 0;
+
+	part.flags |= MSG_EOR;
+	for (int at = 0; at < io->cnt; at += ZEROCOPY_PIECES) {
+		ssize_t rc;
+
+		part.iov = io->iov + at;
+		part.cnt = io->cnt - at < ZEROCOPY_PIECES ? io->cnt - at : ZEROCOPY_PIECES;
+		rc = transmit(&part, NULL);
+		if (rc < 0)
+			return sent ? (ssize_t)sent : rc;
+		sent += (size_t)rc;
+		if ((size_t)rc < iov_len(part.iov, part.cnt))
+			break;
+	}
+	return (ssize_t)sent;
+}
+
 /* Checks what all of them check; false with errno set. */
 static bool io_begin(struct io *io, void *u, int fd)
 {
@@ -188,7 +213,9 @@ static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int cnt, int f
 		    sa->sa_family == AF_UNSPEC)
 			return io_end(&io, pd_errno(EOPNOTSUPP));
 
-		if (!has_to || pd_addr_in(io.f, sa, len, &to))
+		if (!has_to && flags & MSG_ZEROCOPY && io.f->zc.enabled && io.f->type == SOCK_STREAM)
+			rc = cnt ? transmit_pieces(&io) : 0;
+		else if (!has_to || pd_addr_in(io.f, sa, len, &to))
 			rc = transmit(&io, has_to ? &to : NULL);
 		if (rc > 0)
 			pd_timestamp_sent(io.f);
