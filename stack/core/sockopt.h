@@ -114,7 +114,8 @@ enum sockopt {
 	SOCKOPT_INITIAL_WINDOW,		/* segments */
 	SOCKOPT_MIN_TSO_SEGMENTS,	/* of a super-segment, however slow the path */
 	SOCKOPT_SLOW_START_AFTER_IDLE,
-	SOCKOPT_MTU_PROBING,		/* smaller segments when a black hole is suspected */
+	SOCKOPT_MTU_PROBING,		/* RFC 4821: 0 no, 1 where a black hole is suspected, 2 of every connection */
+	SOCKOPT_BASE_MSS,		/* where it starts */
 	SOCKOPT_COUNT
 };
 

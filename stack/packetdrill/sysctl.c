@@ -46,6 +46,7 @@ static const struct sysctl_row {
 	{ "ipv4/tcp_reordering", SOCKOPT_REORDERING, 1 },
 	{ "ipv4/tcp_slow_start_after_idle", SOCKOPT_SLOW_START_AFTER_IDLE, 1 },
 	{ "ipv4/tcp_mtu_probing", SOCKOPT_MTU_PROBING, 1 },
+	{ "ipv4/tcp_base_mss", SOCKOPT_BASE_MSS, 1 },
 	{ "ipv4/tcp_moderate_rcvbuf", SOCKOPT_MODERATE_RECEIVE_BUFFER, 1 },
 	{ "ipv4/tcp_tw_reuse", SOCKOPT_TIME_WAIT_REUSE, 1 },
 	{ "ipv4/tcp_tw_reuse_delay", SOCKOPT_TIME_WAIT_REUSE_DELAY, NS_PER_MS },

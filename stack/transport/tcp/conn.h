@@ -27,6 +27,7 @@ enum {
 #define TCP_ATO_MIN_NS (40 * NS_PER_MS)		/* Linux's TCP_ATO_MIN, TCP_DELACK_MIN */
 #define TCP_DELACK_MAX_NS (200 * NS_PER_MS)
 #define TCP_RTO_MIN_NS (200 * NS_PER_MS)
+#define TCP_PROBE_AGAIN_NS (600 * NS_PER_SEC)	/* Linux's tcp_probe_interval */
 #define TCP_TIMER_MIN_NS (2 * NS_PER_MS)	/* as Linux's TCP_TIMEOUT_MIN at 1000 Hz */
 
 /** enum tcp_ca - where recovery from loss stands; numbers of tcp_info's ca_state */
@@ -197,6 +198,7 @@ struct tcp_conn {
 	int32_t undo_retrans;
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
+	uint32_t probe_start;		/* of the MTU probe on its way */
 	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
 	/* Receive sequence space */
@@ -213,8 +215,11 @@ struct tcp_conn {
 	bool oob_inline, moderate;
 	uint32_t ts_recent;
 	int64_t ts_recent_ns;
-	uint32_t ts_off, rcv_ecr;
-	uint32_t syn_ts;		/* the timestamp of the first SYN sent */
+	uint32_t ts_off;
+	union {
+		uint32_t syn_ts;	/* in SYN-SENT: the timestamp of the first one */
+		uint32_t rcv_ecr;
+	};
 	uint32_t last_ack_sent;
 
 	/* Auto-tuning of the receive buffer */
@@ -238,14 +243,14 @@ struct tcp_conn {
 	int64_t user_timeout_ns, linger2_ns, probe_start_ns;
 	int64_t tw_ns;			/* TIME-WAIT, 0: the setting */
 	bool linger;
+	/* Probing of the path MTU (RFC 4821): what gets through for sure (0: no probing), what may, and the size of the
+	 * probe on its way (0: none), which starts at probe_start */
+	uint16_t probe_mtu, probe_high, probe_size;
 	int64_t linger_ns;
+	int64_t probe_mtu_ns;		/* when the search began */
 
 	/* When things happened last */
 	int64_t last_rx_ns, last_tx_ns, last_ack_rx_ns, challenge_ns, dupack_ns;
-
-	/* Path MTU black holes (RFC 4821) */
-	uint32_t probe_mtu;		/* lowered to, 0 if not */
-	int64_t probe_mtu_ns;
 
 	struct tcp_count {		/* what tcp_info shows */
 		uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;

@@ -166,6 +166,28 @@ void tcp_sync_mss(struct tcp_conn *c);
 uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss);
 /** tcp_path_mss() - what goes through to the peer, as far as is known before it has said anything */
 uint32_t tcp_path_mss(struct tcp_conn *c);
+/* collapse.c */
+
+/** tcp_collapse() - what waits to be read, in as little memory as it needs */
+void tcp_collapse(struct tcp_conn *c);
+
+/* probe.c */
+
+/** enum tcp_probe - what tcp_probe_mtu() says: no probe now; one as soon as what is in flight allows it; one of so many
+ * bytes */
+enum tcp_probe { TCP_PROBE_NONE, TCP_PROBE_WAIT, TCP_PROBE_SEND };
+
+/** tcp_probe_init() - a connection begins */
+void tcp_probe_init(struct tcp_conn *c);
+
+/** tcp_probe_mtu() - while c->probe_mtu is not 0: what to send next; *@len: the probe's bytes */
+enum tcp_probe tcp_probe_mtu(struct tcp_conn *c, uint32_t *len);
+void tcp_probe_sent(struct tcp_conn *c, uint32_t start, uint32_t len);
+
+/** tcp_probe_acked() - if the probe was; tcp_probe_failed() - it alone was lost */
+void tcp_probe_acked(struct tcp_conn *c);
+void tcp_probe_failed(struct tcp_conn *c);
+
 /** tcp_gso_payload() - bytes a super-segment may have, a multiple of @mss */
 uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss);
 

@@ -124,7 +124,7 @@ static void begin(struct tcp_conn *c)
 	c->urg_state = URG_NONE;
 	c->snd_wscale = 0;
 	c->max_window = 0;
-	c->probe_mtu = 0;
+	c->probe_mtu = c->probe_size = 0;
 	c->hdr_len = TCP_HDR_LEN;
 	c->has_ts = c->has_sack = c->has_wscale = c->was_connected = false;
 	c->fast_open = c->fast_opened = c->syn_data = c->fo_deferred = c->fo_client = false;

@@ -30,8 +30,8 @@ struct tcp_settings {
 	uint8_t reordering;
 	uint8_t init_cwnd;
 	uint8_t min_tso_segs;			/* [tcp_min_tso_segs] */
-	bool mtu_probing;			/* smaller segments when a black hole is suspected */
-	uint32_t base_mss;
+	uint8_t mtu_probing;			/* 0 no, 1 where a black hole is suspected, 2 always [tcp_mtu_probing] */
+	uint32_t base_mss;			/* where that starts [tcp_base_mss] */
 	uint32_t fastopen;			/* enum tcp_fastopen [tcp_fastopen] */
 	uint32_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_count;

@@ -46,7 +46,8 @@ static const struct set_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_INITIAL_WINDOW] = ROW(init_cwnd, T_U8, 1, 255),
 	[SOCKOPT_MIN_TSO_SEGMENTS] = ROW(min_tso_segs, T_U8, 1, 255),
 	[SOCKOPT_SLOW_START_AFTER_IDLE] = ROW(slow_start_after_idle, T_BOOL, 0, 1),
-	[SOCKOPT_MTU_PROBING] = ROW(mtu_probing, T_BOOL, 0, 1),
+	[SOCKOPT_MTU_PROBING] = ROW(mtu_probing, T_U8, 0, 2),
+	[SOCKOPT_BASE_MSS] = ROW(base_mss, T_U32, TCP_MIN_SND_MSS, 9000),
 	[SOCKOPT_FASTOPEN] = ROW(fastopen, T_U32, 0, UINT32_MAX),
 	[SOCKOPT_KEEPALIVE_IDLE] = ROW(keep_idle_s, T_U32, 1, 32767),
 	[SOCKOPT_KEEPALIVE_INTERVAL] = ROW(keep_intvl_s, T_U32, 1, 32767),
@@ -185,7 +186,7 @@ void tcp_settings_default(struct tcp_settings *set)
 		.tw_reuse = 2, .tw_reuse_delay_ns = NS_PER_SEC, .tw_ns = 60 * NS_PER_SEC, .fin_ns = 60 * NS_PER_SEC,
 		.max_tw = 262144, .max_orphans = 65536, .rfc1337 = true, .slow_start_after_idle = true,
 		.invalid_ratelimit_ns = 500 * NS_PER_MS, .challenge_limit = 1000, .reordering = TCP_DUPTHRESH, .init_cwnd = TCP_CC_INIT_CWND, .min_tso_segs = 2,
-		.mtu_probing = true, .base_mss = 1024, .keep_idle_s = 7200, .keep_intvl_s = 75,
+		.mtu_probing = 1, .base_mss = 1024, .keep_idle_s = 7200, .keep_intvl_s = 75,
 		.keep_count = 9,
 	};
 }
