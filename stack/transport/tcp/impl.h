@@ -166,6 +166,9 @@ void tcp_sync_mss(struct tcp_conn *c);
 uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss);
 /** tcp_path_mss() - what goes through to the peer, as far as is known before it has said anything */
 uint32_t tcp_path_mss(struct tcp_conn *c);
+/** tcp_gso_payload() - bytes a super-segment may have, a multiple of @mss */
+uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss);
+
 /* collapse.c */
 
 /** tcp_collapse() - what waits to be read, in as little memory as it needs */
@@ -187,9 +190,6 @@ void tcp_probe_sent(struct tcp_conn *c, uint32_t start, uint32_t len);
 /** tcp_probe_acked() - if the probe was; tcp_probe_failed() - it alone was lost */
 void tcp_probe_acked(struct tcp_conn *c);
 void tcp_probe_failed(struct tcp_conn *c);
-
-/** tcp_gso_payload() - bytes a super-segment may have, a multiple of @mss */
-uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss);
 
 /** tcp_send_tlp() - RFC 8985, 7.3; false if there was nothing to send */
 bool tcp_send_tlp(struct tcp_conn *c);
