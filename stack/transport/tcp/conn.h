@@ -27,6 +27,7 @@ enum {
 #define TCP_ATO_MIN_NS (40 * NS_PER_MS)		/* Linux's TCP_ATO_MIN, TCP_DELACK_MIN */
 #define TCP_DELACK_MAX_NS (200 * NS_PER_MS)
 #define TCP_RTO_MIN_NS (200 * NS_PER_MS)
+#define TCP_PROBE_AGAIN_NS (600 * NS_PER_SEC)	/* Linux's tcp_probe_interval */
 #define TCP_TIMER_MIN_NS (2 * NS_PER_MS)	/* as Linux's TCP_TIMEOUT_MIN at 1000 Hz */
 
 /** enum tcp_ca - where recovery from loss stands; numbers of tcp_info's ca_state */
@@ -151,6 +152,7 @@ struct tcp_conn {
 	int32_t undo_retrans;
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
+	uint32_t probe_start;		/* of the MTU probe on its way */
 	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
 	/* What was received and not yet read */
@@ -162,7 +164,11 @@ struct tcp_conn {
 	bool oob_inline, moderate;
 	uint32_t ts_recent;
 	int64_t ts_recent_ns;
-	uint32_t ts_off, rcv_ecr;
+	uint32_t ts_off;
+	union {
+		uint32_t syn_ts;	/* in SYN-SENT: the timestamp of the first one */
+		uint32_t rcv_ecr;
+	};
 	uint32_t last_ack_sent;
 
 	/* Timers */
@@ -175,9 +181,10 @@ struct tcp_conn {
 	bool linger;
 	int64_t linger_ns;
 
-	/* Path MTU black holes (RFC 4821) */
-	uint32_t probe_mtu;		/* lowered to, 0 if not */
-	int64_t probe_mtu_ns;
+	/* Probing of the path MTU (RFC 4821): what gets through for sure (0: no probing), what may, and the size of the
+	 * probe on its way (0: none), which starts at probe_start */
+	uint16_t probe_mtu, probe_high, probe_size;
+	int64_t probe_mtu_ns;		/* when the search began */
 	int64_t challenge_ns, dupack_ns;
 
 	/*
@@ -203,6 +210,7 @@ struct tcp_conn {
 	bool syn_data;			/* the SYN brought data */
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */
+	bool write_waits;		/* somebody will write as soon as it is connected */
 	enum ns_err soft_err;		/* what ICMP said without ending it */
 
 	/* Options agreed on */
