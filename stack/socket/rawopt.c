@@ -29,18 +29,19 @@ static int set_packet_membership(struct sock *k, int name, const void *val, sock
 	enum sockopt opt = name == PACKET_ADD_MEMBERSHIP ? SOCKOPT_LISTEN_PROMISCUOUS
 							 : SOCKOPT_UNLISTEN_PROMISCUOUS;
 	struct packet_mreq m;
+	enum ns_err err;
 
 	if (len < sizeof(m))
 		return -EINVAL;
 	memcpy(&m, val, sizeof(m));
 	if (!nic_find(k->stack, (uint32_t)m.mr_ifindex))
 		return -ENODEV;
-	/* All multicast frames are heard anyway: no link of ours filters them. */
-	if (m.mr_type == PACKET_MR_MULTICAST || m.mr_type == PACKET_MR_ALLMULTI)
-		return 0;
+	/* All multicast frames are heard anyway: no link of ours filters them. Nothing comes of other types, nor of
+	 * leaving what was not joined, on the kernel. */
 	if (m.mr_type != PACKET_MR_PROMISC)
-		return -EINVAL;
-	return -ns_err_errno(endpoint_set_int(k->ep, opt, m.mr_ifindex));
+		return 0;
+	err = endpoint_set_int(k->ep, opt, m.mr_ifindex);
+	return err == NS_ERR_BAD_LOCAL_ADDRESS ? 0 : -ns_err_errno(err);
 }
 
 /* The value is the program's instructions (core/bpf.h): a caller that got a struct sock_fprog follows its pointer. */
