@@ -26,6 +26,11 @@ $(DIAGD): tests/diag/diagd.c $(DIAG_LIB)
 # Benchmarks: built when asked for.
 DIAG_BENCH := $(B)/tests/bench/diag/pairs $(B)/tests/bench/diag/server_bench
 
+# The server's is that of the stack host, with the stack's sockets.
+$(B)/tests/bench/diag/server_bench: tests/bench/diag/server_bench.c $(HOST_LIB) $(DIAG_LIB) $(B)/libsockstack.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -o $@ $(filter %.c %.a,$^) $(HOST_LIBS)
+
 $(B)/tests/bench/diag/%: tests/bench/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $^ $(DIAG_LIBS)
@@ -35,7 +40,7 @@ $(B)/tests/bench/diag/%: tests/bench/diag/%.c $(DIAG_LIB)
 bench-diag: $(B)/sockdiag $(DIAG_BENCH)
 	@tests/bench/diag/bench $(B)
 
-TEST_SCRIPTS += tests/diag/tool_test tests/diag/stack_test
+TEST_SCRIPTS += tests/diag/tool_test tests/diag/stack_test tests/diag/beside_test
 test-programs: $(DIAGD) $(B)/sockshim-stackd $(if $(SAN),,$(B)/libsockshim.so)
 
 # Fuzzers: `make fuzz-diag FUZZ_SECONDS=30` runs each on its corpus for so long.

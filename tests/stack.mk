@@ -66,7 +66,7 @@ $(B)/tests/packetdrill/scripts: $(STACK_PKT_DRIVER) $(STACK_PKT_SCRIPTS)
 # Over IPv6 all but what says how large IPv4's packets are.
 $(B)/tests/packetdrill/scripts6: $(STACK_PKT_DRIVER) $(STACK_PKT_SCRIPTS)
 	@printf '#!/bin/sh\nexec %s -6 -s %s %s\n' $(STACK_PKT_DRIVER) $(B)/libsockstack-packetdrill.so \
-		"$$(echo $(filter-out %/pmtu.pkt %/mss_default.pkt,$(STACK_PKT_SCRIPTS)))" >$@ && chmod +x $@
+		"$$(echo $(filter-out %/pmtu.pkt %/fastopen_pmtu.pkt %/mss_announced.pkt %/mtu_probing.pkt %/mss_default.pkt,$(STACK_PKT_SCRIPTS)))" >$@ && chmod +x $@
 
 # Fuzzers: libFuzzer programs over a build of the library with its instrumentation. FUZZ_SECONDS is for each.
 STACK_FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/stack_*.c))

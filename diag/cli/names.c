@@ -61,8 +61,13 @@ static char *look_up_host(uint8_t family, const uint32_t addr_be[4])
 	char name[NI_MAXHOST];
 	int rc;
 
-	memcpy(&in.sin_addr, addr_be, 4);
 	memcpy(&in6.sin6_addr, addr_be, 16);
+	if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+		/* Hosts have their names as what they are. */
+		family = AF_INET;
+		addr_be += 3;
+	}
+	memcpy(&in.sin_addr, addr_be, 4);
 	rc = family == AF_INET ?
 		     getnameinfo((void *)&in, sizeof(in), name, sizeof(name), NULL, 0, NI_NAMEREQD) :
 		     getnameinfo((void *)&in6, sizeof(in6), name, sizeof(name), NULL, 0, NI_NAMEREQD);

@@ -135,6 +135,7 @@ struct parse {
 	int scope; /* 'a', 'l' or 0: the last of -a and -l */
 	bool unix_family;
 	const char *filter_file;
+	char **argv;
 };
 
 static int add_tables(struct opts *o, char *list)
@@ -165,11 +166,19 @@ static int set_family(struct parse *p, const char *name)
 	return -1;
 }
 
-static int set_watch(struct opts *o, const char *arg)
+/* Whether a word is a number: no filter begins with one. */
+static bool is_number(const char *word)
+{
+	return word && *word && strspn(word, "0123456789.") == strlen(word);
+}
+
+static int set_watch(struct opts *o, char **argv, const char *arg)
 {
 	char *end;
 
 	o->watch_s = 1;
+	if (!arg && is_number(argv[optind]))
+		arg = argv[optind++];
 	if (!arg)
 		return -1;
 	o->watch_s = strtod(arg, &end);
@@ -230,7 +239,7 @@ static int take(struct parse *p, int key)
 	case OPT_PROCNET:
 		return set_format(o, FORMAT_PROCNET);
 	case OPT_WATCH:
-		return set_watch(o, optarg);
+		return set_watch(o, p->argv, optarg);
 	case OPT_SOURCE:
 		o->source = optarg;
 		return -1;
@@ -356,7 +365,7 @@ static int settle(struct parse *p)
 
 int opts_parse(struct opts *o, int argc, char **argv)
 {
-	struct parse p = { .o = o };
+	struct parse p = { .o = o, .argv = argv };
 	int key, rc = -1;
 
 	memset(o, 0, sizeof(*o));

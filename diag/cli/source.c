@@ -100,6 +100,8 @@ static int refuse(const char *name, struct diag_err e)
 	char text[128];
 
 	fprintf(stderr, "sockdiag: source '%s': %s\n", name, diag_err_text(e, text, sizeof(text)));
+	if (!strchr(name, '/') && e.kind == DIAG_ERR_SYS && e.code == ENOENT)
+		fprintf(stderr, "Sources are kernel, stack:NAME, run:ID, all, or the path of a recording or socket.\n");
 	return EXIT_FAILED;
 }
 

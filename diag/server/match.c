@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "wire/bytecode.h"
+#include "wire/copy.h"
 #include "wire/state.h"
 
 static bool is_mapped(const uint32_t a_be[4])
@@ -179,7 +180,7 @@ static void seek(const struct diag_inet_query *q, bool swapped, struct sock_key 
 int match_find(const struct sock_source_ops *ops, void *source, const struct diag_inet_query *q, bool swapped,
 	       struct sock_entry *e)
 {
-	struct sock_cursor at = { { 0 } };
+	struct sock_cursor at = { .family = 0 };
 	struct sock_entry candidate;
 	struct sock_key s;
 	int best = 0;
@@ -188,16 +189,19 @@ int match_find(const struct sock_source_ops *ops, void *source, const struct dia
 	if (s.family != AF_INET && s.family != AF_INET6)
 		return -EINVAL;
 	for (;;) {
-		int points;
+		int points, found;
 
-		memset(&candidate, 0, sizeof(candidate));
-		if (!(ops->find ? ops->find(source, q->protocol, &s, &at, &candidate) :
-				  ops->next(source, q->protocol, &at, &candidate)))
+		diag_clear(&candidate, sizeof(candidate));
+		found = ops->find ? ops->find(source, q->protocol, &s, &at, &candidate) :
+				    ops->next(source, q->protocol, &at, &candidate);
+		if (!found)
 			break;
+		if (found == SOCK_LEFT_OUT)
+			continue;
 		points = score(&s, q->protocol, &candidate);
 		if (points > best) {
 			best = points;
-			*e = candidate;
+			diag_copy(e, &candidate, sizeof(*e));
 		}
 	}
 	if (!ops->find && ops->end)

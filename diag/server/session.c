@@ -9,6 +9,7 @@
 
 #include "server/match.h"
 #include "wire/bytecode.h"
+#include "wire/copy.h"
 
 /* Address families a kernel has room for (AF_MAX of include/linux/socket.h). */
 #define FAMILY_MAX 46
@@ -92,7 +93,7 @@ static int begin_dump(struct exchange *x, bool past)
 	s->dump_type = past ? SOCK_DIAG_BY_FAMILY : x->nlh->nlmsg_type;
 	s->dump_seq = x->nlh->nlmsg_seq;
 	s->dump_portid = portid_of(s, x->nlh);
-	memset(&s->at, 0, sizeof(s->at));
+	s->at = (struct sock_cursor){ .family = s->query.req.sdiag_family };
 	return DUMP_BEGUN;
 }
 
@@ -257,16 +258,18 @@ static int put_next(struct diag_session *s, const struct fill_head *h, void *buf
 {
 	struct sock_entry e;
 	struct sock_past past;
+	int found;
 
-	memset(&e, 0, sizeof(e));
+	diag_clear(&e, sizeof(e));
 	if (s->past) {
 		if (!s->ops->past(s->source, &s->at, &e, &past))
 			return -1;
 		return match_filter(&s->query, &e) ? (int)fill_past(buf, h, &e, &past) : 0;
 	}
-	if (!s->ops->next(s->source, s->query.protocol, &s->at, &e))
+	found = s->ops->next(s->source, s->query.protocol, &s->at, &e);
+	if (!found)
 		return -1;
-	if (!match_dump(&s->query, &e))
+	if (found == SOCK_LEFT_OUT || !match_dump(&s->query, &e))
 		return 0;
 	if (s->ops->complete)
 		s->ops->complete(s->source, &e, s->query.req.idiag_ext);

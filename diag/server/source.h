@@ -74,15 +74,23 @@ struct sock_key {
 	uint64_t cookie;
 };
 
+/* What @next returns when it has looked at one socket more and has none to give. */
+#define SOCK_LEFT_OUT 2
+
 /** struct sock_past - what is left of a connection that has ended */
 struct sock_past {
 	struct diag_tcp_info info;
 	struct diag_stack_ended ended;
 };
 
-/** struct sock_cursor - a place in a table, zeroed for its beginning; the words are the table's own */
+/**
+ * struct sock_cursor - a place in a table, zeroed for its beginning
+ * @at:     the table's own
+ * @family: only sockets of this one are wanted: others need not be given; 0: all are
+ */
 struct sock_cursor {
 	uint64_t at[4];
+	uint8_t family;
 };
 
 /**
@@ -98,7 +106,7 @@ struct sock_source_ops {
 	 * @source: the table
 	 * @protocol: IPPROTO_TCP, IPPROTO_UDP or IPPROTO_RAW
 	 * @e: receives the socket, zeroed beforehand
-	 * Return: 1 with a socket, 0 at the end.
+	 * Return: 1 with a socket, 0 at the end, SOCK_LEFT_OUT when the one there is not wanted.
 	 */
 	int (*next)(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e);
 

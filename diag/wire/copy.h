@@ -17,4 +17,11 @@ static inline void diag_copy(void *to, const void *from, size_t n)
 	memcpy(to, from, n);
 }
 
+/** diag_clear - memset() to zero as a call, likewise: it would be a "rep stos" */
+static inline void diag_clear(void *to, size_t n)
+{
+	__asm__("" : "+r"(n));
+	memset(to, 0, n);
+}
+
 #endif

@@ -10,21 +10,22 @@
 #include <sys/un.h>
 
 #include "backend/board.h"
+#include "backend/hatch.h"
 #include "run/sys.h"
 
 #define CHANNELS 32
-#define FDS_TOP 1024	/* higher numbers would cost the kernel a larger table */
 #define PATIENCE_MS 250	/* how long a host may take to answer before the program's signals are let in */
 
 enum { NONE, IDLE, BUSY };
 
 static struct channel channels[CHANNELS];
+static struct stack_msg hatch_room;
 struct channel_host channel_host;
 void (*channel_opened)(int fd);
 bool (*channel_wanted)(void);
 bool channel_sandboxed;
 
-static uint64_t cookie_of(int fd)
+uint64_t channel_cookie_of(int fd)
 {
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
@@ -35,11 +36,11 @@ static uint64_t cookie_of(int fd)
 /* Moves a descriptor to where programs do not look for theirs. */
 static int move_high(int fd)
 {
-	struct rlimit limit = { FDS_TOP, FDS_TOP };
+	struct rlimit limit = { CHANNEL_FDS_TOP, CHANNEL_FDS_TOP };
 	int high = -1, least;
 
 	sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
-	least = (int)(limit.rlim_cur < FDS_TOP ? limit.rlim_cur : FDS_TOP) - 2 * CHANNELS;
+	least = (int)(limit.rlim_cur < CHANNEL_FDS_TOP ? limit.rlim_cur : CHANNEL_FDS_TOP) - 2 * CHANNELS;
 	if (least > 3)
 		high = (int)sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least);
 	if (high < 0 && fd <= 2)
@@ -82,7 +83,7 @@ static int connect_path(int fd, const char *path)
 	return err;
 }
 
-static int transmit(int fd, const struct stack_msg *m, int send_fd)
+int channel_transmit(int fd, const struct stack_msg *m, int send_fd)
 {
 	union {
 		struct cmsghdr head;
@@ -203,7 +204,7 @@ static int hello(int fd, struct stack_msg *m, int pid, const uint64_t *signals)
 	m->arg[1] = sys(SYS_getpid, 0);
 	if (sys(SYS_prctl, PR_GET_NAME, m->data) == 0)
 		m->len = (uint32_t)strnlen((char *)m->data, 15);
-	err = transmit(fd, m, -1);
+	err = channel_transmit(fd, m, -1);
 	if (!err)
 		err = receive(fd, m, &board_fd, signals);
 	if (err)
@@ -224,10 +225,10 @@ static int hello(int fd, struct stack_msg *m, int pid, const uint64_t *signals)
 	return err;
 }
 
-static int open_connection(const char *path, struct stack_msg *room, const uint64_t *signals)
+/* A connection by the host's socket; *pid is the host's. A descriptor or -errno. */
+static int connect_host(const char *path, int *pid)
 {
-	const struct timeval patience = { 0, PATIENCE_MS * 1000 };
-	int fd = (int)sys(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), pid = 0, err, high;
+	int fd = (int)sys(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), err;
 
 	if (fd < 0)
 		return fd;
@@ -235,9 +236,24 @@ static int open_connection(const char *path, struct stack_msg *room, const uint6
 		err = connect_path(fd, path);
 	while (err == -EINTR || err == -EAGAIN);
 	if (!err)
-		err = check_peer(fd, &pid);
-	if (!err)
-		err = (int)sys(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		err = check_peer(fd, pid);
+	if (err)
+		sys(SYS_close, fd);
+	return err ? err : fd;
+}
+
+static int open_connection(const char *path, struct stack_msg *room, const uint64_t *signals)
+{
+	const struct timeval patience = { 0, PATIENCE_MS * 1000 };
+	int pid = 0, fd = connect_host(path, &pid), err, high;
+
+	if (fd == -EACCES || fd == -EPERM || fd == -ENOENT) {
+		high = hatch_join(&pid);
+		fd = high == -ENOENT ? fd : high;
+	}
+	if (fd < 0)
+		return fd;
+	err = (int)sys(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (!err)
 		err = hello(fd, room, pid, signals);
 	if (err) {
@@ -255,7 +271,7 @@ static int channel_open(struct channel *c, const char *path, const uint64_t *sig
 	if (fd < 0)
 		return fd;
 	c->fd = fd;
-	c->cookie = cookie_of(fd);
+	c->cookie = channel_cookie_of(fd);
 	if (channel_opened)
 		channel_opened(fd);
 	return 0;
@@ -263,7 +279,7 @@ static int channel_open(struct channel *c, const char *path, const uint64_t *sig
 
 bool channel_is_ours(const struct channel *c)
 {
-	return channel_sandboxed || cookie_of(c->fd) == c->cookie;
+	return channel_sandboxed || channel_cookie_of(c->fd) == c->cookie;
 }
 
 static struct channel *claim_in(uint32_t state)
@@ -337,7 +353,7 @@ int channel_send(struct channel *c, int send_fd)
 {
 	c->msg.version = STACK_PROTO_VERSION;
 	c->msg.seq = ++c->seq;
-	return drop_if(c, transmit(c->fd, &c->msg, send_fd));
+	return drop_if(c, channel_transmit(c->fd, &c->msg, send_fd));
 }
 
 int channel_receive(struct channel *c, int *fd)
@@ -371,7 +387,7 @@ int channel_call_apart(const char *path, struct stack_msg msg[2], int *fd)
 		return conn;
 	msg->version = STACK_PROTO_VERSION;
 	msg->seq = 1;
-	err = transmit(conn, msg, -1);
+	err = channel_transmit(conn, msg, -1);
 	if (!err)
 		err = receive(conn, msg, fd, NULL);
 	sys(SYS_close, conn);
@@ -383,7 +399,7 @@ bool channel_owns(int fd)
 	for (int i = 0; i < CHANNELS; i++)
 		if (__atomic_load_n(&channels[i].state, __ATOMIC_RELAXED) != NONE && channels[i].fd == fd)
 			return true;
-	return false;
+	return hatch_owns(fd);
 }
 
 bool channel_hung_up(void)
@@ -403,7 +419,7 @@ bool channel_hung_up(void)
 
 bool channel_next(unsigned first, unsigned last, unsigned *fd)
 {
-	bool found = false;
+	bool found = hatch_next(first, last, fd);
 
 	for (int i = 0; i < CHANNELS; i++) {
 		unsigned have = (unsigned)channels[i].fd;
@@ -419,6 +435,7 @@ bool channel_next(unsigned first, unsigned last, unsigned *fd)
 
 void channel_give_way(int fd)
 {
+	hatch_give_way(fd);
 	for (int i = 0; i < CHANNELS; i++) {
 		uint32_t idle = IDLE;
 		int other;
@@ -457,4 +474,12 @@ void channel_prepare(const char *path, int n)
 		else
 			__atomic_store_n(&channels[i].state, NONE, __ATOMIC_RELEASE);
 	}
+}
+
+void channel_keep_hatch(const char *path)
+{
+	int fd = hatch_is_open() ? -1 : open_connection(path, &hatch_room, NULL);
+
+	if (fd >= 0)
+		hatch_keep(fd);
 }

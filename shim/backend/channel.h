@@ -15,6 +15,8 @@
 
 #include "proto/stack_proto.h"
 
+#define CHANNEL_FDS_TOP 1024	/* higher numbers would cost the kernel a larger table */
+
 struct channel {
 	uint32_t state;		/* 0: no connection, 1: idle, 2: in use */
 	int fd;
@@ -79,6 +81,15 @@ void channel_after_fork(void);
 
 /* Has n connections made ahead of the time when they can't be. */
 void channel_prepare(const char *path, int n);
+
+/* Has a way kept for descendants who cannot connect. */
+void channel_keep_hatch(const char *path);
+
+/* SO_COOKIE, 0 if fd is no socket. */
+uint64_t channel_cookie_of(int fd);
+
+/* Sends one message, send_fd (-1: none) with it. 0 or -errno. */
+int channel_transmit(int fd, const struct stack_msg *m, int send_fd);
 
 /* The program has had its system calls filtered: requests are made with read and write alone, on the connections that
  * there are. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "backend/ahead.h"
+#include "backend/hatch.h"
 #include "backend/start.h"
 #include "run/config.h"
 #include "run/errno_name.h"
@@ -132,6 +133,7 @@ void client_init(uint32_t *said)
 		return;
 	client.text = c->stack;
 	find_path();
+	hatch_expect(client.path);
 	parse_traffic(client.traffic.only, &client.traffic.n_only, c->only, "SOCKSHIM_ONLY is wrong at");
 	parse_traffic(client.traffic.except, &client.traffic.n_except, c->except, "SOCKSHIM_EXCEPT is wrong at");
 	channel_wanted = ahead_give_up;
@@ -276,6 +278,17 @@ void client_prepare(int n)
 {
 	if (client.on && board.head && !client.gone)
 		channel_prepare(client.path, n);
+}
+
+void client_change_user(void)
+{
+	struct channel *c = client.on ? client_channel() : NULL;
+
+	if (!c)
+		return;
+	channel_release(c);
+	client_prepare(2);
+	channel_keep_hatch(client.path);
 }
 
 bool client_reach(void)

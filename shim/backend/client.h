@@ -61,6 +61,9 @@ bool client_host_gone(void);
 /* Has connections made, if there is a host that can be asked. Does not start one. */
 void client_prepare(int n);
 
+/* The process is about to change its user or its root: has ready what it, and its descendants, cannot have afterwards. */
+void client_change_user(void);
+
 /* Makes sure that the host's process id is known, without starting one. False: there is none. */
 bool client_reach(void);
 

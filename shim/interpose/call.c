@@ -8,6 +8,7 @@
 
 #include "interpose/facts.h"
 #include "interpose/impair.h"
+#include "interpose/netlink.h"
 #include "interpose/outcome.h"
 #include "interpose/redirect.h"
 #include "interpose/rules.h"
@@ -152,6 +153,8 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 	if (c->id == CALL_close) {
 		if (redirect_is(c->s))
 			redirect_closing(c->fd, c->s, c->s->refs == 1);
+		else if (c->s && c->s->refs == 1 && netlink_watched(c->s->cookie))
+			netlink_closing(c->fd);
 		socktab_remove(&hook.tab, c->fd, &c->closing);
 	}
 	impair_call(c, v);

@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 
+#include "proto/stack_proto.h"
 #include "run/sys.h"
 
 #define TALKS		8
@@ -23,7 +24,7 @@ enum waiting {
 	IDLE,
 	DUMP,		/* the end of a dump */
 	EXACT,		/* the kernel's answer to a look-up or a destroy */
-	ANSWERING,	/* the host's answer, served in place of the kernel's error that is next */
+	ANSWERING,	/* the host's answer, served in place of the kernel's that is next */
 	LOST,		/* the host is gone: the kernel's DONE that is next will say so */
 };
 
@@ -50,10 +51,18 @@ struct talk {
 /* What tells one answer from another. */
 struct head {
 	struct nlmsghdr nlh;
-	int error;		/* of NLMSG_ERROR and NLMSG_DONE */
+	union {
+		struct {
+			int error;		/* of NLMSG_ERROR and NLMSG_DONE */
+			struct nlmsghdr of;	/* of NLMSG_ERROR: the request */
+		};
+		struct inet_diag_msg socket;
+	};
 };
 
-int (*netlink_host)(uint32_t groups);
+#define DONE_LEN offsetof(struct head, of)
+
+int (*netlink_host)(uint32_t groups, int bell);
 static struct talk talks[TALKS];
 
 static uint64_t cookie_of(int fd)
@@ -71,11 +80,11 @@ static void line_close(struct line *l)
 	l->fd = -1;
 }
 
-static bool line_open(struct line *l, uint32_t groups)
+static bool line_open(struct line *l, uint32_t groups, int bell)
 {
 	if (l->fd >= 0 && cookie_of(l->fd) == l->cookie)
 		return true;
-	l->fd = netlink_host(groups);
+	l->fd = netlink_host(groups, bell);
 	l->cookie = l->fd >= 0 ? cookie_of(l->fd) : 0;
 	return l->fd >= 0;
 }
@@ -201,7 +210,7 @@ static void begin_dump(struct talk *t, const struct msghdr *msg, struct nlmsghdr
 	if (t->waiting != IDLE)
 		line_close(&t->host);
 	t->waiting = IDLE;
-	if (!with_header(msg, nlh, iov, &count) || !line_open(&t->host, 0))
+	if (!with_header(msg, nlh, iov, &count) || !line_open(&t->host, 0, -1))
 		return;
 	h.msg_iovlen = count;
 	if (tell(t, &h))
@@ -311,16 +320,16 @@ static ssize_t pass_lost(struct talk *t, int fd, struct msghdr *msg, int flags)
 	long n = sys(SYS_recvfrom, fd, &h, sizeof(h), (flags & MSG_PEEK) | MSG_DONTWAIT, NULL, NULL);
 	size_t put;
 
-	if (n < (long)sizeof(h))
+	if (n < (long)DONE_LEN)
 		return result(n < 0 ? n : -EIO);
 	h.error = -ECONNRESET;
-	put = scatter(msg, &h, sizeof(h));
+	put = scatter(msg, &h, DONE_LEN);
 	put_sender(msg);
 	msg->msg_controllen = 0;
-	msg->msg_flags = put < sizeof(h) ? MSG_TRUNC : 0;
+	msg->msg_flags = put < DONE_LEN ? MSG_TRUNC : 0;
 	if (!(flags & MSG_PEEK))
 		t->waiting = IDLE;
-	return flags & MSG_TRUNC ? (ssize_t)sizeof(h) : (ssize_t)put;
+	return flags & MSG_TRUNC ? (ssize_t)DONE_LEN : (ssize_t)put;
 }
 
 /* The kernel's part of a dump is read. Returns whether *r is the result. */
@@ -343,29 +352,61 @@ static bool serve_dump(struct talk *t, int fd, struct msghdr *msg, int flags, ss
 	return true;
 }
 
-/* The kernel knows no such socket: does the host? */
-static bool ask_host(struct talk *t)
+/* Whether a look-up may mean a socket of the kernel's as well as one of the stack's. */
+static bool is_ambiguous(const struct talk *t)
+{
+	bool v1 = ((const struct nlmsghdr *)t->request)->nlmsg_type == TCPDIAG_GETSOCK;
+	size_t at = NLMSG_HDRLEN + (v1 ? offsetof(struct inet_diag_req, id) : offsetof(struct inet_diag_req_v2, id));
+	struct inet_diag_sockid id;
+
+	if (t->request_len < at + sizeof(id))
+		return false;
+	memcpy(&id, t->request + at, sizeof(id));
+	return id.idiag_cookie[0] == INET_DIAG_NOCOOKIE && id.idiag_cookie[1] == INET_DIAG_NOCOOKIE;
+}
+
+/* Whether `ours`, which the host has found, is what a look-up means rather than what the kernel has: a connection is,
+ * before what waits for any. Of two alike it is the stack's: the program's addresses are those of its stack. */
+static bool is_better(const struct head *ours, const struct head *kernel)
+{
+	return ours->socket.id.idiag_dport || !kernel->socket.id.idiag_dport;
+}
+
+/* The kernel knows no such socket, or perhaps one that is not meant: does the host? */
+static bool ask_host(struct talk *t, const struct head *kernel)
 {
 	struct iovec iov = { t->request, t->request_len };
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct head head;
 
-	if (!line_open(&t->host, 0))
+	if (!line_open(&t->host, 0, -1))
 		return false;
 	if (!tell(t, &h) || !peek_host(t, &head)) {
 		line_close(&t->host);
 		return false;
 	}
-	if (head.nlh.nlmsg_type != NLMSG_ERROR || !head.error)
+	if (kernel->nlh.nlmsg_type == NLMSG_ERROR) {
+		if (head.nlh.nlmsg_type != NLMSG_ERROR || !head.error)
+			return true;
+	} else if (head.nlh.nlmsg_type != NLMSG_ERROR && is_better(&head, kernel)) {
 		return true;
-	drop(t->host.fd);
+	}
+	/* With it goes the acknowledgement. */
+	line_close(&t->host);
 	return false;
 }
 
-static ssize_t serve_answer(struct talk *t, int fd, struct msghdr *msg, int flags)
+/* Whether the host is to be asked, given the kernel's answer. */
+static bool is_open(const struct talk *t, const struct head *kernel)
+{
+	return kernel->nlh.nlmsg_type == NLMSG_ERROR ? kernel->error : is_ambiguous(t);
+}
+
+static ssize_t serve_answer(struct talk *t, int fd, const struct head *kernel, struct msghdr *msg, int flags)
 {
 	struct head h;
 	ssize_t r;
+	bool last;
 
 	if (!peek_host(t, &h)) {
 		line_close(&t->host);
@@ -375,10 +416,12 @@ static ssize_t serve_answer(struct talk *t, int fd, struct msghdr *msg, int flag
 	r = pass(t->host.fd, msg, flags);
 	if (r < 0 || (flags & MSG_PEEK))
 		return r;
-	if (!t->ack || h.nlh.nlmsg_type == NLMSG_ERROR) {
+	last = !t->ack || h.nlh.nlmsg_type == NLMSG_ERROR;
+	/* One of the kernel's goes for each of the host's; but its error is all that there is of it. */
+	if (last || kernel->nlh.nlmsg_type != NLMSG_ERROR)
 		drop(fd);
+	if (last)
 		t->waiting = IDLE;
-	}
 	return r;
 }
 
@@ -394,26 +437,62 @@ static int patience_of(int fd, int flags)
 	return tv.tv_sec || tv.tv_usec ? (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000) : -1;
 }
 
-/* An event, from whichever of the two has one first. */
-static bool receive_event(struct talk *t, int fd, struct msghdr *msg, int flags, ssize_t *r)
+static bool is_bell(const struct head *h)
 {
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = t->events.fd, .events = POLLIN } };
-	int ms = patience_of(fd, flags);
-	struct timespec patience = { ms / 1000, ms % 1000 * 1000000 };
-	long n = sys(SYS_ppoll, p, 2, ms < 0 ? NULL : &patience, NULL, 0);
+	return h->nlh.nlmsg_type == NLMSG_ERROR && !h->error && h->of.nlmsg_type == NLMSG_NOOP &&
+	       h->of.nlmsg_seq == STACK_DIAG_BELL;
+}
 
-	if (n == -EINTR || (n == 0 && ms > 0)) {
-		*r = result(n ? n : -EAGAIN);
-		return true;
-	}
-	if (n <= 0 || p[0].revents || cookie_of(t->events.fd) != t->events.cookie)
+/* An event of the host's. False: there is none. */
+static bool pass_event(struct talk *t, struct msghdr *msg, int flags, ssize_t *r)
+{
+	if (t->events.fd < 0 || cookie_of(t->events.fd) != t->events.cookie)
 		return false;
 	*r = pass(t->events.fd, msg, flags);
 	if (*r > 0)
 		return true;
 	/* The host has gone; the kernel has not. */
-	line_close(&t->events);
+	if (*r == 0 || errno != EAGAIN)
+		line_close(&t->events);
 	return false;
+}
+
+/* The bell is next, and stands for an event. False: for one that was read before it rang, so that it is gone. */
+static bool serve_bell(struct talk *t, int fd, struct msghdr *msg, int flags, ssize_t *r)
+{
+	bool served = pass_event(t, msg, flags, r);
+
+	if (!served || !(flags & MSG_PEEK))
+		drop(fd);
+	return served;
+}
+
+/* An event, from whichever of the two has one first. */
+static bool receive_event(struct talk *t, int fd, struct msghdr *msg, int flags, ssize_t *r)
+{
+	int ms = patience_of(fd, flags);
+	/* The rest of the time is kept there by the kernel. */
+	struct timespec patience = { ms / 1000, ms % 1000 * 1000000 };
+	struct head h;
+
+	for (;;) {
+		struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = t->events.fd, .events = POLLIN } };
+		long n = sys(SYS_ppoll, p, 2, ms < 0 ? NULL : &patience, NULL, 0);
+
+		if (n == -EINTR || (n == 0 && ms > 0)) {
+			*r = result(n ? n : -EAGAIN);
+			return true;
+		}
+		if (n <= 0)
+			return false;
+		if (p[0].revents == POLLIN && peek(fd, MSG_DONTWAIT, &h) && is_bell(&h)) {
+			if (serve_bell(t, fd, msg, flags, r))
+				return true;
+			continue;
+		}
+		if (p[0].revents || pass_event(t, msg, flags, r))
+			return !p[0].revents;
+	}
 }
 
 bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r)
@@ -426,7 +505,13 @@ bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r)
 	if (t->waiting == IDLE)
 		return t->events.fd >= 0 && receive_event(t, fd, msg, flags, r);
 	/* What fails here fails again when the program's own call is made. */
-	if (!peek(fd, flags & MSG_DONTWAIT, &h) || h.nlh.nlmsg_seq != t->seq)
+	do {
+		if (!peek(fd, flags & MSG_DONTWAIT, &h))
+			return false;
+		if (is_bell(&h) && serve_bell(t, fd, msg, flags, r))
+			return true;
+	} while (is_bell(&h));
+	if (h.nlh.nlmsg_seq != t->seq)
 		return false;
 	switch (t->waiting) {
 	case LOST:
@@ -441,12 +526,12 @@ bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r)
 		line_close(&t->host);
 		break;
 	case EXACT:
-		if (h.nlh.nlmsg_type != NLMSG_ERROR || !h.error || !ask_host(t))
+		if (!is_open(t, &h) || !ask_host(t, &h))
 			break;
 		t->waiting = ANSWERING;
 		/* fall through */
 	case ANSWERING:
-		*r = serve_answer(t, fd, msg, flags);
+		*r = serve_answer(t, fd, &h, msg, flags);
 		return true;
 	case IDLE:
 		break;
@@ -463,7 +548,30 @@ void netlink_joined(int fd, uint32_t groups)
 		return;
 	t->groups |= groups;
 	line_close(&t->events);
-	line_open(&t->events, t->groups);
+	line_open(&t->events, t->groups, fd);
+}
+
+/* Until the host has let go of the bell, the port id is not free. */
+static void wait_for_end(const struct line *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
+	struct timespec patience = { PATIENCE_MS / 1000, 0 };
+
+	if (l->fd < 0 || cookie_of(l->fd) != l->cookie)
+		return;
+	sys(SYS_shutdown, l->fd, SHUT_WR);
+	while (sys(SYS_ppoll, &p, 1, &patience, NULL, 0) == -EINTR)
+		;
+}
+
+void netlink_closing(int fd)
+{
+	struct talk *t = talk_of(fd, false);
+
+	if (!t)
+		return;
+	wait_for_end(&t->events);
+	talk_end(t);
 }
 
 void netlink_sent_bytes(int fd, const void *buf, size_t len)

@@ -8,9 +8,13 @@
  *    there (so poll says readable) while the host's answers are served; the host's own DONE is dropped, and then
  *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET.
  *  - A look-up or SOCK_DESTROY. When the kernel's answer is an error, the host is asked, and what it answers
- *    takes the error's place unless that is an error too. So a socket of the kernel's comes before one of the
- *    stack's that the same request describes; who gives the cookie, as ss does, means one of them.
- *  - Joining a group of destroy events. Receiving then waits for both. poll and its kin see the kernel's alone.
+ *    takes the error's place unless that is an error too. So it is when the kernel has found a socket without having
+ *    been given a cookie, if the host has one that fits as well: a connection before a listener, and else the
+ *    stack's, whose addresses are those that the program means. Who gives the cookie, as ss does, means one of
+ *    them. A SOCK_DESTROY without one destroys the kernel's, if there is one: it has by then.
+ *  - Joining a group of destroy events. Receiving then waits for both. For poll and its kin the host has the program's
+ *    socket as well, and rings it for each event: it has the kernel acknowledge a request that says nothing, and
+ *    the acknowledgement stands in the queue for the event, which is read in its place.
  *
  * Answers are read from the host straight into the program's buffers. They carry the port id that the request
  * does, so the copy that the host gets has the program's.
@@ -30,9 +34,10 @@
 #include "interpose/calls.h"
 #include "run/layout.h"
 
-/* Opens a conversation with the stack host that also brings destroy events of these groups (bits). The
- * descriptor or -errno. NULL: the program has no stack, and nothing here does anything. */
-extern int (*netlink_host)(uint32_t groups);
+/* Opens a conversation with the stack host that also brings destroy events of these groups (bits), for which the host
+ * rings `bell`, a netlink socket (-1: none). The descriptor or -errno. NULL: the program has no stack, and nothing
+ * here does anything. */
+extern int (*netlink_host)(uint32_t groups, int bell);
 
 /* Whether a socket with this cookie is to be watched. */
 static inline bool netlink_watched(sockshim_cookie cookie)
@@ -51,6 +56,9 @@ bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r);
 
 /* fd has joined groups (bits 1 << (group - 1)). */
 void netlink_joined(int fd, uint32_t groups);
+
+/* fd, the last descriptor of a sock_diag socket, is about to be closed: the host lets go of it too. */
+void netlink_closing(int fd);
 
 /* The same calls as words, by what they are given: for where the wrappers are. */
 void netlink_sent_bytes(int fd, const void *buf, size_t len);

@@ -15,9 +15,11 @@
 #define IOVS_MAX 1024	/* as the kernel has it */
 
 /* A conversation with the host, where programs do not look for their descriptors. */
-static int open_host(uint32_t groups)
+static int open_host(uint32_t groups, int bell)
 {
-	struct client_request q = { .op = STACK_OP_DIAG, .arg = { groups }, .want_fd = true };
+	struct client_request q = {
+		.op = STACK_OP_DIAG, .arg = { groups }, .want_fd = true, .send_fd = bell > 0 ? bell : 0,
+	};
 	int err, high;
 
 	/* A host that is not there yet has no sockets to show. */

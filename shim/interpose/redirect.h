@@ -42,6 +42,9 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 #define REDIRECT_DISSOLVED	(1u << 30)	/* a stream whose connect has failed, and said so: as good as new */
 
 long stream_send(const struct target *t, struct msghdr *m, int flags);
+
+/* With MSG_FASTOPEN. */
+long stream_send_fastopen(const struct target *t, struct msghdr *m, int flags);
 long stream_recv(const struct target *t, struct msghdr *m, int flags);
 long dgram_send(const struct target *t, struct msghdr *m, int flags);
 long dgram_recv(const struct target *t, struct msghdr *m, int flags);
@@ -117,6 +120,13 @@ int redirect_ask(const struct target *t, enum stack_op op, int64_t arg0, int64_t
 /* Blocks until a connection attempt has ended, or SO_SNDTIMEO is over (-ETIMEDOUT), or a signal came (-EINTR). */
 int redirect_wait_connected(const struct target *t);
 
+/* Waits for what a connection attempt of t, which is `now` (its pair may be another), comes to, and reports it as connect does: 0
+ * or -errno; err (-EINPROGRESS, -EALREADY) when SO_SNDTIMEO is over. */
+int redirect_finish_connect(const struct target *t, const struct target *now, int err);
+
+/* Whether an address that the program has given is not for the stack. */
+bool redirect_is_elsewhere(const struct sockaddr_storage *ss, socklen_t len);
+
 bool redirect_is_stream(const struct run_socket *s);
 
 /* SOCK_RAW, but of packet sockets. */
@@ -129,6 +139,10 @@ int redirect_get_addr(void *to, const void *from, int64_t len);
 int redirect_put_addr(void *addr, socklen_t *len, const struct stack_addr *from);
 
 /* epoll: which descriptor an event's data belongs to. */
+/* The same for streams that are not connected; and what epoll would say of those that are registered with epfd: how many events,
+ * at most `room`, or -EFAULT. Without `events`: whether there are any. */
+void redirect_idle_note(int epfd, int op, int fd, const struct run_socket *s, const struct epoll_event *event);
+int redirect_idle_events(int epfd, struct epoll_event *events, int room);
 void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *event);
 
 #endif

@@ -11,6 +11,7 @@
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <time.h>
 
@@ -19,6 +20,8 @@
 
 #define SMALL_VECTOR	16
 #define VECTOR_MAX	1024
+#define SEGMENTS_MAX	128	/* UDP_SEGMENT: Linux's UDP_MAX_SEGMENTS */
+#define DATAGRAM_MAX	65507
 #define FITS_ALWAYS	1232	/* a datagram that no path is too narrow for: the least MTU of IPv6 less its headers */
 
 static int take_error(const struct target *t)
@@ -95,6 +98,15 @@ static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 		d->flags |= STACK_DGRAM_TOS;
 		return int_value(c, &d->tos) && d->tos <= 255 ? 0 : -EINVAL;
 	}
+	if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT) {
+		uint16_t bytes;
+
+		if (c->cmsg_len != CMSG_LEN(sizeof(bytes)))
+			return -EINVAL;
+		memcpy(&bytes, CMSG_DATA(c), sizeof(bytes));
+		d->segment = bytes;
+		return 0;
+	}
 	if (v4 && c->cmsg_type == IP_RETOPTS) {
 		d->flags |= STACK_DGRAM_RETOPTS;
 		d->nip_opts = (uint32_t)(c->cmsg_len - CMSG_LEN(0));
@@ -103,7 +115,7 @@ static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 		memcpy(d->ip_opts, CMSG_DATA(c), d->nip_opts);
 		return 0;
 	}
-	return v4 || v6 ? -EINVAL : 0;	/* of SOL_SOCKET: nothing that a datagram could not do without */
+	return v4 || v6 || c->cmsg_level == IPPROTO_UDP ? -EINVAL : 0;	/* of SOL_SOCKET: nothing that a datagram could not do without */
 }
 
 static int take_control(struct stack_dgram *d, const struct msghdr *m)
@@ -216,7 +228,9 @@ long dgram_send(const struct target *t, struct msghdr *m, int flags)
 		return -EFAULT;
 	for (size_t i = 1; i <= m->msg_iovlen; i++)
 		bytes += v[i].iov_len;
-	err = check(t, &d.peer, bytes);
+	if (d.segment && bytes > (size_t)d.segment * SEGMENTS_MAX)
+		return -EINVAL;
+	err = check(t, &d.peer, d.segment && bytes > d.segment && bytes <= DATAGRAM_MAX ? d.segment : bytes);
 	if (err)
 		return err;
 	if (flags & MSG_MORE)

@@ -25,8 +25,7 @@ static int ask_with_addr(const struct target *t, enum stack_op op, int64_t arg0,
 	return worse ? worse : err;
 }
 
-/* Whether an address that the program has given is not for the stack. */
-static bool is_elsewhere(const struct sockaddr_storage *ss, socklen_t len)
+bool redirect_is_elsewhere(const struct sockaddr_storage *ss, socklen_t len)
 {
 	return UNLIKELY(!traffic_is_all(&client.traffic)) && len >= sizeof(sa_family_t) &&
 	       !traffic_takes(&client.traffic, (const struct sockaddr *)ss, len);
@@ -40,7 +39,7 @@ long redirect_bind(enum call_id id, const struct target *t, const uint64_t *a)
 
 	if (err)
 		return err;
-	if (is_elsewhere(&ss, len)) {
+	if (redirect_is_elsewhere(&ss, len)) {
 		err = redirect_to_kernel(t);
 		return err ? err : LIBC(bind)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
@@ -90,17 +89,38 @@ static int dissolved_by(const struct target *t, int err)
 	return err;
 }
 
+int redirect_finish_connect(const struct target *t, const struct target *now, int err)
+{
+	int wait;
+
+	if (!now->e)
+		return -ENETDOWN;
+	wait = redirect_wait_connected(now);
+	if (wait == -ETIMEDOUT)
+		return err;		/* SO_SNDTIMEO is over: as if it were not waited for */
+	if (wait)
+		return wait;
+	if (client_host_gone())
+		return -ENETDOWN;
+	if (board_state(now->e) == STACK_BOARD_CONNECTED) {
+		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_TOLD, __ATOMIC_RELAXED);
+		return 0;
+	}
+	err = redirect_take_error(now);
+	return dissolved_by(t, err ? -err : -ECONNABORTED);
+}
+
 long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = (socklen_t)a[2];
 	struct target now;
-	int err = redirect_get_addr(&ss, (const void *)a[1], (int)len), wait;
+	int err = redirect_get_addr(&ss, (const void *)a[1], (int)len);
 	bool told;
 
 	if (err)
 		return err;
-	if (is_elsewhere(&ss, len)) {
+	if (redirect_is_elsewhere(&ss, len)) {
 		err = redirect_to_kernel(t);
 		return err ? err : LIBC(connect)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
@@ -116,21 +136,7 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 	if (redirect_nonblocking(t->fd))
 		return err;
 	now = redirect_target(t->fd, t->s);	/* its pair may be another by now */
-	if (!now.e)
-		return -ENETDOWN;
-	wait = redirect_wait_connected(&now);
-	if (wait == -ETIMEDOUT)
-		return err;		/* SO_SNDTIMEO is over: as if it were not waited for */
-	if (wait)
-		return wait;
-	if (client_host_gone())
-		return -ENETDOWN;
-	if (board_state(now.e) == STACK_BOARD_CONNECTED) {
-		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_TOLD, __ATOMIC_RELAXED);
-		return 0;
-	}
-	err = redirect_take_error(&now);
-	return dissolved_by(t, err ? -err : -ECONNABORTED);
+	return redirect_finish_connect(t, &now, err);
 }
 
 long redirect_listen(enum call_id id, const struct target *t, const uint64_t *a)

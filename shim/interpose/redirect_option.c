@@ -18,10 +18,23 @@
 #define VALUE_MAX 1024
 #define FILTER_SHORT (STACK_MSG_DATA / sizeof(struct sock_filter))
 
+/* With 64-bit times there are two numbers for each. */
+static bool is_timeout(int option)
+{
+	return option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == 66 /* SO_RCVTIMEO_NEW */ ||
+	       option == 67 /* SO_SNDTIMEO_NEW */;
+}
+
+/* Where peeking is on, the pair knows, of a stream: that has no headers. */
+static bool is_peek_offset(const struct target *t, int level, int option)
+{
+	return level == SOL_SOCKET && option == SO_PEEK_OFF && redirect_is_stream(t->s);
+}
+
 /* Options of SOL_SOCKET that the pair must have as well, for the kernel to act by them. */
 static bool on_pair_too(int option)
 {
-	return option == SO_RCVTIMEO || option == SO_SNDTIMEO || option == SO_RCVLOWAT || option == SO_OOBINLINE;
+	return is_timeout(option) || option == SO_RCVLOWAT || option == SO_OOBINLINE;
 }
 
 static int protocol_of(const struct run_socket *s)
@@ -91,7 +104,7 @@ long redirect_getsockopt(enum call_id id, const struct target *t, const uint64_t
 
 	if (level == SOL_SOCKET && known_here(t, option, &known))
 		return give_value(a, &known, sizeof(known));
-	if (level == SOL_SOCKET && (option == SO_COOKIE || option == SO_RCVTIMEO || option == SO_SNDTIMEO))
+	if (level == SOL_SOCKET && (option == SO_COOKIE || is_timeout(option) || is_peek_offset(t, level, option)))
 		return LIBC(getsockopt)(t->fd, level, option, (void *)a[3], (socklen_t *)a[4]) < 0 ? -errno : 0;
 	if (!memory_read(&room, (const void *)a[4], sizeof(room)))
 		return -EFAULT;
@@ -156,6 +169,8 @@ long redirect_setsockopt(enum call_id id, const struct target *t, const uint64_t
 
 	if (level == SOL_SOCKET && option == SO_ATTACH_FILTER)
 		return attach_filter(t, a);
+	if (is_peek_offset(t, level, option))
+		return LIBC(setsockopt)(t->fd, level, option, (const void *)a[3], len) < 0 ? -errno : 0;
 	if ((int)len < 0 || len > sizeof(value))
 		return -EINVAL;
 	if (len && !memory_read(value, (const void *)a[3], len))

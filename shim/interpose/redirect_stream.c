@@ -83,6 +83,8 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 	ssize_t r;
 	int err;
 
+	if (UNLIKELY(flags & MSG_FASTOPEN))
+		return stream_send_fastopen(t, m, flags);
 	if (UNLIKELY(state == STACK_BOARD_CONNECTING)) {
 		err = wait_to_send(t, flags);
 		if (err)
@@ -91,8 +93,6 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 	}
 	if (UNLIKELY(state == STACK_BOARD_NEW || state == STACK_BOARD_LISTENING || state == STACK_BOARD_CLOSED))
 		return send_ended(t, flags);
-	if (UNLIKELY(flags & MSG_FASTOPEN))
-		return -EOPNOTSUPP;
 	if (UNLIKELY(t->e && __atomic_load_n(&t->e->error, __ATOMIC_ACQUIRE) && (err = redirect_take_error(t))))
 		return -err;
 	if (UNLIKELY(!(m->msg_flags & REDIRECT_OWN) && (err = check_header(m))))

@@ -201,8 +201,11 @@ static uint64_t key_of(int epfd, int fd)
 void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *event)
 {
 	uint64_t key = key_of(epfd, fd), data;
+	struct run_socket *s = redirected(fd);
 	struct note *first;
 
+	if (s)
+		redirect_idle_note(epfd, op, fd, s, event);
 	/* A changed registration is remembered anew; the old note leads to a descriptor that has other data by then. */
 	if (op == EPOLL_CTL_DEL)
 		return;
@@ -241,9 +244,11 @@ static int noted_fd(int epfd, uint64_t data, uint32_t *events)
 static long wait_epoll(enum call_id id, const uint64_t *a)
 {
 	struct epoll_event *events = (struct epoll_event *)a[1];
-	long r = libc_call(id, a);
+	uint64_t now[] = { a[0], a[1], a[2], 0, a[4] };
+	bool idle = redirect_idle_events((int)a[0], NULL, 0);
+	long r = libc_call(id, idle ? now : a), more;
 
-	if (r <= 0)
+	if (r < 0 || (r == 0 && !idle))
 		return r < 0 ? -errno : 0;
 	for (long i = 0; i < r && __atomic_load_n(&noted, __ATOMIC_RELAXED); i++) {
 		uint32_t asked = 0;
@@ -255,7 +260,10 @@ static long wait_epoll(enum call_id id, const uint64_t *a)
 			events[i].events = (uint16_t)put_right(fd, s, (short)asked, (short)events[i].events) |
 					   (events[i].events & 0xffff0000);
 	}
-	return r;
+	if (!idle)
+		return r;
+	more = redirect_idle_events((int)a[0], events + r, (int)a[2] - (int)r);
+	return r ? r + (more > 0 ? more : 0) : more;
 }
 
 long redirect_wait(enum call_id id, const struct target *t, const uint64_t *a)

@@ -1,5 +1,7 @@
 /* wrap_fd.c - the calls that close and duplicate descriptors, of whatever kind. */
+#include "backend/hatch.h"
 #include "interpose/call.h"
+#include "interpose/netlink.h"
 #include "interpose/outcome.h"
 #include "interpose/redirect.h"
 
@@ -24,6 +26,17 @@ static bool traced(int fd)
 	return UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && hook_ref(fd);
 }
 
+/* Connections to the stack host. A child that has made none yet closes its parent's. */
+static bool stays_open(int fd)
+{
+	return hook_vforked || hook_detached() ? hatch_owns(fd) : channel_owns(fd);
+}
+
+static bool next_to_stay(unsigned first, unsigned last, unsigned *fd)
+{
+	return hook_vforked || hook_detached() ? hatch_next(first, last, fd) : channel_next(first, last, fd);
+}
+
 /* close() of what is a socket, or of what nothing is known of. */
 static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const void *pc)
 {
@@ -32,12 +45,12 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 	struct run_socket *s = ref > SOCKTAB_OTHER ? hook_object(ref) : NULL;
 	int r;
 
-	if (hook_vforked)
-		return LIBC(close)(fd);
-	if (UNLIKELY(client.on) && !hook_detached() && channel_owns(fd)) {
+	if (UNLIKELY(client.on) && stays_open(fd)) {
 		errno = EBADF;
 		return -1;
 	}
+	if (hook_vforked)
+		return LIBC(close)(fd);
 	if (hook_detached() && hook_quiet(SOCKSHIM_CLOSE)) {
 		socktab_detached_remove(&hook.tab, fd);
 		return LIBC(close)(fd);
@@ -55,6 +68,8 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 	}
 	if (UNLIKELY(ref & SOCKTAB_STACK))
 		redirect_closing(fd, s, s->refs == 1);
+	else if (UNLIKELY(ref & SOCKTAB_SPECIAL) && s && s->refs == 1 && netlink_watched(s->cookie))
+		netlink_closing(fd);
 	if (!outcome_closing(fd, &cookie))
 		return LIBC(close)(fd);
 	r = LIBC(close)(fd);
@@ -126,7 +141,7 @@ static int close_around(unsigned first, unsigned last, int flags)
 	unsigned next;
 	int r = 0;
 
-	for (; r == 0 && channel_next(first, last, &next); first = next + 1) {
+	for (; r == 0 && next_to_stay(first, last, &next); first = next + 1) {
 		if (first < next)
 			r = LIBC(close_range)(first, next - 1, flags);
 		if (next == last)
@@ -137,11 +152,10 @@ static int close_around(unsigned first, unsigned last, int flags)
 
 WRAPPER(int, close_range, unsigned first, unsigned last, int flags)
 {
-	if (first <= last && !(flags & ~CLOSE_RANGE_UNSHARE)) {
+	if (first <= last && !(flags & ~CLOSE_RANGE_UNSHARE))
 		close_sockets(first, last);
-		if (UNLIKELY(client.on) && !hook_vforked && !hook_detached())
-			return close_around(first, last, flags);
-	}
+	if (UNLIKELY(client.on) && first <= last)
+		return close_around(first, last, flags);
 	return LIBC(close_range)(first, last, flags);
 }
 
@@ -150,7 +164,7 @@ WRAPPER(void, closefrom, int first)
 	unsigned from = first < 0 ? 0 : (unsigned)first;
 
 	close_sockets(from, ~0u);
-	if (LIKELY(!client.on) || hook_vforked || hook_detached() || close_around(from, ~0u, 0) != 0)
+	if (LIKELY(!client.on) || close_around(from, ~0u, 0) != 0)
 		LIBC(closefrom)(first);
 }
 

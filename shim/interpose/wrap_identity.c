@@ -19,7 +19,7 @@ static void prepare(void)
 	hook_alive();
 	for (unsigned i = 0; i < HOOK_CHUNKS_AHEAD; i++)
 		socktab_reserve(&hook.tab, i);
-	client_prepare(2);
+	client_change_user();
 }
 
 #define WRAP(ret, name, params, args) \

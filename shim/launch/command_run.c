@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/traffic.h"
 #include "launch/command.h"
 #include "launch/message.h"
 #include "launch/run.h"
 
-enum { OPT_FORMAT = 256, OPT_LEAK, OPT_BACKTRACE, OPT_DIR, OPT_KEEP, OPT_NO_KEEP, OPT_STACK, OPT_ONLY, OPT_EXCEPT };
+enum { OPT_FORMAT = 256, OPT_LEAK, OPT_BACKTRACE, OPT_DIR, OPT_KEEP, OPT_NO_KEEP };
 
 static const struct option options[] = {
 	{ "fault", required_argument, NULL, 'f' }, { "faults", required_argument, NULL, 'R' },
@@ -20,8 +19,7 @@ static const struct option options[] = {
 	{ "wait", no_argument, NULL, 'w' }, { "library", required_argument, NULL, 'l' },
 	{ "dir", required_argument, NULL, OPT_DIR }, { "keep", no_argument, NULL, OPT_KEEP },
 	{ "no-keep", no_argument, NULL, OPT_NO_KEEP }, { "quiet", no_argument, NULL, 'q' },
-	{ "stack", required_argument, NULL, OPT_STACK }, { "only", required_argument, NULL, OPT_ONLY },
-	{ "except", required_argument, NULL, OPT_EXCEPT }, { "help", no_argument, NULL, 'h' }, { 0 },
+	RUN_STACK_OPTIONS, { "help", no_argument, NULL, 'h' }, { 0 },
 };
 
 /* A number of a range. */
@@ -58,21 +56,6 @@ static int take_number(struct run_request *q, int option, const char *value)
 	return 0;
 }
 
-/* Adds to a list of addresses. */
-static int take_traffic(char list[RUN_TRAFFIC], const char *option, const char *value)
-{
-	struct traffic_pattern patterns[TRAFFIC_PATTERNS];
-	size_t n, len = strlen(list);
-	const char *wrong = traffic_parse(patterns, &n, value);
-
-	if (wrong || !n)
-		return usage(option, value, "ADDRESS, ADDRESS/LENGTH or ADDRESS/LENGTH:PORT");
-	if (snprintf(list + len, RUN_TRAFFIC - len, "%s%s", len ? "," : "", value) >= (int)(RUN_TRAFFIC - len) ||
-	    traffic_parse(patterns, &n, list))
-		return usage(option, value, "no more than 32 of them");
-	return 0;
-}
-
 /* 0, or an exit status after saying what is wrong. */
 static int take(struct run_request *q, int option, const char *value)
 {
@@ -87,9 +70,6 @@ static int take(struct run_request *q, int option, const char *value)
 		return 0;
 	case 'w': q->wait = true; return 0;
 	case 'q': return 0;
-	case OPT_STACK: q->stack = value; return value[0] ? 0 : usage("--stack", value, "a specification or a name");
-	case OPT_ONLY: return take_traffic(q->only, "--only", value);
-	case OPT_EXCEPT: return take_traffic(q->except, "--except", value);
 	case OPT_KEEP: q->no_keep = false; return 0;
 	case OPT_NO_KEEP: q->no_keep = true; return 0;
 	case OPT_DIR: return setenv("SOCKSHIM_DIR", value, 1) < 0 ? EXIT_OURS : 0;
@@ -110,7 +90,7 @@ int command_run(int argc, char **argv)
 	static struct run_request q;
 	int c, rc;
 
-	run_request_init(&q);
+	run_request_init(&q, "run");
 	opterr = 0;
 	/* Rules are parsed, and warned of, as they come: -q holds wherever it stands. */
 	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1)
@@ -129,10 +109,6 @@ int command_run(int argc, char **argv)
 	}
 	if (optind == argc) {
 		message_usage("run", "run: which program?");
-		return EXIT_OURS;
-	}
-	if ((q.only[0] || q.except[0]) && !q.stack) {
-		message_usage("run", "--only, --except: of which --stack?");
 		return EXIT_OURS;
 	}
 	return run_program(&q, argv + optind);

@@ -21,7 +21,7 @@ static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' }, { "format", required_argument, NULL, 'F' },
 	{ "json", no_argument, NULL, 'j' }, { "fault", required_argument, NULL, 'f' },
 	{ "faults", required_argument, NULL, 'R' }, { "seed", required_argument, NULL, 'S' },
-	{ "library", required_argument, NULL, 'l' }, { "quiet", no_argument, NULL, 'q' },
+	{ "library", required_argument, NULL, 'l' }, RUN_STACK_OPTIONS, { "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' }, { 0 },
 };
 
@@ -143,7 +143,7 @@ int command_trace(int argc, char **argv)
 	bool program = false;
 	int c, rc;
 
-	run_request_init(&q);
+	run_request_init(&q, "trace");
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+:e:p:o:F:jf:l:qh", options, NULL)) != -1) {
 		if (c == 'h')
@@ -151,7 +151,7 @@ int command_trace(int argc, char **argv)
 		if (c == ':' || c == '?')
 			return message_usage("trace", "%s: %s", argv[optind - 1],
 					     c == ':' ? "needs a value" : "unknown option");
-		program |= c == 'f' || c == 'R' || c == 'S' || c == 'l';
+		program |= c == 'f' || c == 'R' || c == 'S' || c == 'l' || c >= RUN_OPTION_STACK;
 		rc = take(&q, c, optarg);
 		if (rc)
 			return rc;
@@ -161,7 +161,7 @@ int command_trace(int argc, char **argv)
 		return run_program(&q, argv + optind);
 	}
 	if (program)
-		return message_usage("trace", "rules, seed and library are for a new program: sockshim trace -- PROGRAM");
+		return message_usage("trace", "rules, seed, library and stack are for a new program: sockshim trace -- PROGRAM");
 	if (argc - optind > 1)
 		return message_usage("trace", "%s: one run is enough; to trace a program: sockshim trace -- %s ...",
 				     argv[optind + 1], argv[optind]);

@@ -57,7 +57,8 @@ const char help_trace[] =
 "                          stderr)\n"
 "  -F, --format FORMAT     text or json (one object a line)\n"
 "  -j, --json              the same as --format json\n"
-"  -f, --fault RULE, --faults FILE, --seed N, -l FILE: as for sockshim run\n\n"
+"  -f, --fault RULE, --faults FILE, --seed N, -l FILE, --stack SPEC|NAME,\n"
+"      --only, --except: as for sockshim run\n\n"
 CHOICE;
 
 const char help_fault[] =

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/traffic.h"
 #include "launch/child.h"
 #include "launch/control.h"
 #include "launch/library.h"
@@ -20,11 +21,33 @@
 
 #define TRACE_POLL_MS	3
 
-void run_request_init(struct run_request *q)
+void run_request_init(struct run_request *q, const char *command)
 {
 	memset(q, 0, sizeof(*q));
+	q->command = command;
 	rules_init(&q->rules, 1);
 	trace_options_init(&q->tracing);
+}
+
+static int wrong_value(const char *command, const char *option, const char *value, const char *expected)
+{
+	message_usage(command, "%s %s: expected %s", option, value, expected);
+	return EXIT_OURS;
+}
+
+/* Adds to a list of addresses. */
+static int take_traffic(char list[RUN_TRAFFIC], const char *command, const char *option, const char *value)
+{
+	struct traffic_pattern patterns[TRAFFIC_PATTERNS];
+	size_t n, len = strlen(list);
+	const char *wrong = traffic_parse(patterns, &n, value);
+
+	if (wrong || !n)
+		return wrong_value(command, option, value, "ADDRESS, ADDRESS/LENGTH or ADDRESS/LENGTH:PORT");
+	if (snprintf(list + len, RUN_TRAFFIC - len, "%s%s", len ? "," : "", value) >= (int)(RUN_TRAFFIC - len) ||
+	    traffic_parse(patterns, &n, list))
+		return wrong_value(command, option, value, "no more than 32 of them");
+	return 0;
 }
 
 int run_request_option(struct run_request *q, const char *command, int option, const char *value)
@@ -39,6 +62,13 @@ int run_request_option(struct run_request *q, const char *command, int option, c
 	case 'l':
 		q->library = value;
 		return 0;
+	case RUN_OPTION_STACK:
+		q->stack = value;
+		return value[0] ? 0 : wrong_value(command, "--stack", value, "a specification or a name");
+	case RUN_OPTION_ONLY:
+		return take_traffic(q->only, command, "--only", value);
+	case RUN_OPTION_EXCEPT:
+		return take_traffic(q->except, command, "--except", value);
 	case 'S':
 		errno = 0;
 		q->seed = strtoull(value, &end, 0);
@@ -227,7 +257,13 @@ int run_program(struct run_request *q, char *const argv[])
 	char library[PATH_MAX];
 	FILE *summary = NULL;
 	struct rundir run;
-	int rc = prepare(q, argv, library);
+	int rc;
+
+	if ((q->only[0] || q->except[0]) && !q->stack) {
+		message_usage(q->command, "--only, --except: of which --stack?");
+		return EXIT_OURS;
+	}
+	rc = prepare(q, argv, library);
 
 	if (rc)
 		return rc;

@@ -11,7 +11,14 @@
 
 #define RUN_TRAFFIC 2048
 
+/* Options with no letter that both commands have; RUN_STACK_OPTIONS are rows for getopt_long(). */
+enum { RUN_OPTION_STACK = 512, RUN_OPTION_ONLY, RUN_OPTION_EXCEPT };
+#define RUN_STACK_OPTIONS \
+	{ "stack", required_argument, NULL, RUN_OPTION_STACK }, { "only", required_argument, NULL, RUN_OPTION_ONLY }, \
+	{ "except", required_argument, NULL, RUN_OPTION_EXCEPT }
+
 struct run_request {
+	const char *command;		/* whose mistakes are told of */
 	struct rules rules;
 	uint64_t seed;
 	bool has_seed;
@@ -28,9 +35,9 @@ struct run_request {
 	char only[RUN_TRAFFIC], except[RUN_TRAFFIC];	/* what goes to it, divided by commas */
 };
 
-void run_request_init(struct run_request *q);
+void run_request_init(struct run_request *q, const char *command);
 
-/* Parses an option that both commands have: f, 'R' (--faults), 'S' (--seed), l. 0, or an exit status
+/* Parses an option that both commands have: f, 'R' (--faults), 'S' (--seed), l, RUN_OPTION_*. 0, or an exit status
  * after saying what is wrong. */
 int run_request_option(struct run_request *q, const char *command, int option, const char *value);
 

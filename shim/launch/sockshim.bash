@@ -54,7 +54,7 @@ _sockshim() {
 		--dir --keep --no-keep --quiet --help' ;;
 	stats) options='--format --json --per-process --watch --help' ;;
 	sockets) options='--format --json --all --watch --help' ;;
-	trace) options='--calls --pid --output --format --json --fault --faults --seed --library --quiet --help' ;;
+	trace) options='--calls --pid --output --format --json --fault --faults --seed --library --stack --only --except --quiet --help' ;;
 	fault)
 		if [[ $COMP_CWORD == 2 ]]; then
 			COMPREPLY=($(compgen -W 'list add del clear replace' -- "$cur"))

@@ -45,6 +45,10 @@ enum {
 	STACK_BOARD_MAGIC = 0x53534231,
 };
 
+/* The sequence number by which a netlink socket is rung: a request of type NLMSG_NOOP is sent through it that wants to be
+ * acknowledged. The acknowledgement, which the kernel puts into its queue, is the bell. */
+#define STACK_DIAG_BELL 0x62656c6cu
+
 /** enum stack_op - requests; in parentheses the fields of the request -> of the reply */
 enum stack_op {
 	STACK_OP_HELLO = 1,	/* (arg[0] = version, arg[1] = pid, data = the program's name) -> arg[0] = version, arg[1] = host's
@@ -84,9 +88,9 @@ enum stack_op {
 	STACK_OP_NAMEINFO,	/* (arg[0] = NI_* flags, data = sockaddr) -> data = host name, 0 */
 	STACK_OP_IFADDRS,	/* (arg[0] = how many to skip) -> arg[0] = entries here, arg[1] = 1 if
 				 * there are more; data = struct stack_ifaddr each */
-	STACK_OP_DIAG,		/* (arg[0] = groups whose destroy events are to come, as nl_groups) -> SCM_RIGHTS:
-				 * a SOCK_SEQPACKET that speaks NETLINK_SOCK_DIAG; answers carry the port id
-				 * that the request does */
+	STACK_OP_DIAG,		/* (arg[0] = groups whose destroy events are to come, as nl_groups; SCM_RIGHTS: a
+				 * sock_diag socket that is rung for each, or none) -> SCM_RIGHTS: a SOCK_SEQPACKET
+				 * that speaks NETLINK_SOCK_DIAG; answers carry the port id that the request does */
 	STACK_OP_INFO,		/* () -> data = JSON text about the stack (first STACK_MSG_DATA bytes) */
 	STACK_OP_STATS,		/* () -> SCM_RIGHTS: a memfd with all counters as JSON text */
 	STACK_OP_RULES,		/* (arg[0] = family, arg[1] = 1: with counters, in and out; SCM_RIGHTS: a file with iptables-save text, or none: only
@@ -106,6 +110,11 @@ enum stack_op {
 				 * connection, as conntrack -L prints them */
 	STACK_OP_IFTEXT,	/* (arg[0] = enum stack_iftext) -> SCM_RIGHTS: a memfd with that text */
 	STACK_OP_ROUTE,		/* (data = sockaddr) -> data = struct stack_route: the way there */
+	STACK_OP_JOIN,		/* (SCM_RIGHTS: one of a pair of SOCK_SEQPACKET sockets): the host takes it for a connection.
+				 * The one request without a reply: any number of processes may send it on the same connection.
+				 * Of one that is refused the host closes its end */
+	STACK_OP_FASTOPEN,	/* (cookie, arg[0] = bytes of address; data = sockaddr, what is to be sent) -> as CONNECT, and arg[1] =
+				 * bytes that went with the SYN, or will: no more than fits there (RFC 7413) */
 	STACK_OP_COUNT
 };
 
@@ -155,6 +164,7 @@ enum stack_dgram_flag {
  * @peer:  to the program: who sent it; to the host: where to, length 0 for the connected peer
  * @local: to the program: the address it was sent to; to the host: the one to send from
  * @ifindex: interface, as in IP_PKTINFO
+ * @segment: to the host: bytes of the datagrams that it is to become (UDP_SEGMENT), 0: it is one
  * @len:   to the program: length of the datagram, of which less may follow (packet sockets)
  * @ip_opts: options of the IPv4 header, @nip_opts bytes of them
  */
@@ -166,6 +176,7 @@ struct stack_dgram {
 	int64_t wall_ns;
 	uint32_t len;
 	struct stack_addr peer, local;
+	uint32_t segment;
 	uint32_t nip_opts;
 	uint8_t ip_opts[40];
 	uint32_t reserved;

@@ -52,6 +52,20 @@ struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c)
 	return container_of(n, struct endpoint, all);
 }
 
+int endpoint_cursor_ahead(const struct endpoint_cursor *c, const struct endpoint **out, int max)
+{
+	const struct list *l = c->next;
+	int n = 0;
+
+	/* Of the last nothing is read. */
+	while (n < max && l != &c->stack->endpoints) {
+		out[n++] = container_of(l, struct endpoint, all);
+		if (n < max)
+			l = l->next;
+	}
+	return n;
+}
+
 void endpoint_set_error(struct endpoint *ep, enum ns_err err)
 {
 	ep->err = err;

@@ -121,6 +121,7 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @oob:           MSG_OOB: TCP: the last byte is urgent
  * @fast_open:     MSG_FASTOPEN: TCP: connect to @to, with what fits in the SYN (RFC 7413); CONNECT_STARTED if
  *                 nothing did
+ * @waits:         TCP: who calls waits until all is written, so that a handshake's last ACK may go with it
  * @src:           send from this address; NULL: the endpoint's
  * @link:          packet endpoints: where to, instead of @to; NULL: as bound
  */
@@ -128,7 +129,7 @@ struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
 	const struct packet_addr *link;
-	bool more, end_of_record, oob, atomic, fast_open;
+	bool more, end_of_record, oob, atomic, fast_open, waits;
 };
 
 /** struct endpoint_info - for diagnosis */
@@ -255,6 +256,9 @@ void endpoint_cursor_fini(struct endpoint_cursor *c);
 
 /** endpoint_cursor_next() - the endpoint there, NULL at the end; the cursor moves on */
 struct endpoint *endpoint_cursor_next(struct endpoint_cursor *c);
+
+/** endpoint_cursor_ahead() - the next ones, up to @max, without moving on; how many */
+int endpoint_cursor_ahead(const struct endpoint_cursor *c, const struct endpoint **out, int max);
 
 /** endpoint_read() - data or an error, never both; WOULD_BLOCK if there is none */
 enum ns_err endpoint_read(struct endpoint *ep, struct read_msg *m);

@@ -20,6 +20,7 @@ enum sockopt {
 	SOCKOPT_REUSE_ADDRESS,
 	SOCKOPT_REUSE_PORT,
 	SOCKOPT_BIND_TO_DEVICE,		/* NIC id, 0 for none */
+	SOCKOPT_MARK,			/* the user's; told by diagnosis */
 	SOCKOPT_BROADCAST,
 	SOCKOPT_V6_ONLY,
 	SOCKOPT_TTL,			/* 0: the protocol's default */
@@ -27,6 +28,7 @@ enum sockopt {
 	SOCKOPT_MULTICAST_LOOP,
 	SOCKOPT_TOS,
 	SOCKOPT_TRAFFIC_CLASS,
+	SOCKOPT_FREE_BIND,		/* to addresses that are not there */
 	SOCKOPT_PMTU_DISCOVER,		/* enum net_pmtud */
 	SOCKOPT_SEND_BUFFER_SIZE,
 	SOCKOPT_RECEIVE_BUFFER_SIZE,
@@ -78,6 +80,7 @@ enum sockopt {
 	SOCKOPT_NOT_SENT_LOW_WATER,	/* unsent bytes below which the endpoint is writable */
 	SOCKOPT_RECEIVE_LOW_WATER,	/* unread bytes from which the endpoint is readable */
 	SOCKOPT_WINDOW_CLAMP,
+	SOCKOPT_PORT_LOCK,		/* the port was asked for, not chosen: as bind() has it */
 	SOCKOPT_DEFER_ACCEPT,		/* SYN-ACKs after which a connection without data is accepted */
 	SOCKOPT_FASTOPEN,		/* connections a listener has at most whose SYN brought data (RFC 7413) and
 					 * is not acknowledged; of the protocol: bits as Linux's tcp_fastopen */
@@ -104,6 +107,7 @@ enum sockopt {
 	SOCKOPT_SYN_RCVD_THRESHOLD,	/* half-open connections per listener at most */
 	SOCKOPT_MAX_BACKLOG,
 	SOCKOPT_TIME_WAIT_REUSE,	/* 0 no, 1 yes, 2 loopback only */
+	SOCKOPT_TIME_WAIT_REUSE_DELAY,	/* not before it has lasted so long */
 	SOCKOPT_MAX_TIME_WAIT,
 	SOCKOPT_MAX_ORPHANS,
 	SOCKOPT_ABORT_ON_OVERFLOW,
@@ -114,7 +118,8 @@ enum sockopt {
 	SOCKOPT_INITIAL_WINDOW,		/* segments */
 	SOCKOPT_MIN_TSO_SEGMENTS,	/* of a super-segment, however slow the path */
 	SOCKOPT_SLOW_START_AFTER_IDLE,
-	SOCKOPT_MTU_PROBING,		/* smaller segments when a black hole is suspected */
+	SOCKOPT_MTU_PROBING,		/* RFC 4821: 0 no, 1 where a black hole is suspected, 2 of every connection */
+	SOCKOPT_BASE_MSS,		/* where it starts */
 	SOCKOPT_COUNT
 };
 
@@ -174,9 +179,10 @@ struct sockopt_range {
 
 /** struct sock_opts - the values of the common options */
 struct sock_opts {
-	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop;
+	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
 	uint32_t bind_nic;
+	uint32_t mark;
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
 	uint32_t mcast_nic;
 	struct addr mcast_addr;

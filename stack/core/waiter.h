@@ -10,6 +10,7 @@
 enum wait_event {
 	WAIT_IN = 0x01, WAIT_PRI = 0x02, WAIT_OUT = 0x04, WAIT_ERR = 0x08, WAIT_HUP = 0x10,
 	WAIT_ALL = 0x1f,
+	WAIT_RDHUP = 0x2000,		/* nothing more will come: comes with WAIT_IN, for those who ask for it too */
 };
 
 /**

@@ -176,6 +176,8 @@ static int serve(struct client *c, struct stack_msg *in, struct stack_msg *out)
 		close_fd(&q.fd_out);
 		return -1;
 	}
+	if (q.silent)
+		return 1;
 	if (q.later) {
 		c->waiting = true;
 		/* What else it asks is not looked at yet; that it goes away is. */

@@ -42,6 +42,7 @@ struct client {
  * @out:     @out->len, @out->arg and data are for the operation to fill in; @out->cookie is @in's
  * @fd_out:  a descriptor to go with the reply, closed afterwards; or -1
  * @later:   no reply now: the operation has set @client->later and @client->cancel
+ * @silent:  no reply at all
  */
 struct request {
 	struct host *host;
@@ -50,7 +51,7 @@ struct request {
 	const struct stack_msg *in;
 	struct stack_msg *out;
 	int fd_in, fd_out;
-	bool later;
+	bool later, silent;
 };
 
 /** client_new() - serve @fd, from now on the client's; 0 or -errno */

@@ -63,6 +63,7 @@ struct opened {
 	struct link *link;
 	int fd;
 	int (*rx)(struct link *l, int budget);
+	void (*flush)(struct link *l);
 	struct addr_prefix lease;
 	struct link_addr mac;
 };
@@ -70,6 +71,14 @@ struct opened {
 static int rx_fd(struct link *l, int budget)
 {
 	return fdbased_rx(l, 0, budget);
+}
+
+static void opened_fd(struct opened *out, int fd)
+{
+	out->fd = fd;
+	out->rx = rx_fd;
+	if (fdbased_batch(out->link))
+		out->flush = fdbased_flush;
 }
 
 /* The host of a run that has just ended keeps its device for a moment: for the next program, and for what is
@@ -97,8 +106,7 @@ static int open_tap(struct host *h, const struct spec_nic *n, struct opened *out
 
 	if (err)
 		return no_rights(n, err, why, error);
-	out->fd = fdbased_fd(out->link, 0);
-	out->rx = rx_fd;
+	opened_fd(out, fdbased_fd(out->link, 0));
 	return kernel_end_set_up(n, error);
 }
 
@@ -123,12 +131,12 @@ static int open_fd(struct host *h, const struct spec_nic *n, struct opened *out,
 		c.tx_csum = c.vnet_hdr_len != 0;
 	}
 	out->link = fdbased_new(&c);
-	out->fd = n->fd;
-	out->rx = rx_fd;
-	if (out->link)
-		return 0;
-	snprintf(error, SPEC_ERROR_MAX, "fd=%d: not a descriptor that packets can be read from", n->fd);
-	return -EINVAL;
+	if (!out->link) {
+		snprintf(error, SPEC_ERROR_MAX, "fd=%d: not a descriptor that packets can be read from", n->fd);
+		return -EINVAL;
+	}
+	opened_fd(out, n->fd);
+	return 0;
 }
 
 static int open_packet(struct host *h, const struct spec_nic *n, struct opened *out, char *error)
@@ -279,6 +287,7 @@ int device_open(struct host *h, const struct spec_nic *n, struct link **out, str
 		d->host = h;
 		d->link = o.link;
 		d->rx = o.rx;
+		d->flush = o.flush;
 		d->fd = o.fd;
 		err = loop_add(&h->loop, o.fd, EPOLLIN, &d->src);
 	}
@@ -295,6 +304,13 @@ int device_open(struct host *h, const struct spec_nic *n, struct link **out, str
 	d->next = h->devices;
 	h->devices = d;
 	return 0;
+}
+
+void device_flush_all(struct host *h)
+{
+	for (struct device *d = h->devices; d; d = d->next)
+		if (d->flush)
+			d->flush(d->link);
 }
 
 void device_close_all(struct host *h)

@@ -9,6 +9,7 @@
  * @next: the host's next one
  * @turn: the loop's in which there was something last
  * @rx:   reads and delivers some packets; negative: the link has failed, and the NIC goes down
+ * @flush: sends what waits to go with more; NULL if nothing ever does
  */
 struct device {
 	struct source src;
@@ -19,6 +20,7 @@ struct device {
 	struct nic *nic;
 	int fd;
 	int (*rx)(struct link *l, int budget);
+	void (*flush)(struct link *l);
 };
 
 /**
@@ -33,6 +35,9 @@ int device_open(struct host *h, const struct spec_nic *n, struct link **out, str
 
 /** device_attach() - @nic is the one on the device that was opened last */
 void device_attach(struct host *h, struct nic *nic);
+
+/** device_flush_all() - send what waits, at the end of each round */
+void device_flush_all(struct host *h);
 
 /** device_close_all() - release what device_open() made, after the NICs have gone */
 void device_close_all(struct host *h);

@@ -2,6 +2,7 @@
 #include "host/diag.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,13 @@ enum { TALKS_MAX = 256, TURN_REQUESTS = 4, TURN_ACCEPTS = 16, REQUEST_MAX = 80 *
  * struct talk - a conversation
  * @unsent: a datagram of a dump that found no room, @unsent_len bytes of it; or NULL
  * @broken: an answer found no room: the client does not read what it asks for
+ * @bell:   the program's netlink socket, on which it waits for events; -1: none
  */
 struct talk {
 	struct source src;
 	struct list all;
 	struct diag *diag;
-	int fd;
+	int fd, bell;
 	struct diag_session session;
 	uint8_t *unsent;
 	size_t unsent_len;
@@ -33,6 +35,9 @@ static void talk_close(struct talk *t)
 {
 	diag_session_end(&t->session);
 	loop_remove(&t->diag->host->loop, t->fd, &t->src);
+	/* First the bell: when the conversation has ended it is the program's alone. */
+	if (t->bell >= 0)
+		close(t->bell);
 	close(t->fd);
 	list_remove(&t->all);
 	t->diag->ntalks--;
@@ -114,58 +119,83 @@ static void talk_turn(struct source *s)
 		loop_wake(&t->diag->host->loop, s);
 }
 
+/* Puts something into the queue of the socket that the program waits on, whatever it waits with. */
+static void ring(int bell)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct nlmsghdr m = {
+		.nlmsg_len = sizeof(m), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+		.nlmsg_seq = STACK_DIAG_BELL,
+	};
+
+	sendto(bell, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&kernel, sizeof(kernel));
+}
+
 void diag_tell(struct diag *d, uint32_t group, const void *event, size_t len)
 {
 	list_for_each(n, &d->talks) {
 		struct talk *t = container_of(n, struct talk, all);
 
 		/* Who does not keep up misses some, as with a kernel. */
-		if (diag_session_hears(&t->session, group))
-			send(t->fd, event, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (diag_session_hears(&t->session, group) && send(t->fd, event, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 &&
+		    t->bell >= 0)
+			ring(t->bell);
 	}
 }
 
-/* A conversation on @fd, which is its own from now on, also in error. */
-static int talk_new(struct diag *d, int fd, uint32_t groups)
+/* A conversation on @fd, which is its own from now on, also in error. NULL: it cannot be had. */
+static struct talk *talk_new(struct diag *d, int fd, uint32_t groups)
 {
 	struct talk *t = d->ntalks < TALKS_MAX ? calloc(1, sizeof(*t)) : NULL;
-	int err;
 
 	if (!t) {
 		close(fd);
-		return -ENOMEM;
+		return NULL;
 	}
 	source_init(&t->src, talk_turn);
 	t->diag = d;
 	t->fd = fd;
+	t->bell = -1;
 	/* Only the stack's user and root get here, and what is the stack's is theirs. */
 	diag_session_init(&t->session, &diag_table_ops, d, 0, true);
 	diag_session_join(&t->session, groups);
-	err = loop_add(&d->host->loop, fd, EPOLLIN, &t->src);
-	if (err) {
+	if (loop_add(&d->host->loop, fd, EPOLLIN, &t->src)) {
 		close(fd);
 		free(t);
-		return err;
+		return NULL;
 	}
 	list_push_back(&d->talks, &t->all);
 	d->ntalks++;
-	return 0;
+	return t;
+}
+
+static bool is_sock_diag(int fd)
+{
+	int domain = 0, protocol = 0;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_NETLINK &&
+	       getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == NETLINK_SOCK_DIAG;
 }
 
 int op_diag(struct request *q)
 {
-	int sv[2], err;
+	struct talk *t;
+	int sv[2];
 
-	if (q->in->arg[0] < 0 || q->in->arg[0] > UINT32_MAX)
+	if (q->in->arg[0] < 0 || q->in->arg[0] > UINT32_MAX || (q->fd_in >= 0 && !is_sock_diag(q->fd_in)))
 		return -EINVAL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return errno == EMFILE ? -ENFILE : -errno;
-	err = talk_new(q->host->diag, sv[0], (uint32_t)q->in->arg[0]);
-	if (err)
+	t = talk_new(q->host->diag, sv[0], (uint32_t)q->in->arg[0]);
+	if (!t) {
 		close(sv[1]);
-	else
-		q->fd_out = sv[1];
-	return err;
+		return -ENOMEM;
+	}
+	t->bell = q->fd_in;
+	q->fd_in = -1;
+	q->fd_out = sv[1];
+	return 0;
 }
 
 /* As the host does with its clients. */
@@ -223,6 +253,7 @@ void diag_attach(struct relay *r, int program_fd, const struct client *c, const 
 		return;
 	rec->relay = r;
 	rec->cookie = r->cookie;
+	rec->emptied = 0;
 	rec->inode = fstat(program_fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
 	rec->opened_ns = (uint64_t)d->host->stack->clock->wall_ns;
 	if (c) {

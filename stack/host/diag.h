@@ -20,16 +20,24 @@
 #ifndef STACK_HOST_DIAG_H
 #define STACK_HOST_DIAG_H
 
+#include <netinet/in.h>
+#include <string.h>
+
 #include "host/relay.h"
 #include "server/session.h"
 
 struct client;
 
-/** struct diag_record - what is kept of an endpoint, in its @books; @relay: while a program has it */
+/**
+ * struct diag_record - what is kept of an endpoint, in its @books
+ * @relay: while a program has it
+ * @emptied: how many bytes the stack had given when the program was last seen to have read them all
+ */
 struct diag_record {
 	struct relay *relay;
 	uint64_t cookie;
 	uint64_t opened_ns;
+	uint64_t emptied;
 	uint32_t inode, uid;
 	struct diag_stack_process process;
 };
@@ -46,7 +54,6 @@ struct diag_past {
  * @past:  the ring, @past_max of them; @past_total: how many there ever were
  * @in:    a request, which must not be in the host's scratch: what it asks for may use that
  * @listen_again: when to accept again, after there were no descriptors
- * @cong:  room for a name that is being told
  */
 struct diag {
 	struct host *host;
@@ -60,7 +67,6 @@ struct diag {
 	uint32_t past_max;
 	uint64_t past_total;
 	uint8_t *in;
-	char cong[16];
 };
 
 /** diag_new(), diag_free() - with the host; NULL: no memory */
@@ -105,7 +111,19 @@ struct tcp_mini;
 void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e);
 
 /** diag_protocol_of() - IPPROTO_TCP, _UDP, _RAW: the table it is in; 0: in none */
-uint32_t diag_protocol_of(const struct endpoint *ep);
+static inline uint32_t diag_protocol_of(const struct endpoint *ep)
+{
+	if (ep->proto->number == IPPROTO_TCP || ep->proto->number == IPPROTO_UDP)
+		return ep->proto->number;
+	/* Those of raw(7) have their own protocol's number there. */
+	return strcmp(ep->ops->name, "raw") ? 0 : IPPROTO_RAW;
+}
+
+/** diag_family_of() - AF_INET or AF_INET6, which a v4-mapped one is of too */
+static inline uint8_t diag_family_of(const struct endpoint *ep)
+{
+	return ep->net == NET_IPV6 ? AF_INET6 : AF_INET;
+}
 
 /** diag_tcp_info() - the tcp_info of a TCP endpoint */
 void diag_tcp_info(struct endpoint *ep, struct diag_tcp_info *ti);

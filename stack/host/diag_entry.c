@@ -28,21 +28,16 @@ struct diag_record *diag_record_make(struct diag *d, struct endpoint *ep)
 	return r;
 }
 
-uint32_t diag_protocol_of(const struct endpoint *ep)
-{
-	if (ep->proto->number == IPPROTO_TCP || ep->proto->number == IPPROTO_UDP)
-		return ep->proto->number;
-	/* Those of raw(7) have their own protocol's number there. */
-	return strcmp(ep->ops->name, "raw") ? 0 : IPPROTO_RAW;
-}
-
 static void put_end(uint8_t family, const struct full_addr *f, uint32_t addr_be[4], uint16_t *port_be)
 {
-	struct addr a = family == AF_INET6 ? addr_map(&f->addr) : f->addr;
+	/* A wildcard has no length, or is of either family: it is not mapped. */
+	if (family == AF_INET6 && f->addr.len == ADDR_LEN_V4 && !addr_is_any(&f->addr)) {
+		struct addr a = addr_map(&f->addr);
 
-	/* A wildcard has no length, or is of either family. */
-	if (!addr_is_any(&f->addr))
-		memcpy(addr_be, a.b, family == AF_INET6 ? 16 : 4);
+		memcpy(addr_be, a.b, sizeof(a.b));
+	} else {
+		memcpy(addr_be, f->addr.b, sizeof(f->addr.b)); /* behind an IPv4 address there is zero */
+	}
 	*port_be = htons(f->port);
 }
 
@@ -58,6 +53,7 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 {
 	bool v6 = ep->net == NET_IPV6;
 
+	e->mark = ep->opts.mark;
 	e->tos = ep->opts.tos;
 	e->tclass = ep->opts.traffic_class;
 	/* To be bound to an address of IPv6's alone is to be open to IPv6 alone (inet6_bind()). */
@@ -71,7 +67,6 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 		e->sockopt[0] |= 1;
 	if (protocol != IPPROTO_TCP)
 		e->bound_port = k->bound;
-	e->mark = k->mark;
 	e->class_id = k->priority;
 }
 
@@ -96,10 +91,10 @@ static bool put_tcp(struct endpoint *ep, bool gone, struct sock_entry *e)
 	struct tcp_diag t;
 
 	tcp_diag(ep, &t);
-	if (!t.local.port || (t.state == TCPS_CLOSE && !t.bound && !gone))
+	if (!t.local->port || (t.state == TCPS_CLOSE && !t.bound && !gone))
 		return false;
-	put_end(m->idiag_family, &t.local, m->id.idiag_src, &m->id.idiag_sport);
-	put_end(m->idiag_family, &t.remote, m->id.idiag_dst, &m->id.idiag_dport);
+	put_end(m->idiag_family, t.local, m->id.idiag_src, &m->id.idiag_sport);
+	put_end(m->idiag_family, t.remote, m->id.idiag_dst, &m->id.idiag_dport);
 	m->idiag_state = (uint8_t)t.state;
 	m->idiag_rqueue = t.rqueue;
 	m->idiag_wqueue = t.wqueue;
@@ -142,7 +137,7 @@ bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_e
 	struct diag_record *r;
 
 	e->handle = ep;
-	e->msg.idiag_family = ep->net == NET_IPV6 ? AF_INET6 : AF_INET;
+	e->msg.idiag_family = diag_family_of(ep);
 	e->msg.id.idiag_if = ep->opts.bind_nic;
 	if (!protocol || !(protocol == IPPROTO_TCP ? put_tcp(ep, gone, e) : put_dgram(ep, protocol, e)))
 		return false;
@@ -155,20 +150,24 @@ bool diag_describe(struct diag *d, struct endpoint *ep, bool gone, struct sock_e
 }
 
 /* Bytes that the program has not read yet, of those that the stack has given: the kernel tells the memory that
- * they take in the pair, which is more. */
-static uint32_t unread_by_program(const struct relay *r, uint64_t taken)
+ * they take in the pair, which is more. It is asked only if there may be some. */
+static uint32_t unread_by_program(struct diag_record *rec, uint64_t taken)
 {
 	int memory = 0;
 
-	if (!taken || ioctl(r->fd, SIOCOUTQ, &memory) < 0 || memory <= 0)
+	if (taken == rec->emptied || ioctl(rec->relay->fd, SIOCOUTQ, &memory) < 0)
 		return 0;
+	if (memory <= 0) {
+		rec->emptied = taken;
+		return 0;
+	}
 	return taken < (uint64_t)memory ? (uint32_t)taken : (uint32_t)memory;
 }
 
 /* What waits in the pair: what the program wrote and the stack has not taken, and what it has not read. */
-static void put_pair(const struct relay *r, uint32_t protocol, struct inet_diag_msg *m)
+static void put_pair(struct diag_record *rec, uint32_t protocol, struct inet_diag_msg *m)
 {
-	struct tcp_diag t;
+	const struct relay *r = rec->relay;
 
 	if (m->idiag_state == DIAG_TCP_LISTEN) {
 		/* Whom it has not accepted yet; of the backlog the stack is told only the rest. */
@@ -183,22 +182,18 @@ static void put_pair(const struct relay *r, uint32_t protocol, struct inet_diag_
 	/* A FIN counts until it is read, which is when the pair was told of it. */
 	if ((r->shut & RELAY_SHUT_WR) && m->idiag_rqueue)
 		m->idiag_rqueue--;
-	tcp_diag(r->k->ep, &t);
-	m->idiag_rqueue += unread_by_program(r, t.taken);
+	m->idiag_rqueue += unread_by_program(rec, tcp_diag_taken(r->k->ep));
 }
 
 void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
 {
-	struct diag *d = source;
 	struct endpoint *ep = e->handle;
-	const struct diag_record *r = ep ? diag_record_of(ep) : NULL;
-	size_t room = sizeof(d->cong);
+	struct diag_record *r = ep ? diag_record_of(ep) : NULL;
 
 	if (r && r->relay)
-		put_pair(r->relay, diag_protocol_of(ep), &e->msg);
-	if (ep && (ext & DIAG_EXT_CONG) && diag_protocol_of(ep) == IPPROTO_TCP &&
-	    !endpoint_get_option(ep, SOCKOPT_CONGESTION_CONTROL, d->cong, &room))
-		e->cong = d->cong;
+		put_pair(r, diag_protocol_of(ep), &e->msg);
+	if (ep && (ext & DIAG_EXT_CONG) && diag_protocol_of(ep) == IPPROTO_TCP)
+		e->cong = tcp_diag_congestion(ep);
 }
 
 void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct sock_entry *e)
@@ -219,4 +214,6 @@ void diag_describe_mini(const struct diag *d, const struct tcp_mini *m, struct s
 	e->msg.idiag_timer = waits ? TCP_TIMER_TIME_WAIT : TCP_TIMER_RTX;
 	e->msg.idiag_expires = ms_of(m->expires_in_ns);
 	e->msg.idiag_retrans = m->retransmits;
+	e->msg.id.idiag_if = m->bind_nic;
+	e->mark = m->mark;
 }

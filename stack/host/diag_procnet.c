@@ -9,9 +9,10 @@
 #include "host/client.h"
 #include "host/diag.h"
 #include "host/ops.h"
+#include "wire/copy.h"
 #include "wire/procnet.h"
 
-enum { TURN_LINES = 128, TURN_INODES = 1024 };
+enum { TURN_LINES = 128, TURN_LOOKS = 1024, TURN_INODES = 1024 };
 
 /**
  * struct job - a file being written, some lines in each turn
@@ -155,17 +156,20 @@ static size_t put_lines(struct job *j, char *buf, bool *end)
 	struct diag *d = host_of(j)->diag;
 	struct diag_tcp_info info;
 	struct sock_entry e;
+	int lines = 0, found;
 	size_t n = 0;
 
 	*end = false;
-	for (int looked = 0; looked < TURN_LINES; looked++) {
-		memset(&e, 0, sizeof(e));
-		if (!diag_table_ops.next(d, j->protocol, &j->at, &e)) {
+	for (int looked = 0; looked < TURN_LOOKS && lines < TURN_LINES; looked++) {
+		diag_clear(&e, sizeof(e));
+		found = diag_table_ops.next(d, j->protocol, &j->at, &e);
+		if (!found) {
 			*end = true;
 			break;
 		}
-		if (e.msg.idiag_family != j->family || e.kind == SOCK_KIND_BOUND)
+		if (found == SOCK_LEFT_OUT || e.msg.idiag_family != j->family || e.kind == SOCK_KIND_BOUND)
 			continue;
+		lines++;
 		diag_complete(d, &e, 0);
 		if (j->protocol == IPPROTO_TCP && e.kind == SOCK_KIND_FULL)
 			diag_tcp_info(e.handle, &info);
@@ -224,7 +228,7 @@ int op_procnet(struct request *q)
 	memcpy(j->reply, q->out, STACK_MSG_HEAD);
 	source_init(&j->src, job_turn);
 	j->client = q->client;
-	j->family = (uint8_t)family;
+	j->family = j->at.family = (uint8_t)family;
 	j->protocol = (uint32_t)protocol;
 	j->index = (unsigned)first;
 	q->client->later = j;

@@ -6,6 +6,7 @@
 
 #include "host/diag.h"
 #include "transport/tcp/diag.h"
+#include "wire/copy.h"
 #include "wire/state.h"
 
 enum { HANDSHAKES_MAX = 4096 };
@@ -40,10 +41,14 @@ static struct place *place_of(struct diag *d, struct sock_cursor *c)
 /* Those of a listener, which are told of behind it: as many as there are at this moment. */
 static void take_handshakes(struct place *p, struct endpoint *ep)
 {
-	if (!p->reqs)
-		p->reqs = calloc(HANDSHAKES_MAX, sizeof(*p->reqs));
+	size_t n = tcp_handshake_count(ep);
+
+	if (n > HANDSHAKES_MAX)
+		n = HANDSHAKES_MAX;
+	free(p->reqs);
+	p->reqs = n ? calloc(n, sizeof(*p->reqs)) : NULL;
 	p->told = 0;
-	p->nreqs = p->reqs ? tcp_handshakes(ep, p->reqs, HANDSHAKES_MAX) : 0;
+	p->nreqs = p->reqs ? tcp_handshakes(ep, p->reqs, n) : 0;
 }
 
 static int next_mini(struct diag *d, struct place *p, struct sock_entry *e)
@@ -59,6 +64,57 @@ static int next_mini(struct diag *d, struct place *p, struct sock_entry *e)
 	return 1;
 }
 
+/* Whether a dump is of such endpoints. */
+static bool is_wanted(const struct endpoint *ep, uint32_t protocol, uint8_t family)
+{
+	return diag_protocol_of(ep) == protocol && (!family || family == diag_family_of(ep));
+}
+
+static void prefetch_relay(const struct endpoint *ep)
+{
+	const struct diag_record *r = diag_record_of(ep);
+
+	if (!r || !r->relay)
+		return;
+	__builtin_prefetch(&r->relay->k);
+	__builtin_prefetch(&r->relay->pending);
+	__builtin_prefetch(&r->relay->shut);
+}
+
+static void prefetch_parts(const struct endpoint *ep, uint32_t protocol)
+{
+	if (protocol == IPPROTO_TCP)
+		tcp_diag_prefetch(ep);
+	__builtin_prefetch(ep->books);
+	if (ep->owner) {
+		const struct sock *k = ep->owner;
+
+		__builtin_prefetch(&k->priority);
+		__builtin_prefetch(&k->recverr);
+	}
+}
+
+/*
+ * Most of what a socket costs is waiting for memory. So what will be read of the next ones is fetched while this one
+ * is told of, in the order in which one leads to the other: of the third the endpoint, of the second
+ * what that points to, of the first the relay.
+ */
+static void prefetch(const struct place *p, uint32_t protocol, uint8_t family)
+{
+	const struct endpoint *next[3];
+	int n = endpoint_cursor_ahead(&p->at, next, 3);
+
+	if (n > 0 && is_wanted(next[0], protocol, family))
+		prefetch_relay(next[0]);
+	if (n > 1 && is_wanted(next[1], protocol, family))
+		prefetch_parts(next[1], protocol);
+	if (n > 2) {
+		__builtin_prefetch(next[2]);
+		__builtin_prefetch(&next[2]->books);
+		__builtin_prefetch(&next[2]->opts.bind_nic);
+	}
+}
+
 static int table_next(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e)
 {
 	struct diag *d = source;
@@ -71,14 +127,15 @@ static int table_next(void *source, uint32_t protocol, struct sock_cursor *c, st
 		diag_describe_mini(d, &p->reqs[p->told++], e);
 		return 1;
 	}
-	while ((ep = endpoint_cursor_next(&p->at))) {
-		if (diag_protocol_of(ep) != protocol || !diag_describe(d, ep, false, e))
-			continue;
-		if (e->msg.idiag_state == DIAG_TCP_LISTEN)
-			take_handshakes(p, ep);
-		return 1;
-	}
-	return protocol == IPPROTO_TCP ? next_mini(d, p, e) : 0;
+	ep = endpoint_cursor_next(&p->at);
+	if (!ep)
+		return protocol == IPPROTO_TCP ? next_mini(d, p, e) : 0;
+	prefetch(p, protocol, c->family);
+	if (!is_wanted(ep, protocol, c->family) || !diag_describe(d, ep, false, e))
+		return SOCK_LEFT_OUT;
+	if (e->msg.idiag_state == DIAG_TCP_LISTEN)
+		take_handshakes(p, ep);
+	return 1;
 }
 
 static void table_end(void *source, struct sock_cursor *c)
@@ -169,7 +226,7 @@ static int table_find(void *source, uint32_t protocol, const struct sock_key *k,
 	do {
 		struct endpoint *ep = candidate(d, protocol, k, c->at[0]++, &end, &mini, &m);
 
-		memset(e, 0, sizeof(*e));
+		diag_clear(e, sizeof(*e));
 		if (mini) {
 			diag_describe_mini(d, &m, e);
 			return 1;

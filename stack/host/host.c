@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/client.h"
+#include "host/device.h"
 #include "host/diag.h"
 #include "host/relay.h"
 #include "host/resolve.h"
@@ -240,5 +241,6 @@ void host_run(struct host *h)
 	while (!h->down && !unneeded(h)) {
 		__atomic_store_n(&h->board.head->route_gen, h->stack->route_gen, __ATOMIC_RELEASE);
 		loop_once(&h->loop, h->keep || h->nclients || h->nrelays ? CLOCK_NEVER : look_ns);
+		device_flush_all(h);
 	}
 }

@@ -98,6 +98,28 @@ static int disconnected(struct request *q)
 	return err;
 }
 
+/* What an attempt to connect a stream came to so far. */
+static int connecting(struct request *q, int err)
+{
+	struct relay *r = q->relay;
+
+	if ((err == 0 || err == -EINPROGRESS) && r->watched) {
+		int renewed = renew(q);
+
+		if (renewed) {
+			sock_abort(r->k, 0);
+			return renewed;
+		}
+	}
+	if (err == -EINPROGRESS)
+		relay_set_state(r, STACK_BOARD_CONNECTING);
+	else if (!err && r->state != STACK_BOARD_CONNECTED)
+		relay_connected(r);
+	else
+		relay_show(r);
+	return err;
+}
+
 int op_connect(struct request *q)
 {
 	struct relay *r = q->relay;
@@ -115,21 +137,26 @@ int op_connect(struct request *q)
 	}
 	if (!err && a->sa_family == AF_UNSPEC)
 		return disconnected(q);
-	if ((err == 0 || err == -EINPROGRESS) && r->watched) {
-		int renewed = renew(q);
+	return connecting(q, err);
+}
 
-		if (renewed) {
-			sock_abort(r->k, 0);
-			return renewed;
-		}
-	}
-	if (err == -EINPROGRESS)
-		relay_set_state(r, STACK_BOARD_CONNECTING);
-	else if (!err && r->state != STACK_BOARD_CONNECTED)
-		relay_connected(r);
-	else
-		relay_show(r);
-	return err;
+int op_fastopen(struct request *q)
+{
+	struct relay *r = q->relay;
+	struct sock_msg m = { .addr_len = (socklen_t)q->in->arg[0] };
+	struct iovec iov;
+	ssize_t n;
+
+	if (q->in->arg[0] < (int64_t)sizeof(sa_family_t) || q->in->arg[0] > q->in->len || m.addr_len > sizeof(m.addr))
+		return -EINVAL;
+	if (r->k->type != SOCK_STREAM)
+		return -EOPNOTSUPP;
+	memcpy(&m.addr, q->in->data, m.addr_len);
+	iov.iov_base = (void *)(q->in->data + m.addr_len);
+	iov.iov_len = q->in->len - m.addr_len;
+	n = sock_send(r->k, &iov, 1, &m, MSG_FASTOPEN);
+	q->out->arg[1] = n > 0 ? n : 0;
+	return connecting(q, n < 0 ? (int)n : -EINPROGRESS);
 }
 
 int op_listen(struct request *q)

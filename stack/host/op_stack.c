@@ -27,6 +27,32 @@ int op_hello(struct request *q)
 	return q->fd_out < 0 ? -ENFILE : 0;
 }
 
+/* Whether a socket is one that requests can come over: no other kind keeps messages apart. */
+static bool may_be_client(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t len = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
+}
+
+int op_join(struct request *q)
+{
+	int fd = q->fd_in;
+
+	if (fd < 0)
+		return OP_MALFORMED;
+	q->silent = true;
+	if (!may_be_client(fd) || q->host->nclients >= HOST_CLIENTS_MAX) {
+		q->host->counters.clients_refused++;
+		return 0;
+	}
+	q->fd_in = -1;
+	client_new(q->host, fd);
+	return 0;
+}
+
 static void put_addr(struct stack_addr *out, const struct addr *a, uint32_t nic)
 {
 	struct full_addr f = { .nic = nic, .addr = *a };

@@ -13,10 +13,12 @@
 enum { OP_MALFORMED = -100000 };
 
 int op_hello(struct request *q);
+int op_join(struct request *q);
 int op_socket(struct request *q);
 int op_lookup(struct request *q);
 int op_bind(struct request *q);
 int op_connect(struct request *q);
+int op_fastopen(struct request *q);
 int op_listen(struct request *q);
 int op_shutdown(struct request *q);
 int op_getname(struct request *q);

@@ -171,6 +171,7 @@ int relay_new(struct host *h, struct sock *k, bool connected, int *program_fd, s
 	}
 	source_init(&r->src, relay_turn);
 	list_init(&r->waiting);
+	list_init(&r->offered);
 	timer_init(&r->retry, relay_retry);
 	r->host = h;
 	r->k = k;
@@ -223,6 +224,7 @@ void relay_disown(struct relay *r)
 
 	if (r->ops->end)
 		r->ops->end(r);
+	list_remove(&r->offered);
 	ring_free(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
@@ -250,6 +252,8 @@ int relay_renew(struct relay *r, int *program_fd)
 	struct relay old = *r;
 	int err;
 
+	if (r->ops->end)
+		r->ops->end(r);
 	/* The new one first: if it cannot be, the old stays as it is. */
 	htab_remove(&r->host->relays, &r->by_cookie);
 	list_remove(&r->src.node);
@@ -270,8 +274,6 @@ int relay_renew(struct relay *r, int *program_fd)
 	r->shut = 0;
 	r->failed = 0;
 	r->ready = RELAY_PAIR_OUT;
-	if (r->ops->end)
-		r->ops->end(r);
 	r->pushed = 0;
 	r->ops = ops_for(r->k);
 	board_edit(&r->host->board, r->board)->cookie = r->cookie;
@@ -418,6 +420,8 @@ int relay_shutdown(struct relay *r, int how)
 		return err;
 	if (stream && (r->state == STACK_BOARD_CONNECTING || (listening && how != SHUT_WR))) {
 		/* As Linux has it: the attempt is given up; a listening socket is none any more. */
+		if (r->ops->end)
+			r->ops->end(r);
 		relay_fail(r, 0, false);
 		return 0;
 	}

@@ -55,7 +55,8 @@ struct relay_ops {
  * @state:   as on the board
  * @ready:   enum relay_ready
  * @filler:  bytes of filler in the pair
- * @failed:  why the stack took no more (errno): writing is told of a pending error, and takes it
+ * @failed:  why the stack took no more (errno): writing is told of a pending error, and takes it; of a listening
+ *           socket's pair, the pending error that was taken that way
  * @pending: read from the program, and not yet taken by the stack
  * @up_ended: the program will write no more, and all it wrote has been read
  * @shut:    enum relay_shut: how the pair is shut down, seen from our end
@@ -67,6 +68,9 @@ struct relay_ops {
  * @waiting: in the list of watched pairs to be asked about
  * @pushed:  listening: how many accepted connections are in the pair; @push_unit what each takes there
  * @backlog: listening: as the program wanted it
+ * @offered: listening: the connections that are in the pair, oldest first; of one of those, its place there
+ * @left:    it was perhaps never accepted, and nobody will any more; @moved: something went over the pair;
+ *           @put_off: the end of one that is offered waits for what the listening socket's turn says of it
  */
 struct relay {
 	struct source src;
@@ -87,8 +91,8 @@ struct relay {
 	void *extra;
 	struct ring *ring;
 	struct timer retry;
-	struct list waiting;
-	bool up_ended, watched, wants_room, widened, bulk;
+	struct list waiting, offered;
+	bool up_ended, watched, wants_room, widened, bulk, left, moved, put_off;
 	uint8_t shut;
 	int backlog;
 	uint32_t pushed, push_unit;
@@ -168,6 +172,9 @@ size_t relay_unread(const struct relay *r);
 /** relay_shut_pair() - shut down our end of the pair, enum relay_shut; once that is both ways, it is
  * only watched for the program's close */
 void relay_shut_pair(struct relay *r, uint8_t how);
+
+/** relay_hung_up() - whether the pair has hung up, which may be before the event says so */
+bool relay_hung_up(const struct relay *r);
 int relay_watch_init(struct host *h);
 void relay_watch_fini(struct host *h);
 

@@ -54,6 +54,7 @@ static bool parse_head(const struct stack_dgram *d, size_t n, struct sock_msg *m
 	m->nip_opts = (uint8_t)d->nip_opts;
 	memcpy(m->ip_opts, d->ip_opts, d->nip_opts);
 	m->ifindex = d->ifindex;
+	m->segment = d->segment;
 	m->tos = (int)d->tos;
 	m->ttl = (int)d->ttl;
 	*flags = (d->flags & STACK_DGRAM_MORE ? MSG_MORE : 0) |

@@ -5,6 +5,12 @@
  * seen by the memory they take there, since each takes the same, and each that is taken out is an
  * event. Those that wait in the pair count towards the backlog, so the stack's socket is told of a
  * backlog that is smaller by so many.
+ *
+ * Those that nobody will accept any more are reset (Linux's inet_csk_listen_stop()). While we have our
+ * end of the pair it says how many there are, and they are the last that were put there. When it is the
+ * program that has closed its end, the kernel has thrown them away, and says only whether there were any:
+ * which of the last few had been accepted just before is seen by what went over them. One over which
+ * nothing went, and which is closed now, is taken for one that was not.
  */
 #include <errno.h>
 #include <string.h>
@@ -32,6 +38,17 @@ static int stack_backlog(const struct relay *r)
 	return r->backlog > (int)r->pushed ? r->backlog - (int)r->pushed : 0;
 }
 
+/* Those that have been accepted, or are not there any more, are in the list no longer. */
+static void forget_accepted(struct relay *r)
+{
+	uint32_t n = 0;
+
+	list_for_each(o, &r->offered)
+		n++;
+	for (; n > r->pushed; n--)
+		list_pop_front(&r->offered);
+}
+
 static void count_pushed(struct relay *r)
 {
 	uint32_t before = r->pushed;
@@ -39,6 +56,16 @@ static void count_pushed(struct relay *r)
 
 	ioctl(r->fd, SIOCOUTQ, &bytes);
 	r->pushed = r->push_unit ? (uint32_t)bytes / r->push_unit : 0;
+	/* If there are fewer because the program has closed it, the event is still to come. */
+	if (r->pushed < before && !relay_hung_up(r))
+		forget_accepted(r);
+}
+
+static void see_accepted(struct relay *r)
+{
+	uint32_t before = r->pushed;
+
+	count_pushed(r);
 	if (r->pushed != before && r->state == STACK_BOARD_LISTENING)
 		sock_listen(r->k, stack_backlog(r));
 }
@@ -71,11 +98,15 @@ static int push(struct relay *r, struct sock *k)
 	relay_connected(child);
 	err = send_accept(r, child, fd);
 	close(fd);
-	if (err && err != -EPIPE) {
-		/* Too many descriptors in flight, or no memory: the pair is made again later. */
+	if (err) {
+		/* Too many descriptors in flight, or no memory: the pair is made again later. Or the program has
+		 * closed the socket, which is an event. */
+		if (err == -ECONNRESET)
+			r->failed = ECONNRESET;
 		relay_disown(child);
 		return -EAGAIN;
 	}
+	list_push_back(&r->offered, &child->offered);
 	r->host->counters.connections_accepted++;
 	return 0;
 }
@@ -110,16 +141,40 @@ static void listen_turn(struct relay *r)
 		relay_close(r);
 		return;
 	}
-	count_pushed(r);
+	see_accepted(r);
 	if (r->state == STACK_BOARD_LISTENING && (r->ready & RELAY_STACK_IN || r->extra))
 		accept_all(r);
 }
 
+/* Whether there were connections in the pair when the program closed it. */
+static bool left_any(struct relay *r)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return r->failed || (getsockopt(r->fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err);
+}
+
 static void listen_end(struct relay *r)
 {
-	if (r->extra)
+	bool closed = r->ready & RELAY_PAIR_CLOSED, any = !closed || left_any(r);
+	struct list *n;
+
+	if (r->extra) {
+		sock_abort(r->extra, 0);
 		sock_close(r->extra);
+	}
 	r->extra = NULL;
+	if (!closed)
+		count_pushed(r);
+	while ((n = list_pop_front(&r->offered))) {
+		struct relay *child = container_of(n, struct relay, offered);
+
+		if (closed)
+			child->left = any;
+		else
+			relay_kill(child, ECONNRESET);
+	}
 }
 
 const struct relay_ops relay_listen_ops = {

@@ -95,7 +95,8 @@ static bool write_pending(struct relay *r, size_t *moved)
 
 	r->pending = rest;
 	*moved += n;
-	if (err && err != NS_ERR_WOULD_BLOCK) {
+	/* TCP_FASTOPEN_CONNECT: this was the first data, and the connection is only being made. */
+	if (err && err != NS_ERR_WOULD_BLOCK && err != NS_ERR_CONNECT_STARTED) {
 		if (err != NS_ERR_CLOSED_FOR_SEND)
 			r->failed = ns_err_errno(err);
 		r->ready |= RELAY_STACK_ERR;
@@ -304,6 +305,18 @@ static void see_errors(struct relay *r)
 		end_down(r);
 }
 
+/* The program has closed it, or never accepted it. Which of them the listening socket's turn tells, which is next at
+ * the latest. */
+static void end_closed(struct relay *r)
+{
+	if (!r->moved && !list_empty(&r->offered) && !r->put_off) {
+		r->put_off = true;
+		loop_wake(&r->host->loop, &r->src);
+		return;
+	}
+	finish(r, r->left && !r->moved);
+}
+
 static void pump(struct relay *r)
 {
 	size_t went_up = 0, went_down = 0;
@@ -320,8 +333,9 @@ static void pump(struct relay *r)
 	}
 	if (!closed(r))
 		down(r, &went_down);
+	r->moved |= went_up || went_down;
 	if (closed(r) && r->up_ended) {
-		finish(r, false);
+		end_closed(r);
 		return;
 	}
 	if (r->ready & RELAY_STACK_ERR)

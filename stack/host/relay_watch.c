@@ -49,9 +49,9 @@ static void watch_turn(struct source *s)
 	take_events(h, NULL);
 }
 
-static bool hung_up(int fd)
+bool relay_hung_up(const struct relay *r)
 {
-	struct pollfd p = { .fd = fd };
+	struct pollfd p = { .fd = r->fd };
 
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
@@ -67,7 +67,7 @@ void relay_shut_pair(struct relay *r, uint8_t how)
 	if (!how || r->watched)
 		return;
 	/* Before we have shut down both, only the program's close hangs up. */
-	closed = hung_up(r->fd);
+	closed = relay_hung_up(r);
 	r->shut |= how;
 	shutdown(r->fd, hows[how]);
 	if (r->shut != RELAY_SHUT_BOTH)

@@ -133,6 +133,14 @@ static int set_congestion_control(struct host *h, char *error)
 	return -EINVAL;
 }
 
+static int set_fastopen(struct host *h, char *error)
+{
+	int64_t v = h->spec.fastopen;
+	enum ns_err err = v < 0 ? NS_OK : stack_set_trans_option(h->stack, IP_PROTO_TCP, SOCKOPT_FASTOPEN, &v, sizeof(v));
+
+	return err ? fail(error, "fastopen", "", err) : 0;
+}
+
 int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
 {
 	struct ipv6_config v6 = ipv6_config_get(h->stack);
@@ -146,6 +154,8 @@ int setup_stack(struct host *h, char error[SPEC_ERROR_MAX])
 	v6.dad_transmits = 0;
 	ipv6_config_set(h->stack, &v6);
 	err = set_congestion_control(h, error);
+	if (!err)
+		err = set_fastopen(h, error);
 	if (!err)
 		err = make_loopback(h, rows, error);
 	for (size_t i = 0; i < h->spec.nnics && !err; i++)

@@ -266,6 +266,16 @@ static bool set_history(struct parser *p, const char *value)
 	return true;
 }
 
+static bool set_fastopen(struct parser *p, const char *value)
+{
+	uint64_t n;
+
+	if (!number(value, 0, UINT32_MAX, &n))
+		return false;
+	p->spec->fastopen = (int64_t)n;
+	return true;
+}
+
 static const struct setting settings[] = {
 	{ "lo", "no value", set_lo, STACK_SETTING | WORD },
 	{ "tap", "a device's name, once a NIC", set_tap, NIC_SETTING },
@@ -296,6 +306,7 @@ static const struct setting settings[] = {
 	{ "forwarding", "no value", set_forwarding, NIC_SETTING | WORD },
 	{ "dns", "an address, such as 10.0.0.1 (at most 4)", set_dns, STACK_SETTING },
 	{ "cc", "the name of a congestion control, such as cubic", set_cc, STACK_SETTING },
+	{ "fastopen", "a number as of net.ipv4.tcp_fastopen, such as 3", set_fastopen, STACK_SETTING },
 	{ "rules", "the name of a file as iptables-save writes it", set_rules, STACK_SETTING },
 	{ "rules6", "the name of a file as ip6tables-save writes it", set_rules6, STACK_SETTING },
 	{ "busy-poll", "a time up to 1s, such as 50us", set_busy_poll, STACK_SETTING },
@@ -488,6 +499,7 @@ int spec_parse(const char *text, struct spec *out, char error[SPEC_ERROR_MAX])
 
 	memset(out, 0, sizeof(*out));
 	out->history = SPEC_HISTORY;
+	out->fastopen = -1;
 	error[0] = '\0';
 	if (!text[0] || (size_t)snprintf(out->text, sizeof(out->text), "%s", text) >= sizeof(out->text)) {
 		snprintf(error, SPEC_ERROR_MAX, "expected a specification of 1 to %zu characters, such as lo or "

@@ -66,6 +66,7 @@ struct spec_nic {
  * @text:  as it was written, for whoever asks
  * @dns:   servers; none: those of /etc/resolv.conf
  * @cc:    congestion control, "" for the default
+ * @fastopen: as net.ipv4.tcp_fastopen, -1 for the default
  * @rules: files with the packet filter's rules, by family; "": none
  * @busy_poll_ns: spin so long before sleeping
  * @history: how many connections that have ended to keep the last of
@@ -78,7 +79,7 @@ struct spec {
 	size_t ndns;
 	char cc[SPEC_NAME_MAX];
 	char rules[NET_FAMILIES][PATH_MAX];
-	int64_t busy_poll_ns;
+	int64_t fastopen, busy_poll_ns;
 	uint32_t history;
 };
 

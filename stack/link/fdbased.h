@@ -34,9 +34,23 @@ struct link *fdbased_new(const struct fdbased_config *c);
 /**
  * fdbased_rx() - read and deliver at most @budget packets of queue @queue
  *
- * Return: how many; 0 if there are none; -errno if the descriptor failed.
+ * Return: how many, with more to come perhaps; 0 if there are none; -errno if the descriptor failed.
  */
 int fdbased_rx(struct link *l, int queue, int budget);
+
+/**
+ * fdbased_batch() - from now on several packets a system call
+ *
+ * By io_uring(7), where the kernel has what it takes (6.1) and lets us: reads are made in numbers, and what is
+ * written waits for fdbased_flush(), which the caller calls when it has nothing else to do at the moment, in
+ * the thread that called this. An error of writing is then told by a later write.
+ *
+ * Return: whether; if not, all is as before, and fdbased_flush() has nothing to do.
+ */
+bool fdbased_batch(struct link *l);
+
+/** fdbased_flush() - write what waits to be written */
+void fdbased_flush(struct link *l);
 
 /** fdbased_fd() - the descriptor of a queue, to poll; still the link's */
 int fdbased_fd(const struct link *l, int queue);

@@ -128,6 +128,9 @@ void pd_run(struct pd *pd);
 /** pd_advance() - let time pass until @to_ns */
 void pd_advance(struct pd *pd, int64_t to_ns);
 
+/** pd_settle() - wait for the calls that may go on, and let the stack do what they brought */
+void pd_settle(struct pd *pd);
+
 /** pd_step() - let time pass until the next timer or deadline, @limit_ns at most; false if that is
  * where it ended without any */
 bool pd_step(struct pd *pd, int64_t limit_ns);

@@ -111,6 +111,12 @@ static void settle(struct pd *pd)
 	}
 }
 
+void pd_settle(struct pd *pd)
+{
+	settle(pd);
+	pd_run(pd);
+}
+
 bool pd_step(struct pd *pd, int64_t limit_ns)
 {
 	int64_t next;

@@ -278,7 +278,8 @@ int pd_await_connect(struct pd *pd, struct pd_file *f)
 	return err ? pd_fail((enum ns_err)err) : 0;
 }
 
-/* IP_LOCAL_PORT_RANGE: the first port of it that can be had; one that only TIME-WAIT holds can. */
+/* IP_LOCAL_PORT_RANGE: the first port of it that can be had. It is connect()'s choice, as an ephemeral one is: one that
+ * only TIME-WAIT holds can be had, if it may be had again. */
 static void bind_in_range(struct pd_file *f)
 {
 	int64_t reuse = 0;
@@ -294,6 +295,7 @@ static void bind_in_range(struct pd_file *f)
 			break;
 	}
 	endpoint_set_int(f->ep, SOCKOPT_REUSE_ADDRESS, reuse);
+	endpoint_set_int(f->ep, SOCKOPT_PORT_LOCK, 0);
 }
 
 int pd_connect(void *u, int fd, const struct sockaddr *sa, socklen_t len)
@@ -304,6 +306,7 @@ int pd_connect(void *u, int fd, const struct sockaddr *sa, socklen_t len)
 	enum ns_err err;
 	int rc = -1;
 
+	pd_sysctls(pd);
 	if (f && sa && len >= sizeof(sa->sa_family) && sa->sa_family == AF_UNSPEC) {
 		err = endpoint_disconnect(f->ep);
 		rc = err ? pd_fail(err) : 0;

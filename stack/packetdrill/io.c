@@ -34,7 +34,10 @@ static int iov_from(const struct iovec *iov, int cnt, size_t skip, struct iovec 
 	return n;
 }
 
-enum { PD_SYN_SENT = 2 };	/* as tcp_info has it */
+enum {
+	PD_SYN_SENT = 2,	/* as tcp_info has it */
+	ZEROCOPY_PIECES = 17,	/* Linux's MAX_SKB_FRAGS */
+};
 
 struct io {
 	struct pd *pd;
@@ -89,7 +92,7 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 	bool wait = !f->nonblock && !(io->flags & MSG_DONTWAIT);
 	struct write_opts o = {
 		.to = to, .more = io->flags & MSG_MORE, .end_of_record = io->flags & MSG_EOR,
-		.oob = io->flags & MSG_OOB, .fast_open = io->flags & MSG_FASTOPEN,
+		.oob = io->flags & MSG_OOB, .fast_open = io->flags & MSG_FASTOPEN, .waits = wait,
 	};
 	struct iovec rest[UIO_MAXIOV];
 	enum ns_err err;
@@ -101,6 +104,7 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 		err = endpoint_write(f->ep, rest, cnt, &o, &n);
 		sent += n;
 		f->zc.written += n;
+		o.fast_open = false;
 		if (err == NS_ERR_CONNECT_STARTED && !wait)
 			return pd_fail(err);
 		/* It connects: a call that may block sees the end of that (RFC 7413). */
@@ -122,6 +126,28 @@ static ssize_t transmit(const struct io *io, const struct full_addr *to)
 		if (pd_wait_for(io->pd, f, WAIT_OUT, f->snd_timeout_ns))
 			return sent ? (ssize_t)sent : -1;
 	}
+}
+
+/* What is not copied Linux has as pieces of a packet, of which there is room for so many: a new packet then. */
+static ssize_t transmit_pieces(const struct io *io)
+{
+	struct io part = *io;
+	size_t sent = 0;
+
+	part.flags |= MSG_EOR;
+	for (int at = 0; at < io->cnt; at += ZEROCOPY_PIECES) {
+		ssize_t rc;
+
+		part.iov = io->iov + at;
+		part.cnt = io->cnt - at < ZEROCOPY_PIECES ? io->cnt - at : ZEROCOPY_PIECES;
+		rc = transmit(&part, NULL);
+		if (rc < 0)
+			return sent ? (ssize_t)sent : rc;
+		sent += (size_t)rc;
+		if ((size_t)rc < iov_len(part.iov, part.cnt))
+			break;
+	}
+	return (ssize_t)sent;
 }
 
 /* Checks what all of them check; false with errno set. */
@@ -181,11 +207,15 @@ static ssize_t send_iov(void *u, int fd, const struct iovec *iov, int cnt, int f
 	if (io_begin(&io, u, fd)) {
 		bool has_to = sa && (io.f->type == SOCK_DGRAM || flags & MSG_FASTOPEN);
 
+		if (flags & MSG_FASTOPEN)
+			pd_sysctls(io.pd);
 		if (has_to && io.f->type == SOCK_STREAM && len >= sizeof(sa->sa_family) &&
 		    sa->sa_family == AF_UNSPEC)
 			return io_end(&io, pd_errno(EOPNOTSUPP));
 
-		if (!has_to || pd_addr_in(io.f, sa, len, &to))
+		if (!has_to && flags & MSG_ZEROCOPY && io.f->zc.enabled && io.f->type == SOCK_STREAM)
+			rc = cnt ? transmit_pieces(&io) : 0;
+		else if (!has_to || pd_addr_in(io.f, sa, len, &to))
 			rc = transmit(&io, has_to ? &to : NULL);
 		if (rc > 0)
 			pd_timestamp_sent(io.f);

@@ -239,7 +239,10 @@ int pd_setsockopt(void *u, int fd, int level, int name, const void *val, socklen
 	struct pd *pd = pd_enter(u);
 	struct pd_file *f = pd_socket_get(pd, fd);
 	const struct opt_row *row = f ? opt_find(f, level, name) : NULL;
-	int rc = row ? set_option(pd, f, row, val, len) : -1;
+	int rc;
+
+	pd_sysctls(pd);		/* some say what may be set */
+	rc = row ? set_option(pd, f, row, val, len) : -1;
 
 	if (f)
 		pd_file_put(f);

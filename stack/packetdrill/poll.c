@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What Linux calls POLLRDHUP is not among the stack's events: asked of the endpoint as end of stream. */
+enum { EVENTS = WAIT_ALL | WAIT_RDHUP };
+
 static short poll_now(struct pd *pd, const struct pollfd *p)
 {
 	struct pd_file *f = pd_file_get(pd, p->fd);
@@ -13,7 +14,7 @@ static short poll_now(struct pd *pd, const struct pollfd *p)
 	if (!f)
 		return POLLNVAL;
 	r = f->kind == PD_SOCKET
-	  ? (short)endpoint_readiness(f->ep, (uint32_t)p->events & WAIT_ALL) : 0;
+	  ? (short)endpoint_readiness(f->ep, (uint32_t)p->events & EVENTS) : 0;
 	if (p->events & POLLRDNORM && f->kind == PD_SOCKET && endpoint_readiness(f->ep, WAIT_IN) & WAIT_IN)
 		r |= POLLRDNORM;
 	if (p->events & POLLWRNORM && f->kind == PD_SOCKET && endpoint_readiness(f->ep, WAIT_OUT) & WAIT_OUT)
@@ -224,7 +225,7 @@ static int epoll_collect(struct pd_file *ep, struct epoll_event *evs, int max)
 
 		if (n == max || it->disabled || (it->ev.events & EPOLLET && !it->edge))
 			continue;
-		hit = endpoint_readiness(it->socket->ep, it->ev.events & WAIT_ALL);
+		hit = endpoint_readiness(it->socket->ep, it->ev.events & EVENTS);
 		if (it->socket->zc.unread || it->socket->ts.queued)
 			hit |= EPOLLERR;
 		it->edge = false;

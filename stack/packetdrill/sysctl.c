@@ -2,10 +2,11 @@
  * The machine's TCP settings for the stack.
  *
  * Scripts set sysctls of the kernel they think they test, by a command that runs after the adapter's
- * init, and between its parts: so they are read whenever it makes a socket.
+ * init, and between its parts: so they are read whenever it makes a socket, connects one or sets an option.
  */
 #include "packetdrill/adapter.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static int read_numbers(const char *path, long long *v, int max)
@@ -45,8 +46,10 @@ static const struct sysctl_row {
 	{ "ipv4/tcp_reordering", SOCKOPT_REORDERING, 1 },
 	{ "ipv4/tcp_slow_start_after_idle", SOCKOPT_SLOW_START_AFTER_IDLE, 1 },
 	{ "ipv4/tcp_mtu_probing", SOCKOPT_MTU_PROBING, 1 },
+	{ "ipv4/tcp_base_mss", SOCKOPT_BASE_MSS, 1 },
 	{ "ipv4/tcp_moderate_rcvbuf", SOCKOPT_MODERATE_RECEIVE_BUFFER, 1 },
 	{ "ipv4/tcp_tw_reuse", SOCKOPT_TIME_WAIT_REUSE, 1 },
+	{ "ipv4/tcp_tw_reuse_delay", SOCKOPT_TIME_WAIT_REUSE_DELAY, NS_PER_MS },
 	{ "ipv4/tcp_fin_timeout", SOCKOPT_LINGER2_TIMEOUT, NS_PER_SEC },
 	{ "ipv4/tcp_keepalive_time", SOCKOPT_KEEPALIVE_IDLE, NS_PER_SEC },
 	{ "ipv4/tcp_keepalive_intvl", SOCKOPT_KEEPALIVE_INTERVAL, NS_PER_SEC },
@@ -105,6 +108,7 @@ static void set_fastopen_keys(struct pd *pd)
 
 void pd_sysctls(struct pd *pd)
 {
+	int err = errno;
 	long long v;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -119,4 +123,5 @@ void pd_sysctls(struct pd *pd)
 	set_fastopen_keys(pd);
 	pd->limits.rmem_max = read_numbers("core/rmem_max", &v, 1) ? v : 212992;
 	pd->limits.wmem_max = read_numbers("core/wmem_max", &v, 1) ? v : 212992;
+	errno = err;
 }

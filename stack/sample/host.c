@@ -76,6 +76,7 @@ int host_open(struct host *h, int argc, char **argv, const char *usage, int narg
 	tap.pool = h->stack->pool;
 	if (tap_open(&tap, &h->device, error))
 		host_die("device", error);
+	fdbased_batch(h->device);
 	host_must(nic_create(h->stack, 1, NULL, tap.tun ? h->device : ether_new(h->device, &mac), &h->nic), "nic");
 	configure(h, argv[optind + 1], gateway);
 	return optind + 2;
@@ -88,6 +89,7 @@ bool host_round(struct host *h, int fd, short events)
 
 	/* What was done since the last round may have left work, or armed timers. */
 	stack_run(h->stack);
+	fdbased_flush(h->device);
 	next = stack_next(h->stack);
 	if (next <= h->stack->clock->now_ns)
 		wait = 0;

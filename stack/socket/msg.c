@@ -8,6 +8,8 @@
 enum { LINUX_TCP_CLOSE = 7, LINUX_TCP_CLOSE_WAIT = 8, LINUX_TCP_LAST_ACK = 9, LINUX_TCP_CLOSING = 11,
        LINUX_TCP_TIME_WAIT = 6 };
 
+enum { SEGMENT_IOV = 8, SEGMENTS_MAX = 128, DATAGRAM_MAX = 65507 };
+
 static int send_err(const struct sock *k, enum ns_err err)
 {
 	if (err == NS_ERR_CLOSED_FOR_SEND)
@@ -36,7 +38,7 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 		return r;
 	}
 	/* tcp(7): a stream that is connected pays no heed to an address. */
-	if (m->addr_len && k->type != SOCK_STREAM) {
+	if (m->addr_len && (k->type != SOCK_STREAM || o->fast_open)) {
 		const struct sockaddr *a = (const struct sockaddr *)&m->addr;
 
 		/* udp(7): an IPv6 socket takes IPv4 addresses too; but a raw one. */
@@ -46,7 +48,7 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 				      to);
 		if (r)
 			return r;
-		if (k->domain == AF_INET6)
+		if (k->domain == AF_INET6 && !o->fast_open)
 			to->addr = addr_map(&to->addr);
 		o->to = to;
 	}
@@ -90,12 +92,49 @@ static void restore_opts(struct sock *k, const struct sock_opts *saved)
 	memcpy(o->ip_opts, saved->ip_opts, sizeof(o->ip_opts));
 }
 
+/* One datagram becomes several (udp(7), UDP_SEGMENT): the bytes of @iov from @from on, @bytes of them. */
+static int slice(const struct iovec *iov, int iovcnt, size_t from, size_t bytes, struct iovec *out)
+{
+	int n = 0;
+
+	for (int i = 0; i < iovcnt && bytes; i++) {
+		size_t skip = from < iov[i].iov_len ? from : iov[i].iov_len, part = iov[i].iov_len - skip;
+
+		from -= skip;
+		if (part > bytes)
+			part = bytes;
+		if (part)
+			out[n++] = (struct iovec){ (char *)iov[i].iov_base + skip, part };
+		bytes -= part;
+	}
+	return n;
+}
+
+static enum ns_err write_all(struct sock *k, const struct iovec *iov, int iovcnt, const struct write_opts *o, uint32_t segment,
+			     size_t *n)
+{
+	struct iovec part[SEGMENT_IOV];
+	size_t total = 0, one = 0;
+	enum ns_err err = NS_OK;
+
+	for (int i = 0; i < iovcnt; i++)
+		total += iov[i].iov_len;
+	if (!segment || k->type != SOCK_DGRAM || total <= segment || iovcnt > SEGMENT_IOV)
+		return endpoint_write(k->ep, iov, iovcnt, o, n);
+	for (*n = 0; *n < total && !err; *n += err ? 0 : one) {
+		size_t bytes = total - *n < segment ? total - *n : segment;
+
+		err = endpoint_write(k->ep, part, slice(iov, iovcnt, *n, bytes, part), o, &one);
+	}
+	return *n ? NS_OK : err;
+}
+
 ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const struct sock_msg *m,
 		  int flags)
 {
 	struct write_opts o = {
 		.more = (flags & MSG_MORE) || k->cork, .end_of_record = flags & MSG_EOR,
-		.oob = flags & MSG_OOB,
+		.oob = flags & MSG_OOB, .fast_open = flags & MSG_FASTOPEN,
 	};
 	struct full_addr to, src;
 	struct packet_addr link;
@@ -116,9 +155,11 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 		r = swap_opts(k, m, &saved);
 	if (r)
 		return r;
-	err = endpoint_write(k->ep, iov, iovcnt, &o, &n);
+	err = write_all(k, iov, iovcnt, &o, m && m->segment ? m->segment : k->segment, &n);
 	if (swap)
 		restore_opts(k, &saved);
+	if (o.fast_open && (!err || err == NS_ERR_CONNECT_STARTED))
+		k->connecting = true;
 	return err ? send_err(k, err) : (ssize_t)n;
 }
 
@@ -199,6 +240,11 @@ int sock_check(struct sock *k, const struct sockaddr *a, socklen_t len, size_t b
 		return r;
 	if (!k->ep->ops->check)
 		return 0;
+	if (k->segment && bytes > k->segment && bytes <= DATAGRAM_MAX) {
+		if (bytes > (size_t)k->segment * SEGMENTS_MAX)
+			return -EINVAL;
+		bytes = k->segment;
+	}
 	r = send_err(k, k->ep->ops->check(k->ep, &o, bytes));
 	if (r == -EMSGSIZE)
 		sock_note_too_long(k, o.to);

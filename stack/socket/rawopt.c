@@ -1,11 +1,11 @@
-/* Options of IP, raw and packet sockets whose values are structures (ip(7), raw(7), icmp(7), packet(7), RFC 3542). */
+/* Options of raw and packet sockets whose values are structures (raw(7), icmp(7), packet(7), RFC 3542). */
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "socket/impl.h"
+#include "socket/opt.h"
 
 enum { RAW_ICMP_FILTER = 1 };	/* ICMP_FILTER of linux/icmp.h, which collides with libc's */
 
@@ -75,8 +75,6 @@ int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t
 {
 	size_t words;
 
-	if (level == IPPROTO_IP && name == IP_OPTIONS)
-		return -ns_err_errno(endpoint_set_option(k->ep, SOCKOPT_IP_OPTIONS, val, len));
 	if (is_icmp_filter(level, name, &words))
 		return set_icmp_filter(k, val, len, words);
 	if (level == SOL_PACKET && (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
@@ -103,14 +101,9 @@ int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
 	struct sockopt_icmp_filter f;
 	struct sockopt_packet_stats st;
 	struct tpacket_stats_v3 st3 = { 0 };
-	size_t words, n = *len;
+	size_t words;
 	int r;
 
-	if (level == IPPROTO_IP && name == IP_OPTIONS) {
-		r = -ns_err_errno(endpoint_get_option(k->ep, SOCKOPT_IP_OPTIONS, val, &n));
-		*len = (socklen_t)n;
-		return r;
-	}
 	if (is_icmp_filter(level, name, &words))
 		return get_struct(k, SOCKOPT_ICMP_FILTER, &f, sizeof(f), words * 4, val, len);
 	if (level == SOL_PACKET && name == PACKET_STATISTICS && k->ring_version == TPACKET_V3) {
@@ -125,3 +118,18 @@ int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
 		return get_struct(k, SOCKOPT_PACKET_STATISTICS, &st, sizeof(st), sizeof(st), val, len);
 	return -ENOPROTOOPT;
 }
+
+static const struct opt_row rows[] = {
+	BOOL(IPPROTO_IP, IP_HDRINCL, OPT_RAW, SOCKOPT_HDR_INCLUDED),
+	BOOL(IPPROTO_IPV6, IPV6_HDRINCL, OPT_RAW, SOCKOPT_HDR_INCLUDED),
+	NUMBER(IPPROTO_IPV6, IPV6_CHECKSUM, OPT_RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	NUMBER(SOL_RAW, IPV6_CHECKSUM, OPT_RAW, SOCKOPT_IPV6_CHECKSUM, -1, 65534, 1),
+	{ SOL_PACKET, PACKET_VERSION, OPT_RAW | OPT_DGRAM, opt_set_field, opt_get_field, .min = TPACKET_V1, .max = TPACKET_V3,
+	  .bit = offsetof(struct sock, ring_version) },
+	{ SOL_PACKET, PACKET_RESERVE, OPT_RAW | OPT_DGRAM, opt_set_field, opt_get_field, .max = INT32_MAX,
+	  .bit = offsetof(struct sock, ring_reserve) },
+	FLAG(SOL_PACKET, PACKET_AUXDATA, auxdata),
+	BOOL(SOL_PACKET, PACKET_IGNORE_OUTGOING, OPT_RAW | OPT_DGRAM, SOCKOPT_IGNORE_OUTGOING),
+};
+
+const struct opt_table opt_raw_table = { rows, sizeof(rows) / sizeof(rows[0]) };

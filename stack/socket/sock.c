@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "socket/impl.h"
+#include "socket/opt.h"
 
 /* What socket(2) takes: 0 in @protocol stands for @number, where @number is not 0. */
 struct sock_kind {
@@ -51,7 +51,8 @@ struct sock *sock_wrap(struct stack *s, struct endpoint *ep, int domain, int typ
 		return NULL;
 	*k = (struct sock){
 		.ep = ep, .stack = s, .domain = domain, .type = type, .protocol = protocol,
-		.rcv_lowat = 1, .pmtud = NET_PMTUD_WANT,
+		.rcv_lowat = 1, .pmtud = NET_PMTUD_WANT, .incoming_cpu = UINT32_MAX, .pacing_rate = UINT32_MAX,
+		.kept = OPT_KEPT_FIRST,
 	};
 	ep->owner = k;
 	ep->error_fn = sock_note_error;
@@ -231,8 +232,6 @@ int sock_accept(struct sock *k, struct sock **out, struct sockaddr *peer, sockle
 	(*out)->linger = k->linger;
 	(*out)->sndbuf = k->sndbuf;
 	(*out)->rcvbuf = k->rcvbuf;
-	(*out)->mark = k->mark;
-	(*out)->priority = k->priority;
 	if (len)
 		put_addr(&f, k->domain, peer, len);
 	return 0;

@@ -31,9 +31,13 @@ struct sock {
 	struct sock_errqueue *errors;
 	struct timeval rcv_timeout, snd_timeout;	/* kept for getsockopt; 0: none */
 	int32_t rcv_lowat;
-	uint32_t mark, priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
+	uint32_t priority, sndbuf, rcvbuf, pmtud, unsent_lowat;
 	uint32_t ring_version, ring_reserve;		/* packet(7): of the ring to be made */
 	struct linger linger;
+	uint32_t segment;		/* UDP_SEGMENT: bytes of the datagrams that a longer one becomes; 0: it does not */
+	uint32_t busy_poll, incoming_cpu, pacing_rate, buf_lock;
+	uint64_t kept;			/* switches of no consequence, see opt.h */
+	bool free_bind, transparent, dontfrag;
 	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked;
 };
 
@@ -71,6 +75,7 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
  * @addr:    send: where to, @addr_len 0 for the peer; received: from whom
  * @local:   send: from where; received: the address it was sent to
  * @flags:   enum sock_msg_flag: which of the others are there; @wall_ns is filled in, asked for or not
+ * @segment: send: as UDP_SEGMENT, for this one
  * @msg_len: received: length of the whole datagram
  * @ip_opts, @nip_opts: received, with RECVOPTS or RETOPTS: the IPv4 options that came; send, with RETOPTS: those to send with
  * @csum, @net_off: received, packet sockets: enum pkt_csum, and where the network header starts
@@ -88,12 +93,14 @@ struct sock_msg {
 	uint32_t flags;
 	int tos, ttl;
 	int64_t wall_ns;
+	uint32_t segment;
 	size_t msg_len;
 	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 	uint8_t csum, net_off;
 };
 
-/** sock_send() - @flags: MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM; a stream takes what it has room for.
+/** sock_send() - @flags: MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM, MSG_FASTOPEN (then -EINPROGRESS if nothing goes with
+ * the SYN); a stream takes what it has room for.
  * @m may be NULL. Bytes written, or -errno (-EPIPE raises no signal) */
 ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const struct sock_msg *m,
 		  int flags);

@@ -109,7 +109,7 @@ static bool bindable(const struct dgram *d, const struct full_addr *a)
 {
 	const struct stack *s = d->ep.stack;
 
-	if (addr_is_any(&a->addr) || addr_is_multicast(&a->addr) ||
+	if (d->ep.opts.free_bind || addr_is_any(&a->addr) || addr_is_multicast(&a->addr) ||
 	    stack_find_addr(s, &a->addr, a->nic))
 		return true;
 	list_for_each(n, &s->nics) {

@@ -158,6 +158,7 @@ static double stack(struct rig *r, size_t size)
 
 			endpoint_write(ep, &back, 1, &o, &k);
 		}
+		fdbased_flush(r->fd_link);
 	}
 	return *shared;
 }

@@ -93,7 +93,7 @@ static int made_destroy(void *source, const struct sock_entry *e)
 
 static int made_past(void *source, struct sock_cursor *c, struct sock_entry *e, struct sock_past *p)
 {
-	struct sock_cursor at = { { c->at[0] + 1 } };
+	struct sock_cursor at = { .at = { c->at[0] + 1 } };
 
 	if (c->at[0]++ >= 3 || !made_next(source, IPPROTO_TCP, &at, e))
 		return 0;

@@ -162,9 +162,88 @@ static void many(void)
 	close(l);
 }
 
+/* What becomes of connections that nobody has accepted, when nobody will any more. */
+static void left(bool shut_down)
+{
+	int l = listener(5), port = port_of(l), s[3], c;
+
+	printf("- left when the listener is %s\n", shut_down ? "shut down" : "closed");
+	for (int i = 0; i < 3; i++)
+		s[i] = connect_to(port);
+	c = FD(accept(l, NULL, NULL));
+	POLL(l, POLLIN);
+	DO(send(c, "hello", 5, 0));
+	DO(shut_down ? shutdown(l, SHUT_RD) : close(l));
+	for (int i = 1; i < 3; i++) {
+		POLL(s[i], POLLHUP);
+		DO(recv(s[i], (char[1]){ 0 }, 1, 0));
+		DO(recv(s[i], (char[1]){ 0 }, 1, 0));
+		close(s[i]);
+	}
+	/* One that was accepted is none of them. */
+	DO(recv(s[0], (char[8]){ 0 }, 8, 0));
+	DO(send(s[0], "x", 1, 0));
+	DO(recv(c, (char[8]){ 0 }, 8, 0));
+	close(c);
+	POLL(s[0], POLLIN | POLLRDHUP);
+	DO(recv(s[0], (char[8]){ 0 }, 8, 0));
+	close(s[0]);
+	if (shut_down)
+		close(l);
+}
+
+/* Accepted and closed, with and without words, before the listener is. */
+static void accepted_and_left(void)
+{
+	int l = listener(5), port = port_of(l), s = connect_to(port), c = accept(l, NULL, NULL);
+
+	puts("- accepted, answered and left");
+	DO(send(c, "hello", 5, 0));
+	close(c);
+	close(l);
+	POLL(s, POLLIN | POLLRDHUP);
+	DO(recv(s, (char[8]){ 0 }, 8, 0));
+	DO(recv(s, (char[8]){ 0 }, 8, 0));
+	close(s);
+	l = listener(5);
+	s = connect_to(port_of(l));
+	close(accept(l, NULL, NULL));
+	close(l);
+	POLL(s, POLLIN | POLLRDHUP);
+	DO(recv(s, (char[8]){ 0 }, 8, 0));
+	close(s);
+}
+
+/* Of a process that was killed, too. */
+static void killed(void)
+{
+	int l = listener(5), s = connect_to(port_of(l)), ready[2];
+	pid_t child;
+
+	puts("- left by a process that was killed");
+	DO(pipe(ready));
+	child = fork();
+	if (child == 0) {
+		write(ready[1], "", 1);
+		pause();
+	}
+	close(l);
+	read(ready[0], (char[1]){ 0 }, 1);
+	POLL(s, 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	POLL(s, POLLHUP);
+	DO(recv(s, (char[1]){ 0 }, 1, 0));
+	close(s);
+}
+
 int main(void)
 {
 	flags();
+	left(false);
+	left(true);
+	accepted_and_left();
+	killed();
 	readiness();
 	timeout();
 	again();

@@ -162,11 +162,54 @@ static void selected(void)
 	log_events("poll of none", p[0].revents);
 }
 
+/* A stream that is not connected has hung up. */
+static void fresh(void)
+{
+	int l = listener(5), ep = epoll_create1(0), s = socket(AF_INET, SOCK_STREAM, 0), t;
+	struct sockaddr_in a = in4("127.0.0.1", port_of(l));
+
+	puts("- not connected");
+	add(ep, EPOLL_CTL_ADD, s, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
+	log_epoll("level", ep, 2000);
+	log_epoll("again", ep, 2000);
+	log_epoll("for ever", ep, -1);
+	add(ep, EPOLL_CTL_MOD, s, EPOLLIN);
+	log_epoll("hung up alone", ep, 2000);
+	add(ep, EPOLL_CTL_MOD, s, EPOLLIN | EPOLLOUT | EPOLLET);
+	log_epoll("edge", ep, 2000);
+	log_epoll("no other", ep, 0);
+	add(ep, EPOLL_CTL_MOD, s, EPOLLIN | EPOLLOUT | EPOLLONESHOT);
+	log_epoll("one shot", ep, 2000);
+	log_epoll("is over", ep, 0);
+	add(ep, EPOLL_CTL_MOD, s, EPOLLIN | EPOLLOUT);
+	t = dup(s);
+	log_epoll("of two descriptors", ep, 2000);
+	DO(connect(t, ADDR(&a), sizeof(a)));
+	close(t);
+	log_epoll("connected", ep, 2000);
+	t = socket(AF_INET, SOCK_STREAM, 0);
+	add(ep, EPOLL_CTL_ADD, t, EPOLLOUT | EPOLLET);
+	DO(listen(t, 5));
+	add(ep, EPOLL_CTL_DEL, s, 0);
+	log_epoll("listening", ep, 0);
+	close(t);
+	t = socket(AF_INET, SOCK_STREAM, 0);
+	log_epoll("another in its place", ep, 0);
+	add(ep, EPOLL_CTL_ADD, t, EPOLLOUT);
+	add(ep, EPOLL_CTL_DEL, t, 0);
+	log_epoll("taken out", ep, 0);
+	close(t);
+	close(s);
+	close(ep);
+	close(l);
+}
+
 int main(void)
 {
 	level();
 	edge();
 	connecting();
+	fresh();
 	selected();
 	return 0;
 }

@@ -119,6 +119,7 @@ Test(control, malformed_messages_end_their_connection_alone)
 		{ STACK_MSG_HEAD, STACK_OP_RESOLVE, 0, 1, true },
 		{ STACK_MSG_HEAD + 8, STACK_OP_RESOLVE, 8, 1, true },
 		{ STACK_MSG_HEAD, STACK_OP_INFO, UINT32_MAX, 1, true },
+		{ STACK_MSG_HEAD, STACK_OP_JOIN, 0, 1, true },
 	};
 
 	memset(m.data, 'a', sizeof(m.data));
@@ -161,6 +162,65 @@ Test(control, descriptors_that_nobody_asked_for)
 	close(fds[1]);
 	cr_assert(wait_events(fds[0], POLLIN) & POLLHUP);
 	cr_assert_eq(peer_call(&good, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0), 0);
+	wait_gone(pid);
+}
+
+/* Sends a descriptor through the connection for the host to take for another one. */
+static void send_through(struct peer *p, int fd)
+{
+	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = STACK_OP_JOIN };
+	struct iovec iov = { &m, STACK_MSG_HEAD };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = sizeof(control.room) };
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	cr_assert_gt(sendmsg(p->ctl, &h, 0), 0);
+	close(fd);
+}
+
+Test(control, who_has_a_connection_lets_others_in)
+{
+	pid_t pid = start_named("--keep"), child;
+	struct peer p = join(), other = { 0 };
+	int pair[2], pipes[2], status;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	send_through(&p, pair[1]);
+	other.ctl = pair[0];
+	peer_hello(&other);
+	close(peer_socket(&other, AF_INET, SOCK_STREAM).fd);
+	/* The connection that it came through has no reply, and goes on. */
+	close(peer_socket(&p, AF_INET, SOCK_STREAM).fd);
+
+	/* Other descriptors are closed. */
+	cr_assert_eq(pipe(pipes), 0);
+	send_through(&p, pipes[1]);
+	cr_assert(ended(pipes[0]));
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	send_through(&p, pair[1]);
+	cr_assert(ended(pair[0]));
+	cr_assert_eq(counter(&p, "clients_refused"), 2);
+
+	/* Another user has sockets, and no say in what becomes of the stack. */
+	child = geteuid() == 0 ? fork() : -1;
+	if (child == 0) {
+		cr_assert_eq(seteuid(65534), 0);
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+		send_through(&p, pair[1]);
+		other.ctl = pair[0];
+		peer_hello(&other);
+		close(peer_socket(&other, AF_INET, SOCK_STREAM).fd);
+		_exit(peer_call(&other, STACK_OP_KEEP, 0, 0, 0, 0, NULL, 0) != -EPERM ||
+		      peer_call(&other, STACK_OP_RULES, 0, AF_INET, 0, 0, NULL, 0) != -EPERM ||
+		      peer_call(&other, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0) != -EPERM);
+	}
+	if (child > 0)
+		cr_assert(waitpid(child, &status, 0) == child && status == 0, "%#x", status);
+	cr_assert_eq(peer_call(&p, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0), 0);
 	wait_gone(pid);
 }
 

@@ -35,18 +35,18 @@ struct rules {
 #define END "-A INPUT -p tcp -j DROP\nCOMMIT\n"
 
 static const struct rules all_rules[] = {
-	{ "plain", false, "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -p udp -m multiport --dports 53,80 -j ACCEPT\n"
+	{ "plain", false, "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -p udp -m multiport --dports 50053,50080 -j ACCEPT\n"
 	  "-A FORWARD -p tcp ! --syn -j ACCEPT\n-A FORWARD -s 10.0.0.2 -j ACCEPT\n"
 	  "-A FORWARD -p icmp --icmp-type echo-request -j ACCEPT\n" END },
 	{ "chains", false, "*filter\n:a - [0:0]\n:b - [0:0]\n-A FORWARD -j a\n-A FORWARD -i nic2 -j DROP\n"
-	  "-A a -p tcp -g b\n-A a -p udp --sport 1000:1002 -j RETURN\n-A a -p udp -j DROP\n"
+	  "-A a -p tcp -g b\n-A a -p udp --sport 41000:41002 -j RETURN\n-A a -p udp -j DROP\n"
 	  "-A b -d 10.0.1.2 -j RETURN\n-A b -j ACCEPT\n" END },
 	{ "reject", false, "*filter\n-A FORWARD -p tcp -j REJECT --reject-with tcp-reset\n"
-	  "-A FORWARD -p udp --dport 53 -j REJECT --reject-with icmp-admin-prohibited\n"
+	  "-A FORWARD -p udp --dport 50053 -j REJECT --reject-with icmp-admin-prohibited\n"
 	  "-A FORWARD -j REJECT\n-A INPUT -p icmp -j REJECT --reject-with icmp-host-prohibited\n" END },
 	{ "stateful", false, "*filter\n:FORWARD DROP [0:0]\n" STATEFUL END },
 	{ "states", false, "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m state --state NEW -i nic1 -p tcp --syn -j ACCEPT\n"
-	  "-A FORWARD -m state --state NEW -p udp --dport 53 -j ACCEPT\n"
+	  "-A FORWARD -m state --state NEW -p udp --dport 50053 -j ACCEPT\n"
 	  "-A FORWARD -m state --state ESTABLISHED -j ACCEPT\n"
 	  "-A FORWARD -m state --state RELATED -j REJECT\n" END },
 	{ "untracked", false, "*raw\n-A PREROUTING -p udp -j NOTRACK\nCOMMIT\n"
@@ -54,28 +54,28 @@ static const struct rules all_rules[] = {
 	  "-A FORWARD -p tcp -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\n" END },
 	{ "masquerade", false, "*nat\n-A POSTROUTING -o nic2 -j MASQUERADE\nCOMMIT\n"
 	  "*filter\n:FORWARD DROP [0:0]\n" STATEFUL END },
-	{ "forwarded ports", false, "*nat\n-A PREROUTING -i nic2 -d 10.0.1.1 -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:8080\n"
-	  "-A PREROUTING -i nic2 -d 10.0.1.1 -p udp --dport 53 -j DNAT --to-destination 10.0.0.3\n"
+	{ "forwarded ports", false, "*nat\n-A PREROUTING -i nic2 -d 10.0.1.1 -p tcp --dport 50080 -j DNAT --to-destination 10.0.0.2:58080\n"
+	  "-A PREROUTING -i nic2 -d 10.0.1.1 -p udp --dport 50053 -j DNAT --to-destination 10.0.0.3\n"
 	  "-A POSTROUTING -o nic2 -j MASQUERADE\nCOMMIT\n*filter\n" END },
 	{ "both ends", false, "*nat\n-A PREROUTING -i nic1 -d 10.0.1.3 -j DNAT --to-destination 10.0.1.2\n"
 	  "-A POSTROUTING -o nic2 -s 10.0.0.2 -j SNAT --to-source 10.0.1.77\nCOMMIT\n"
 	  "*filter\n-A FORWARD -m conntrack --ctstate INVALID -j DROP\n"
-	  "-A FORWARD -m conntrack --ctstate DNAT -p udp --dport 80 -j REJECT\n" END },
-	{ "translated and rejected", false, "*nat\n-A PREROUTING -i nic2 -d 10.0.1.1 -p tcp -j DNAT --to-destination 10.0.0.2:8080\n"
+	  "-A FORWARD -m conntrack --ctstate DNAT -p udp --dport 50080 -j REJECT\n" END },
+	{ "translated and rejected", false, "*nat\n-A PREROUTING -i nic2 -d 10.0.1.1 -p tcp -j DNAT --to-destination 10.0.0.2:58080\n"
 	  "-A POSTROUTING -o nic2 -j MASQUERADE\nCOMMIT\n"
-	  "*filter\n-A FORWARD -i nic2 -p tcp --dport 8080 -j REJECT --reject-with tcp-reset\n"
-	  "-A FORWARD -p udp --sport 80 -j REJECT\n" END },
+	  "*filter\n-A FORWARD -i nic2 -p tcp --dport 58080 -j REJECT --reject-with tcp-reset\n"
+	  "-A FORWARD -p udp --sport 50080 -j REJECT\n" END },
 	{ "marked", false, "*mangle\n-A PREROUTING -p udp -j MARK --set-mark 0x12/0xff\n"
-	  "-A PREROUTING -p udp --dport 80 -j MARK --xor-mark 0x2\nCOMMIT\n"
+	  "-A PREROUTING -p udp --dport 50080 -j MARK --xor-mark 0x2\nCOMMIT\n"
 	  "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m mark --mark 0x10/0xf0 -m mark ! --mark 0x12 -j ACCEPT\n"
 	  "-A FORWARD -p tcp -m conntrack --ctdir ORIGINAL --ctorigsrc 10.0.0.0/31 -j ACCEPT\n"
 	  "-A FORWARD -m addrtype --src-type UNICAST -p icmp -j ACCEPT\n" END },
 	{ "stateful", true, "*filter\n:FORWARD DROP [0:0]\n" STATEFUL END },
 	{ "masquerade", true, "*nat\n-A POSTROUTING -o nic2 -j MASQUERADE\n"
-	  "-A PREROUTING -i nic2 -p tcp -d 2001:db8:1::1 --dport 80 -j DNAT --to-destination [2001:db8::2]:8080\n"
+	  "-A PREROUTING -i nic2 -p tcp -d 2001:db8:1::1 --dport 50080 -j DNAT --to-destination [2001:db8::2]:58080\n"
 	  "COMMIT\n*filter\n-A FORWARD -m conntrack --ctstate INVALID -j DROP\n" END },
 	{ "reject", true, "*filter\n-A FORWARD -p tcp -j REJECT --reject-with tcp-reset\n"
-	  "-A FORWARD -p udp --dport 53 -j REJECT --reject-with icmp6-adm-prohibited\n-A FORWARD -j REJECT\n" END },
+	  "-A FORWARD -p udp --dport 50053 -j REJECT --reject-with icmp6-adm-prohibited\n-A FORWARD -j REJECT\n" END },
 };
 
 /** struct outs - what came out of both wires, in words, sorted */
@@ -153,7 +153,7 @@ static int by_line(const void *a, const void *b)
 /* A port that was chosen on the way is whichever: both choose at random. */
 static const char *port(uint16_t port, char buf[8])
 {
-	static const uint16_t known[] = { 0, 53, 80, 8080, 1002, 1003 };
+	static const uint16_t known[] = { 0, 50053, 50080, 58080, 41002, 41003 };
 
 	snprintf(buf, 8, "?");
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -227,7 +227,7 @@ static void through_kernel(int side, const uint8_t *p, size_t n, int expected, s
 	o->n = 0;
 	if (write(tun[side], p, n) != (ssize_t)n)
 		perror("tun");
-	while (poll(fds, 2, o->n < expected ? 100 : 1) > 0)
+	while (poll(fds, 2, o->n < expected ? 1000 : 1) > 0)
 		for (int i = 0; i < 2; i++)
 			while ((got = read(tun[i], buf, sizeof(buf))) > 0) {
 				wire_apart(buf, (size_t)got, &q);
@@ -246,7 +246,8 @@ static void make_packet(struct wire_pkt *p, int side, bool six, char text[2][ADD
 {
 	static const uint8_t flags[] = { SYN, SYN, SYN | ACK, SYN | ACK, ACK, ACK, ACK | PSH, FIN | ACK,
 					 FIN | ACK, RST, RST | ACK, 0, SYN | FIN };
-	static const uint16_t ports[] = { 53, 80, 8080 };
+	/* High, where one that is chosen at random is hardly ever one of them. */
+	static const uint16_t ports[] = { 50053, 50080, 58080 };
 	const char *net = six ? "2001:db8:%u::%u" : "10.0.%u.%u";
 	uint32_t near = 2 + pick(2), far = pick(5);
 	uint16_t client;
@@ -260,9 +261,9 @@ static void make_packet(struct wire_pkt *p, int side, bool six, char text[2][ADD
 	p->dst = text[1];
 	p->proto = (uint8_t[]){ IP_PROTO_UDP, IP_PROTO_TCP, six ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP }[pick(3)];
 	/* The inner side's client ports tell its hosts apart: none is ever taken by another. */
-	client = (uint16_t)(1000 + (side ? 2 + pick(2) : near));
+	client = (uint16_t)(41000 + (side ? 2 + pick(2) : near));
 	p->sport = side && pick(2) ? ports[pick(3)] : client;
-	p->dport = p->sport >= 1000 && p->sport < 2000 ? ports[pick(3)] : client;
+	p->dport = p->sport >= 41000 && p->sport < 42000 ? ports[pick(3)] : client;
 	if (p->proto == IP_PROTO_TCP)
 		p->flags = flags[pick(sizeof(flags))];
 	if (p->proto == IP_PROTO_ICMP || p->proto == IP_PROTO_ICMPV6) {

@@ -165,6 +165,7 @@ void rig_open(struct rig *r, const struct rig_config *c)
 			exit(2);
 		}
 	}
+	fdbased_batch(r->fd_link);
 	top = r->fd_link;
 	if (c->capture) {
 		struct sniffer_config s = { .write = capture_write, .clock = &r->clock,
@@ -201,6 +202,8 @@ void rig_round(struct rig *r, int ms)
 	bool ask = !r->worked;
 	int n = 0;
 
+	/* What was done since the last round. */
+	fdbased_flush(r->fd_link);
 	set_clock(r);
 	if (next != CLOCK_NEVER && (next - r->clock.now_ns) / NS_PER_MS + 1 < wait)
 		wait = next <= r->clock.now_ns ? 0 : (next - r->clock.now_ns) / NS_PER_MS + 1;
@@ -219,6 +222,7 @@ void rig_round(struct rig *r, int ms)
 	stack_run(r->stack);
 	if (r->idle)
 		r->idle(r);
+	fdbased_flush(r->fd_link);
 }
 
 bool rig_for(struct rig *r, int ms, bool (*done)(void *ctx), void *ctx)

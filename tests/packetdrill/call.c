@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ARGS = 7, MAX_IOV = 32, PORT = 8080 };
+enum { MAX_ARGS = 7, MAX_IOV = 128 };
 
 /**
  * struct ctx - one call
@@ -57,21 +57,6 @@ static void *buf_arg(const struct ctx *c, int i, size_t n)
 	return arg(c, i)->type == V_INT ? NULL : calloc(n ? n : 1, 1);
 }
 
-static const struct value *field(const struct value *s, const char *name)
-{
-	for (int i = 0; i < s->count; i++)
-		if (s->names[i] && !strcmp(s->names[i], name))
-			return &s->items[i];
-	return NULL;
-}
-
-static long long field_num(const struct value *s, const char *name, long long otherwise)
-{
-	const struct value *v = field(s, name);
-
-	return v && v->type == V_INT ? v->n : otherwise;
-}
-
 union sa {
 	struct sockaddr sa;
 	struct sockaddr_in v4;
@@ -112,9 +97,9 @@ static ssize_t do_socket(struct ctx *c)
 static ssize_t do_bind(struct ctx *c)
 {
 	union sa sa;
-	socklen_t len = make_addr(&c->d->local, PORT, &sa);
+	socklen_t len = make_addr(&c->d->local, c->d->script.port, &sa);
 
-	c->d->lport = PORT;
+	c->d->lport = c->d->script.port;
 	return c->d->t.bind(c->d->t.userdata, fd_arg(c, 0), &sa.sa, len);
 }
 
@@ -145,18 +130,23 @@ static ssize_t do_accept(struct ctx *c)
 	return fd;
 }
 
+static void connecting(struct driver *d)
+{
+	d->side = SIDE_ACTIVE;
+	d->has_isn = d->has_remote_isn = false;
+	d->remote_isn = 0;
+	d->nts = 0;
+}
+
 static ssize_t do_connect(struct ctx *c)
 {
 	union sa sa;
-	socklen_t len = make_addr(&c->d->remote, PORT, &sa);
+	socklen_t len = make_addr(&c->d->remote, SCRIPT_PORT, &sa);
 
 	if (arg(c, 1)->type == V_STRUCT)
-		sa.sa.sa_family = (sa_family_t)field_num(arg(c, 1), "sa_family", AF_UNSPEC);
-	else if (c->d->side == SIDE_NONE) {
-		c->d->side = SIDE_ACTIVE;
-		c->d->has_isn = false;
-		c->d->nts = 0;
-	}
+		sa.sa.sa_family = (sa_family_t)value_field_num(arg(c, 1), "sa_family", AF_UNSPEC);
+	else if (c->d->side == SIDE_NONE)
+		connecting(c->d);
 	return c->d->t.connect(c->d->t.userdata, fd_arg(c, 0), &sa.sa, len);
 }
 
@@ -178,17 +168,10 @@ static ssize_t do_read(struct ctx *c)
 	return rc;
 }
 
-static void connecting(struct driver *d)
-{
-	d->side = SIDE_ACTIVE;
-	d->has_isn = false;
-	d->nts = 0;
-}
-
 static ssize_t connect_with(struct ctx *c, const void *buf, size_t n)
 {
 	union sa sa;
-	socklen_t len = make_addr(&c->d->remote, PORT, &sa);
+	socklen_t len = make_addr(&c->d->remote, SCRIPT_PORT, &sa);
 
 	connecting(c->d);
 	return c->d->t.sendto(c->d->t.userdata, fd_arg(c, 0), buf, n, (int)num(c, 3), &sa.sa, len);
@@ -249,17 +232,29 @@ static ssize_t do_iov(struct ctx *c)
 
 static ssize_t do_msg(struct ctx *c)
 {
-	const struct value *v = field(arg(c, 1), "msg_iov");
+	const struct value *v = value_field(arg(c, 1), "msg_iov");
 	struct iovec iov[MAX_IOV];
 	int made = v ? make_iov(c, v, iov) : 0;
+	union { struct cmsghdr align; char b[512]; } control;
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = (size_t)made };
 	bool reads = !strcmp(c->e->call.name, "recvmsg");
-	long long want = field_num(arg(c, 1), "msg_flags", 0);
-	ssize_t rc = reads ? c->d->t.recvmsg(c->d->t.userdata, fd_arg(c, 0), &m, (int)num(c, 2))
-			   : c->d->t.sendmsg(c->d->t.userdata, fd_arg(c, 0), &m, (int)num(c, 2));
+	long long want = value_field_num(arg(c, 1), "msg_flags", 0);
+	ssize_t rc;
 
+	v = value_field(arg(c, 1), "msg_control");
+	if (v && reads) {
+		m.msg_control = control.b;
+		m.msg_controllen = sizeof(control.b);
+	} else if (v) {
+		m.msg_control = control.b;
+		m.msg_controllen = control_make(v, control.b, sizeof(control.b));
+	}
+	rc = reads ? c->d->t.recvmsg(c->d->t.userdata, fd_arg(c, 0), &m, (int)num(c, 2))
+		   : c->d->t.sendmsg(c->d->t.userdata, fd_arg(c, 0), &m, (int)num(c, 2));
 	if (reads && rc >= 0 && m.msg_flags != want)
 		fail_at(c->d, c->e, "msg_flags %#x, expected %#llx", (unsigned)m.msg_flags, want);
+	if (v && reads && rc >= 0)
+		control_check(c->d, c->e, v, &m);
 	free_iov(iov, made);
 	return rc;
 }
@@ -309,14 +304,14 @@ static size_t opt_value(const struct ctx *c, const struct value *v, char buf[64]
 	}
 	if (v->type == V_LIST && v->count == 1)
 		v = v->items;
-	if (v->type == V_STRUCT && field(v, "onoff")) {
-		n[0] = (int)field_num(v, "onoff", 0);
-		n[1] = (int)field_num(v, "linger", 0);
+	if (v->type == V_STRUCT && value_field(v, "onoff")) {
+		n[0] = (int)value_field_num(v, "onoff", 0);
+		n[1] = (int)value_field_num(v, "linger", 0);
 		memcpy(buf, n, sizeof(n));
 		return sizeof(n);
 	}
 	if (v->type == V_STRUCT) {
-		struct timeval tv = { field_num(v, "tv_sec", 0), field_num(v, "tv_usec", 0) };
+		struct timeval tv = { value_field_num(v, "tv_sec", 0), value_field_num(v, "tv_usec", 0) };
 
 		memcpy(buf, &tv, sizeof(tv));
 		return sizeof(tv);
@@ -361,11 +356,11 @@ static ssize_t do_poll(struct ctx *c)
 	int n = list->count < MAX_IOV ? list->count : MAX_IOV, rc;
 
 	for (int i = 0; i < n; i++)
-		p[i] = (struct pollfd){ .fd = live(c->d, field_num(&list->items[i], "fd", -1)),
-					.events = (short)field_num(&list->items[i], "events", 0) };
+		p[i] = (struct pollfd){ .fd = live(c->d, value_field_num(&list->items[i], "fd", -1)),
+					.events = (short)value_field_num(&list->items[i], "events", 0) };
 	rc = c->d->t.poll(c->d->t.userdata, p, (nfds_t)num(c, 1), (int)num(c, 2));
 	for (int i = 0; i < n && rc >= 0; i++) {
-		long long want = field_num(&list->items[i], "revents", 0);
+		long long want = value_field_num(&list->items[i], "revents", 0);
 
 		if (p[i].revents != want)
 			fail_at(c->d, c->e, "revents %#x, expected %#llx", (unsigned)p[i].revents, want);
@@ -384,8 +379,8 @@ static ssize_t do_epoll_ctl(struct ctx *c)
 	struct epoll_event ev = { 0 };
 
 	if (c->n > 3 && c->a[3].type == V_STRUCT) {
-		ev.events = (uint32_t)field_num(&c->a[3], "events", 0);
-		ev.data.fd = (int)field_num(&c->a[3], "fd", 0);
+		ev.events = (uint32_t)value_field_num(&c->a[3], "events", 0);
+		ev.data.fd = (int)value_field_num(&c->a[3], "fd", 0);
 	}
 	return c->d->t.epoll_ctl(c->d->t.userdata, fd_arg(c, 0), (int)num(c, 1), fd_arg(c, 2), &ev);
 }
@@ -396,7 +391,7 @@ static ssize_t do_epoll_wait(struct ctx *c)
 	int rc = c->d->t.epoll_wait(c->d->t.userdata, fd_arg(c, 0), ev, (int)num(c, 2), (int)num(c, 3));
 
 	if (rc > 0 && arg(c, 1)->type == V_STRUCT &&
-	    (ev[0].events != field_num(arg(c, 1), "events", 0) || ev[0].data.fd != field_num(arg(c, 1), "fd", 0)))
+	    (ev[0].events != value_field_num(arg(c, 1), "events", 0) || ev[0].data.fd != value_field_num(arg(c, 1), "fd", 0)))
 		fail_at(c->d, c->e, "events %#x of %d", ev[0].events, ev[0].data.fd);
 	return rc;
 }

@@ -1,4 +1,5 @@
-/* Code sections: assertions about tcp_info, of the form "assert tcpi_snd_cwnd == 10". */
+/* Code sections: assertions about tcp_info, of the forms "assert tcpi_snd_cwnd == 10", "assert (tcpi_options & 2) != 0" and
+ * "assert 10 <= tcpi_rtt <= 20"; what follows a comma is for people. */
 #include "driver.h"
 
 #include <ctype.h>
@@ -20,6 +21,7 @@ static const struct { const char *name; size_t off, size; } fields[] = {
 	F(tcpi_total_retrans), F(tcpi_bytes_acked), F(tcpi_bytes_received), F(tcpi_segs_out), F(tcpi_segs_in),
 	F(tcpi_notsent_bytes), F(tcpi_min_rtt), F(tcpi_data_segs_in), F(tcpi_data_segs_out), F(tcpi_delivered),
 	F(tcpi_delivered_ce), F(tcpi_bytes_sent), F(tcpi_bytes_retrans), F(tcpi_dsack_dups), F(tcpi_reord_seen),
+	F(tcpi_busy_time), F(tcpi_rwnd_limited), F(tcpi_sndbuf_limited), F(tcpi_last_data_recv), F(tcpi_last_ack_recv), F(tcpi_last_data_sent),
 };
 
 static bool operand(const struct tcp_info *info, const char *name, long long *v)
@@ -43,6 +45,32 @@ static bool holds(long long a, const char *op, long long b)
 	     : !strcmp(op, "<=") ? a <= b : !strcmp(op, ">") ? a > b : !strcmp(op, ">=") && a >= b;
 }
 
+#define WORD "%39[a-zA-Z0-9_]"
+#define OP " %2[=!<>] "
+
+/* Whether the assertion holds; -1: it cannot be read. @got: the first value. */
+static int assertion(const struct tcp_info *info, const char *s, long long *got)
+{
+	char a[40], b[40], c[40], op[3], op2[3];
+	long long va, vb, vc;
+
+	if (sscanf(s, " assert ( " WORD " & " WORD " )" OP WORD, a, b, op, c) == 4) {
+		if (!operand(info, a, &va) || !operand(info, b, &vb) || !operand(info, c, &vc))
+			return -1;
+		*got = va & vb;
+		return holds(*got, op, vc);
+	}
+	if (sscanf(s, " assert " WORD OP WORD OP WORD, a, op, b, op2, c) == 5) {
+		if (!operand(info, a, &va) || !operand(info, b, &vb) || !operand(info, c, &vc))
+			return -1;
+		*got = vb;
+		return holds(va, op, vb) && holds(vb, op2, vc);
+	}
+	if (sscanf(s, " assert " WORD OP WORD, a, op, b) != 3 || !operand(info, a, got) || !operand(info, b, &vb))
+		return -1;
+	return holds(*got, op, vb);
+}
+
 void code_check(struct driver *d, const struct event *e)
 {
 	struct tcp_info info = { 0 };
@@ -59,17 +87,17 @@ void code_check(struct driver *d, const struct event *e)
 	len = sizeof(more);
 	if (getsockopt(d->fds[d->under_test], SOL_SOCKET, SO_MEMINFO, more, &len) || len != sizeof(more))
 		fail_at(d, e, "no SO_MEMINFO");
-	for (char *s = strtok_r(text, ";\n", &save); s; s = strtok_r(NULL, ";\n", &save)) {
-		char a[40], op[3], b[40];
-		long long va, vb;
+	for (char *s = strtok_r(text, ";\n\\", &save); s; s = strtok_r(NULL, ";\n\\", &save)) {
+		long long got;
+		int ok;
 
-		if (s[strspn(s, " \t")] == '\0')
+		if (s[strspn(s, " \t")] == '\0' || s[strspn(s, " \t")] == '#')
 			continue;
-		if (sscanf(s, " assert %39[a-zA-Z0-9_] %2[=!<>] %39[a-zA-Z0-9_]", a, op, b) != 3 ||
-		    !operand(&info, a, &va) || !operand(&info, b, &vb))
+		ok = assertion(&info, s, &got);
+		if (ok < 0)
 			fail_at(d, e, "cannot read the assertion \"%s\"", s);
-		if (!holds(va, op, vb))
-			fail_at(d, e, "%s is %lld, expected %s %s", a, va, op, b);
+		if (!ok)
+			fail_at(d, e, "it is %lld, expected: %s", got, s);
 	}
 	free(text);
 }

@@ -211,7 +211,8 @@ static int run_script(const char *path)
 		d->fds[i] = -1;
 	addr_parse(use_v6 ? "fd3d:fa7b:d17d::1" : "192.168.0.1", &d->local);
 	addr_parse(use_v6 ? "fd3d:fa7b:d17d:8888::2" : "192.0.2.1", &d->remote);
-	d->rport = d->lport = 8080;
+	d->rport = SCRIPT_PORT;
+	d->lport = d->script.port;
 	d->next_rport = 33000;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);

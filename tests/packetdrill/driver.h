@@ -3,6 +3,7 @@
 #define TESTS_PACKETDRILL_DRIVER_H
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "base/addr.h"
 #include "packetdrill/table.h"
@@ -15,6 +16,7 @@ enum { MAX_FDS = 64, MAX_TS = 512 };
  * @fds: the live descriptor of each of the script's, -1 none
  * @side: which way the connection under test was opened, and how far that is
  * @local_isn: of the stack's side, once @has_isn; what the script calls 0
+ * @remote_isn: of ours; the script counts from it once its SYN has gone
  * @ts: the stack's timestamps as the script calls them, and as they were
  */
 struct driver {
@@ -28,8 +30,8 @@ struct driver {
 	int under_test;			/* script's descriptor */
 	struct addr local, remote;
 	uint16_t lport, rport, next_rport;
-	uint32_t local_isn;
-	bool has_isn;
+	uint32_t local_isn, remote_isn;
+	bool has_isn, has_remote_isn;
 	struct { uint32_t script, live; } ts[MAX_TS];
 	int nts;
 	int64_t start_us, script_us, anchor_us;
@@ -54,6 +56,11 @@ void call_run(struct driver *d, const struct event *e);
 /** packet_send() - put the script's segment on the wire; packet_expect() - it must be what comes next */
 void packet_send(struct driver *d, const struct event *e);
 void packet_expect(struct driver *d, const struct event *e, int64_t want_us, int64_t want_end_us);
+
+/** control_make() - of [{cmsg_level=, cmsg_type=, cmsg_data=}, ...] the bytes in @buf, as sendmsg() takes them; returns
+ * how many. control_check() - what came back in @m must be that; dies otherwise */
+size_t control_make(const struct value *list, void *buf, size_t room);
+void control_check(const struct driver *d, const struct event *e, const struct value *list, struct msghdr *m);
 
 /** code_check() - the assertions of a code section */
 void code_check(struct driver *d, const struct event *e);

@@ -63,7 +63,7 @@ static size_t tcp_header(struct driver *d, const struct segment *s, bool from_pe
 {
 	struct tcp_hdr h = {
 		.sport = from_peer ? d->rport : d->lport, .dport = from_peer ? d->lport : d->rport,
-		.seq = from_peer ? s->seq : s->seq + d->local_isn,
+		.seq = s->seq + (!from_peer ? d->local_isn : s->flags & TCP_SYN ? 0 : d->remote_isn),
 		.ack = s->has_ack && from_peer ? s->ack + d->local_isn : s->ack,
 		.off_bytes = (uint8_t)(TCP_HDR_LEN + s->opts_len),
 		.flags = s->flags, .wnd = s->win < 0 ? 0 : (uint16_t)s->win,
@@ -129,7 +129,14 @@ void packet_send(struct driver *d, const struct event *e)
 		d->side = SIDE_PASSIVE;
 		d->rport = d->next_rport++;
 		d->has_isn = false;
+		d->remote_isn = s->seq;
+		d->has_remote_isn = true;
 		d->nts = 0;
+	}
+	/* The first that makes a connection; one that comes into it later is counted as all its segments. */
+	if (d->side == SIDE_ACTIVE && (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && !d->has_remote_isn) {
+		d->remote_isn = s->seq;
+		d->has_remote_isn = true;
 	}
 	if (icmp) {
 		proto = v6 ? PROTO_ICMP6 : PROTO_ICMP;
@@ -227,6 +234,8 @@ static void check_options(struct driver *d, const struct event *e, const struct 
 		return;
 	memcpy(want, s->opts, sizeof(want));
 	fill_cookie(d, s, want);
+	for (int i = 0; i < s->sacks * 2; i++)
+		be32_store(want + s->sack_at + 4 * i, be32_load(want + s->sack_at + 4 * i) + d->remote_isn);
 	/* Scripts are of IPv4; its header is 20 bytes shorter. */
 	if (d->local.len == ADDR_LEN_V6 && s->flags & TCP_SYN && be32_load(want) == OPT_MSS_1460)
 		be16_store(want + 2, 1440);
@@ -247,9 +256,11 @@ static void check_options(struct driver *d, const struct event *e, const struct 
 
 static void check_ts_clock(struct driver *d, const struct event *e)
 {
+	int64_t tick_us = d->script.ts_tick_us;
+
 	/* Timestamps are milliseconds: those of the script advance as the live ones do. */
-	for (int i = 1; i < d->nts; i++) {
-		int32_t want = (int32_t)(d->ts[i].script - d->ts[0].script);
+	for (int i = 1; i < d->nts && tick_us; i++) {
+		int32_t want = (int32_t)((int32_t)(d->ts[i].script - d->ts[0].script) * tick_us / 1000);
 		int32_t got = (int32_t)(d->ts[i].live - d->ts[0].live);
 
 		if (want - got > 20 || got - want > 20)
@@ -277,7 +288,7 @@ void packet_expect(struct driver *d, const struct event *e, int64_t want_us, int
 		}
 	}
 	seq = l.h.seq - d->local_isn;
-	ack = l.h.ack;
+	ack = l.h.flags & TCP_ACK ? l.h.ack - d->remote_isn : 0;
 	flag_text(l.h.flags, got_flags);
 	flag_text(s->flags, want_flags);
 	if (d->verbose)

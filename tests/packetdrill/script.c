@@ -236,13 +236,16 @@ static void sack_option(struct parser *ps, struct segment *s)
 	}
 }
 
-/* Hexadecimal digits, or COOKIE: what the driver works out. */
-static void cookie(struct parser *ps, struct segment *s)
+/* Hexadecimal digits, or COOKIE: what the driver works out. @exp: in the experimental option */
+static void cookie(struct parser *ps, struct segment *s, bool exp)
 {
 	int at = s->opts_len;
 	unsigned b;
 
-	opt_bytes(ps, s, 0x2202, 2);
+	if (exp)
+		opt_bytes(ps, s, 0xfe02f989, 4);
+	else
+		opt_bytes(ps, s, 0x2202, 2);
 	if (eat(ps, "COOKIE")) {
 		s->cookie_at = s->opts_len;
 		for (int i = 0; i < 8; i++)
@@ -277,7 +280,9 @@ static void option(struct parser *ps, struct segment *s)
 		want(ps, "ecr");
 		opt_bytes(ps, s, (uint32_t)number(ps), 4);
 	} else if (eat(ps, "FO")) {
-		cookie(ps, s);
+		cookie(ps, s, false);
+	} else if (eat(ps, "FOEXP")) {
+		cookie(ps, s, true);
 	} else if (eat(ps, "sack")) {
 		sack_option(ps, s);
 	} else {
@@ -334,7 +339,10 @@ static void icmp(struct parser *ps, struct segment *s)
 		{ "port_unreachable", 3 }, { "frag_needed", 4 },
 	};
 
-	want(ps, "unreachable");
+	if (eat(ps, "packet_too_big"))
+		s->icmp_code = 4;
+	else
+		want(ps, "unreachable");
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (eat(ps, codes[i].name))
 			s->icmp_code = codes[i].code;
@@ -342,9 +350,10 @@ static void icmp(struct parser *ps, struct segment *s)
 		bad(ps, "unknown ICMP code");
 	if (eat(ps, "mtu"))
 		s->mtu = (uint32_t)number(ps);
-	want(ps, "[");
-	seq_range(ps, s);
-	want(ps, "]");
+	if (eat(ps, "[")) {
+		seq_range(ps, s);
+		want(ps, "]");
+	}
 }
 
 static void segment(struct parser *ps, struct segment *s)
@@ -383,7 +392,9 @@ static void call(struct parser *ps, struct call *c)
 		ps->p++;
 	if (isupper((unsigned char)*ps->p))
 		c->error = word(ps);
-	if (*ps->p == ' ' && strspn(ps->p, " ") && ps->p[strspn(ps->p, " ")] == '(')
+	while (*ps->p == ' ' || *ps->p == '\t')
+		ps->p++;
+	if (*ps->p == '(')	/* what the number or the error means */
 		ps->p += strcspn(ps->p, "\n");
 }
 
@@ -454,16 +465,30 @@ static char *read_file(const char *path)
 	return text;
 }
 
+/* --NAME=VALUE; those of other names are for who runs the script. */
+static void setting(struct script *s, struct parser *ps)
+{
+	static const char tolerance[] = "--tolerance_usecs=", tick[] = "--tcp_ts_tick_usecs=",
+		port[] = "--bind_port=";
+
+	if (!strncmp(ps->p, tolerance, sizeof(tolerance) - 1))
+		s->tolerance_us = atoll(ps->p + sizeof(tolerance) - 1);
+	else if (!strncmp(ps->p, tick, sizeof(tick) - 1))
+		s->ts_tick_us = atoll(ps->p + sizeof(tick) - 1);
+	else if (!strncmp(ps->p, port, sizeof(port) - 1))
+		s->port = (uint16_t)atoi(ps->p + sizeof(port) - 1);
+	ps->p += strcspn(ps->p, " \t\n");
+}
+
 void script_read(struct script *s, const char *path)
 {
 	char *text = read_file(path);
 	struct parser ps = { path, text, 1 };
 
-	*s = (struct script){ .path = path, .tolerance_us = 10000 };
+	*s = (struct script){ .path = path, .tolerance_us = 10000, .port = SCRIPT_PORT };
 	for (blanks(&ps); *ps.p; blanks(&ps)) {
-		if (!strncmp(ps.p, "--tolerance_usecs=", 18)) {
-			s->tolerance_us = atoll(ps.p + 18);
-			ps.p += strcspn(ps.p, " \n");
+		if (!strncmp(ps.p, "--", 2)) {
+			setting(s, &ps);
 			continue;
 		}
 		s->events = realloc(s->events, sizeof(*s->events) * (size_t)(s->count + 1));
@@ -494,4 +519,19 @@ void script_free(struct script *s)
 		free(e->text);
 	}
 	free(s->events);
+}
+
+const struct value *value_field(const struct value *s, const char *name)
+{
+	for (int i = 0; i < s->count; i++)
+		if (s->names[i] && !strcmp(s->names[i], name))
+			return &s->items[i];
+	return NULL;
+}
+
+long long value_field_num(const struct value *s, const char *name, long long otherwise)
+{
+	const struct value *v = value_field(s, name);
+
+	return v && v->type == V_INT ? v->n : otherwise;
 }

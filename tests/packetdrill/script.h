@@ -57,11 +57,16 @@ struct event {
 	char *text;
 };
 
+enum { SCRIPT_PORT = 8080 };
+
+/** struct script - @ts_tick_us: what one of its timestamps' ticks is, 0: their advance is not looked at;
+ * @port: where servers listen, and clients connect to */
 struct script {
 	const char *path;
 	struct event *events;
 	int count;
-	int64_t tolerance_us;
+	int64_t tolerance_us, ts_tick_us;
+	uint16_t port;
 };
 
 /** script_read() - dies on what it does not understand */
@@ -70,6 +75,10 @@ void script_free(struct script *s);
 
 /** script_symbol() - the number of a name such as SOL_SOCKET; false if unknown */
 bool script_symbol(const char *name, long long *n);
+
+/** value_field() - a structure's member, NULL if it has none of that name; value_field_num() - its number */
+const struct value *value_field(const struct value *s, const char *name);
+long long value_field_num(const struct value *s, const char *name, long long otherwise);
 
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 

@@ -40,6 +40,46 @@ statistics() {
 	is "statistics" "$(sed 's/^[^ ]* //' stack)" "$(sed 's/^[^ ]* //' kernel)"
 }
 
+# Data in the SYN, both ways: the second connection has a cookie.
+fast_open() {
+	cat >fastopen.py <<-'PY'
+	import select, socket
+	MSG_FASTOPEN, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT = 0x20000000, 23, 30
+	SYN_DATA = 32
+	l = socket.socket()
+	l.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 5)
+	l.bind(("127.0.0.1", 0))
+	l.listen()
+	def served(s, data):
+	    c, a = l.accept()
+	    assert c.recv(100, socket.MSG_WAITALL) == data, data
+	    c.sendall(b"well")
+	    c.close()
+	    select.select([s], [], [], 5)
+	    assert s.recv(100) == b"well"
+	    print("data in the SYN:", bool(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5] & SYN_DATA))
+	s = socket.socket()
+	print(s.sendto(b"hello", MSG_FASTOPEN, l.getsockname()))
+	s.shutdown(socket.SHUT_WR)
+	served(s, b"hello")
+	s = socket.socket(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+	print(s.sendto(b"again", MSG_FASTOPEN, l.getsockname()))
+	select.select([], [s], [], 5)
+	s.shutdown(socket.SHUT_WR)
+	served(s, b"again")
+	s = socket.socket()
+	s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
+	s.connect(l.getsockname())
+	s.sendall(b"later")
+	s.sendall(b" on")
+	s.shutdown(socket.SHUT_WR)
+	served(s, b"later on")
+	PY
+	timeout 20 "$SHIM" run -q --stack lo,fastopen=3 -- "$PY" fastopen.py >out 2>err || fail "exit status $?: $(tail -n 3 err)"
+	is "output" "$(tr '\n' ' ' <out)" \
+		"5 data in the SYN: False 5 data in the SYN: True data in the SYN: True "
+}
+
 sockets_shown() {
 	up
 	OUT=out start "$SHIM" run -q --stack test -- "$PY" -c "
@@ -104,6 +144,28 @@ trace() {
 	shim --trace=trace --stack lo -- "$PY" "$T/talk.py" || fail "exit status $?"
 	has trace 'connect(.*127.0.0.1:'
 	has trace 'accept4(.*127.0.0.1:'
+}
+trace_command() {
+	"$SHIM" trace -o trace --stack lo --except 127.0.0.9 -- "$PY" "$T/talk.py" || fail "exit status $?"
+	has trace 'accept4(.*127.0.0.1:'
+	"$SHIM" trace --stack lo 2>err && fail "a trace of a run takes --stack"
+	has err 'for a new program'
+	"$SHIM" trace --only 10.0.0.0/8 -- true 2>err && fail "--only without --stack"
+	has err 'of which --stack'
+	nothing_left
+}
+
+# A host that nobody has asked for a socket leaves with the run; another run may start meanwhile.
+nothing_left() {
+	stacks_gone() { [ -z "$(ls runs/stack 2>/dev/null)" ]; }
+	await stacks_gone || fail "a host is left: $(ls runs/stack)"
+}
+no_socket() {
+	for i in 1 2 3; do
+		"$SHIM" run -q --stack lo -- true || fail "exit status $?"
+		"$SHIM" run -q --stack lo -- "$PY" "$T/talk.py" || fail "exit status $?"
+	done
+	nothing_left
 }
 
 # One address to the kernel and another to the stack, by sockets that can't be told apart before.
@@ -362,10 +424,13 @@ check stress_jumps stress jumps
 check stress_vforks stress vforks
 check stress_forks stress forks
 check program_statistics with_stacks statistics
+check program_fast_open fast_open
 check program_sockets_shown with_stacks sockets_shown
 check program_faults faults
 check program_resets resets
 check program_trace trace
+check program_trace_command trace_command
+check program_without_sockets no_socket
 check program_traffic traffic_options
 check program_nothing_in_the_kernel nothing_in_the_kernel
 check program_stopped_hurts_nobody with_stacks stopped_program_hurts_nobody

@@ -134,7 +134,7 @@ static void random_settings(struct scenario *sc, struct sim_host *h)
 	}
 	if (!pick(sc, 6))
 		set_proto(h, SOCKOPT_RECOVERY, 0);
-	set_proto(h, SOCKOPT_MTU_PROBING, pick(sc, 2));
+	set_proto(h, SOCKOPT_MTU_PROBING, pick(sc, 3));
 }
 
 /* One or two segments; with two, host 0 is the router between them. */

@@ -183,6 +183,8 @@ static void clean_queue(struct tcp_conn *c, const struct tcp_rx *rx, struct tcp_
 	bool sampled = update_rtt(c, rx, a);
 	struct tcp_seg *head = tcp_first_seg(c);
 
+	if (c->probe_size)
+		tcp_probe_acked(c);
 	if (a->flag & AF_DATA_ACKED) {
 		a->flag |= AF_SET_TIMER;
 		if (!c->has_sack)

@@ -152,6 +152,7 @@ void tcp_init_transfer(struct tcp_conn *c)
 {
 	uint32_t hint;
 
+	tcp_probe_init(c);
 	tcp_sync_mss(c);
 	c->n.delivered = 1;		/* as Linux counts: the SYN; bytes_acked has it of active opens */
 	if (!c->passive)

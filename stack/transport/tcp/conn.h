@@ -27,6 +27,7 @@ enum {
 #define TCP_ATO_MIN_NS (40 * NS_PER_MS)		/* Linux's TCP_ATO_MIN, TCP_DELACK_MIN */
 #define TCP_DELACK_MAX_NS (200 * NS_PER_MS)
 #define TCP_RTO_MIN_NS (200 * NS_PER_MS)
+#define TCP_PROBE_AGAIN_NS (600 * NS_PER_SEC)	/* Linux's tcp_probe_interval */
 #define TCP_TIMER_MIN_NS (2 * NS_PER_MS)	/* as Linux's TCP_TIMEOUT_MIN at 1000 Hz */
 
 /** enum tcp_ca - where recovery from loss stands; numbers of tcp_info's ca_state */
@@ -119,9 +120,79 @@ struct tcp_conn {
 	struct tcp_fo_keys *fo_keys;	/* set for this listener, NULL: the protocol's */
 	uint32_t fo_max;		/* SOCKOPT_FASTOPEN */
 	struct list pending;		/* in the listener's accept queue until it is accepted */
-	struct full_addr local, remote;
 	struct port_claim claim;
 	struct route route;
+
+	/* What waits to be sent, and what was */
+	struct list rope;		/* struct pkt; the first holds the byte snd_una */
+	uint32_t rope_seq;		/* of the first packet's first byte */
+	uint32_t piece_seq;		/* where the last piece starts (push.c) */
+	uint32_t pushed_seq, push_marks[4];
+	bool piece_push;
+	struct pkt *send_pkt;		/* where snd_nxt is, NULL at the end */
+	uint32_t send_off;
+	bool tail_open;			/* the last packet's chunk has room that is ours */
+	uint16_t records;		/* of its packets, how many end a record (MSG_EOR) */
+	struct list segs;		/* by sequence number, nsegs of them */
+	uint32_t nsegs;
+	struct list sent, lost;		/* by transmission; to be sent again */
+	uint32_t highest_sack;		/* end of the highest range SACKed, if sacked_out */
+	uint32_t max_packets_out, cwnd_usage_seq;
+	uint32_t xmit_no;		/* transmissions of segments so far */
+	uint32_t cwnd_used;
+	int64_t cwnd_stamp_ns;
+	uint32_t app_limited;		/* until so many are delivered; 0: not */
+	bool is_cwnd_limited;
+
+	/* Recovery */
+	struct tcp_rack rack;
+	bool frto, tlp_retrans;
+	uint32_t high_seq, tlp_high_seq;
+	uint32_t undo_marker;		/* 0: nothing to undo */
+	int32_t undo_retrans;
+	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
+	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
+	uint32_t probe_start;		/* of the MTU probe on its way */
+	int64_t retrans_ns;		/* when the RTO expired first in a row */
+
+	/* What was received and not yet read */
+	struct list rcvq;		/* struct pkt, payload first */
+	size_t rcv_truesize;
+	struct ooo ooo;
+	uint32_t rcv_up;
+	uint8_t urg_state, urg_byte;
+	bool oob_inline, moderate;
+	uint32_t ts_recent;
+	int64_t ts_recent_ns;
+	uint32_t ts_off;
+	union {
+		uint32_t syn_ts;	/* in SYN-SENT: the timestamp of the first one */
+		uint32_t rcv_ecr;
+	};
+	uint32_t last_ack_sent;
+
+	/* Timers */
+	struct timer timer;
+	bool keepalive;
+	uint8_t keep_count, syn_retries, defer_accept;
+	uint32_t keep_idle_s, keep_intvl_s;
+	int64_t user_timeout_ns, linger2_ns, probe_start_ns;
+	int64_t tw_ns;			/* TIME-WAIT, 0: the setting */
+	bool linger;
+	int64_t linger_ns;
+
+	/* Probing of the path MTU (RFC 4821): what gets through for sure (0: no probing), what may, and the size of the
+	 * probe on its way (0: none), which starts at probe_start */
+	uint16_t probe_mtu, probe_high, probe_size;
+	int64_t probe_mtu_ns;		/* when the search began */
+	int64_t challenge_ns, dupack_ns;
+
+	/*
+	 * From here on what tcp_info and sock_diag show. It is in one place, since a list of many connections costs
+	 * as much as it reads lines of memory of each (tcp_diag_prefetch()).
+	 */
+	struct rtt rtt;
+	struct full_addr local, remote;
 
 	uint8_t state;
 	uint8_t busy;			/* calls that are using it */
@@ -139,6 +210,7 @@ struct tcp_conn {
 	bool syn_data;			/* the SYN brought data */
 	bool fin_queued, fin_sent;
 	bool was_connected;		/* connect() has to say so once */
+	bool write_waits;		/* somebody will write as soon as it is connected */
 	enum ns_err soft_err;		/* what ICMP said without ending it */
 
 	/* Options agreed on */
@@ -146,6 +218,11 @@ struct tcp_conn {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t ecn;
 	uint8_t hdr_len;		/* TCP header with the options of every segment */
+
+	/* Recovery */
+	uint8_t ca;
+	uint8_t retransmits;		/* of the RTO, in a row */
+	uint8_t reordering;
 
 	/* Send sequence space */
 	uint32_t iss, snd_una, snd_nxt, snd_wnd, snd_wl1, snd_sml;
@@ -159,61 +236,15 @@ struct tcp_conn {
 	bool sndbuf_locked, rcvbuf_locked, want_space;
 	uint32_t sndbuf, notsent_lowat;
 
-	/* What waits to be sent, and what was */
-	struct list rope;		/* struct pkt; the first holds the byte snd_una */
-	uint32_t rope_seq;		/* of the first packet's first byte */
-	uint32_t piece_seq;		/* where the last piece starts (push.c) */
-	uint32_t pushed_seq, push_marks[4];
-	bool piece_push;
-	struct pkt *send_pkt;		/* where snd_nxt is, NULL at the end */
-	uint32_t send_off;
-	bool tail_open;			/* the last packet's chunk has room that is ours */
-	uint16_t records;		/* of its packets, how many end a record (MSG_EOR) */
-	struct list segs;		/* by sequence number, nsegs of them */
-	uint32_t nsegs;
-	struct list sent, lost;		/* by transmission; to be sent again */
-	uint32_t highest_sack;		/* end of the highest range SACKed, if sacked_out */
-
 	/* Counts of segments */
 	uint32_t packets_out, sacked_out, lost_out, retrans_out;
-	uint32_t max_packets_out, cwnd_usage_seq;
-	uint32_t xmit_no;		/* transmissions of segments so far */
-	uint32_t cwnd_used;
-	int64_t cwnd_stamp_ns;
-	uint32_t app_limited;		/* until so many are delivered; 0: not */
-	bool is_cwnd_limited;
-
-	/* Recovery */
-	struct tcp_cc cc;
-	struct rtt rtt;
-	struct tcp_rack rack;
-	uint8_t ca;
-	uint8_t retransmits;		/* of the RTO, in a row */
-	uint8_t reordering;
-	bool frto, tlp_retrans;
-	uint32_t high_seq, tlp_high_seq;
-	uint32_t undo_marker;		/* 0: nothing to undo */
-	int32_t undo_retrans;
-	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
-	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
-	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
 	/* Receive sequence space */
 	uint32_t irs, rcv_nxt, rcv_wnd, rcv_wup, copied_seq;
 	uint32_t rcv_ssthresh, window_clamp, user_clamp;
 	uint32_t rcv_mss, rcv_lowat;
 	uint32_t rcvbuf;
-	struct list rcvq;		/* struct pkt, payload first */
 	uint32_t rcv_bytes;
-	size_t rcv_truesize;
-	struct ooo ooo;
-	uint32_t rcv_up;
-	uint8_t urg_state, urg_byte;
-	bool oob_inline, moderate;
-	uint32_t ts_recent;
-	int64_t ts_recent_ns;
-	uint32_t ts_off, rcv_ecr;
-	uint32_t last_ack_sent;
 
 	/* Auto-tuning of the receive buffer */
 	uint32_t space_seq, space_bytes;
@@ -226,24 +257,12 @@ struct tcp_conn {
 	bool quick_lock;		/* TCP_QUICKACK */
 	int64_t ato_ns;
 
-	/* Timers */
-	struct timer timer;
-	int64_t rtx_at, delack_at, keep_at;
+	/* Timers: when each is due */
 	uint8_t rtx_kind, probes, keep_probes;
-	bool keepalive;
-	uint8_t keep_count, syn_retries, defer_accept;
-	uint32_t keep_idle_s, keep_intvl_s;
-	int64_t user_timeout_ns, linger2_ns, probe_start_ns;
-	int64_t tw_ns;			/* TIME-WAIT, 0: the setting */
-	bool linger;
-	int64_t linger_ns;
+	int64_t rtx_at, delack_at, keep_at;
 
 	/* When things happened last */
-	int64_t last_rx_ns, last_tx_ns, last_ack_rx_ns, challenge_ns, dupack_ns;
-
-	/* Path MTU black holes (RFC 4821) */
-	uint32_t probe_mtu;		/* lowered to, 0 if not */
-	int64_t probe_mtu_ns;
+	int64_t last_rx_ns, last_tx_ns, last_ack_rx_ns;
 
 	struct tcp_count {		/* what tcp_info shows */
 		uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
@@ -252,14 +271,16 @@ struct tcp_conn {
 			received_ce;
 		uint16_t total_rto, total_rto_recoveries;
 		uint32_t total_rto_ms;
-		int64_t rto_start_ns;
-		int64_t delivered_ns, first_sent_ns;
 		uint32_t rate_delivered;
 		int64_t rate_interval_ns;
 		bool rate_app_limited;
 		uint8_t chrono;
-		int64_t chrono_start_ns[3], chrono_ns[3];
+		int64_t chrono_ns[3], chrono_start_ns[3];
+		int64_t rto_start_ns;
+		int64_t delivered_ns, first_sent_ns;
 	} n;
+
+	struct tcp_cc cc;		/* of which they show the beginning */
 };
 
 static inline struct tcp_conn *tcp_of(struct endpoint *ep)

@@ -3,11 +3,16 @@
 
 #include "transport/tcp/listen.h"
 
+#define CACHE_LINE 64
+
 /* tcp_sock's fields as inet_sk_diag_fill() of Linux's net/ipv4/inet_diag.c reads them. */
 static void put_timer(const struct tcp_conn *c, struct tcp_diag *out)
 {
 	int64_t at = CLOCK_NEVER;
 
+	out->timer = TCP_TIMER_OFF;
+	out->retrans = 0;
+	out->expires_in_ns = 0;
 	if (c->rtx_kind == RTX_PERSIST) {
 		out->timer = TCP_TIMER_PROBE;
 		out->retrans = c->probes;
@@ -27,6 +32,7 @@ static void put_timer(const struct tcp_conn *c, struct tcp_diag *out)
 
 static void put_queues(const struct tcp_conn *c, struct tcp_diag *out)
 {
+	out->rqueue = out->wqueue = 0;
 	if (c->state == TCPS_LISTEN) {
 		out->rqueue = c->listener->naccept;
 		out->wqueue = c->listener->backlog;
@@ -39,21 +45,44 @@ static void put_queues(const struct tcp_conn *c, struct tcp_diag *out)
 	out->wqueue = c->write_seq + (c->fin_queued || c->fin_sent) - c->snd_una;
 }
 
+void tcp_diag_prefetch(const struct endpoint *ep)
+{
+	enum { BEGIN = offsetof(struct tcp_conn, rtt), END = offsetof(struct tcp_conn, cc.cwnd_cnt) };
+
+#pragma GCC unroll 32
+	for (size_t at = BEGIN; at < END; at += CACHE_LINE)
+		__builtin_prefetch((const char *)ep + at);
+	/* It does not begin with a line, so it may end in one more. */
+	__builtin_prefetch((const char *)ep + END - 1);
+}
+
 void tcp_diag(struct endpoint *ep, struct tcp_diag *out)
 {
 	struct tcp_conn *c = tcp_of(ep);
 
-	*out = (struct tcp_diag){
-		.state = c->state, .rx_shut = c->rx_shut, .tx_shut = c->tx_shut, .bound = c->bound, .taken = c->n.bytes_received - c->rcv_bytes,
-		.bound_port = c->explicit_port,
-		.time_wait = c->orphan && c->state == TCPS_FIN_WAIT2,
-	};
-	tcp_local_addr(ep, &out->local);
-	out->remote = c->remote;
-	if (c->remote.addr.len)
-		out->remote.addr = tcp_show_addr(c, &c->remote.addr);
+	/* Member by member: to clear it first would be the largest part of this function. */
+	out->state = c->state;
+	out->rx_shut = c->rx_shut;
+	out->tx_shut = c->tx_shut;
+	out->bound = c->bound;
+	out->bound_port = c->explicit_port;
+	out->time_wait = c->orphan && c->state == TCPS_FIN_WAIT2;
+	out->local = &c->local;
+	out->remote = &c->remote;
 	put_queues(c, out);
 	put_timer(c, out);
+}
+
+uint64_t tcp_diag_taken(struct endpoint *ep)
+{
+	const struct tcp_conn *c = tcp_of(ep);
+
+	return c->n.bytes_received - c->rcv_bytes;
+}
+
+const char *tcp_diag_congestion(struct endpoint *ep)
+{
+	return tcp_of(ep)->cc.ops->name;
 }
 
 void tcp_diag_info(struct endpoint *ep, struct tcp_conn_info *out)
@@ -70,6 +99,7 @@ static void put_request(const struct tcp_req *r, struct tcp_mini *m)
 		.local = { .addr = r->tuple.local, .port = r->tuple.lport },
 		.remote = { .addr = r->tuple.remote, .port = r->tuple.rport },
 		.expires_in_ns = left > 0 ? left : 0,
+		.bind_nic = r->listener->ep.opts.bind_nic, .mark = r->listener->ep.opts.mark,
 	};
 }
 
@@ -103,6 +133,13 @@ bool tcp_mini_drop(struct stack *s, const struct demux_key *k)
 	else
 		tcp_tw_drop(t);
 	return true;
+}
+
+size_t tcp_handshake_count(struct endpoint *listener)
+{
+	const struct tcp_conn *c = tcp_of(listener);
+
+	return c->listener ? c->listener->nreqs : 0;
 }
 
 size_t tcp_handshakes(struct endpoint *listener, struct tcp_mini *out, size_t max)

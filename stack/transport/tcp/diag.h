@@ -10,25 +10,32 @@ enum tcp_diag_timer { TCP_TIMER_OFF, TCP_TIMER_RTX, TCP_TIMER_KEEPALIVE, TCP_TIM
 
 /**
  * struct tcp_diag - an endpoint
- * @local, @remote: as its user sees them; of a connection that has ended, what it had
+ * @local, @remote: the connection's own; of one that has ended, what it had. Those of a v4-mapped socket are IPv4's
  * @rqueue, @wqueue: bytes, a FIN counted as one, as Linux does; of a listener the accept queue and its bound
- * @taken:  bytes that the user has read
  * @bound, @bound_port: it has its port; bind() chose it
  * @time_wait: nobody has it any more, and it waits for the peer's FIN
  */
 struct tcp_diag {
 	enum tcp_state state;
-	struct full_addr local, remote;
+	const struct full_addr *local, *remote;
 	uint32_t rqueue, wqueue;
-	uint64_t taken;
 	enum tcp_diag_timer timer;
 	int64_t expires_in_ns;
 	uint8_t retrans;
 	bool rx_shut, tx_shut, bound, bound_port, time_wait;
 };
 
+/** tcp_diag_prefetch() - have the processor fetch what the functions below will read of an endpoint that is TCP's */
+void tcp_diag_prefetch(const struct endpoint *ep);
+
 /** tcp_diag() - of an endpoint that is TCP's */
 void tcp_diag(struct endpoint *ep, struct tcp_diag *out);
+
+/** tcp_diag_taken() - bytes that its user has read */
+uint64_t tcp_diag_taken(struct endpoint *ep);
+
+/** tcp_diag_congestion() - the name of its congestion control; it stays */
+const char *tcp_diag_congestion(struct endpoint *ep);
 
 /** tcp_diag_info() - SOCKOPT_TCP_INFO of an endpoint that is TCP's, in place */
 void tcp_diag_info(struct endpoint *ep, struct tcp_conn_info *out);
@@ -39,6 +46,9 @@ struct endpoint *tcp_find(struct stack *s, const struct demux_key *k, bool *mini
 
 /** tcp_mini_drop() - forget the handshake or TIME-WAIT there; false if there is none */
 bool tcp_mini_drop(struct stack *s, const struct demux_key *k);
+
+/** tcp_handshake_count() - how many handshakes a listener has under way */
+size_t tcp_handshake_count(struct endpoint *listener);
 
 /** tcp_handshakes() - up to @max of a listener's handshakes under way, into @out; how many */
 size_t tcp_handshakes(struct endpoint *listener, struct tcp_mini *out, size_t max);

@@ -36,13 +36,14 @@ bool tcp_fo_can_defer(const struct tcp_conn *c, const struct addr *remote)
 void tcp_fo_fill(struct tcp_conn *c, struct payload *p)
 {
 	const struct tcp_fo_entry *e = find(c->proto, &c->remote.addr);
-	uint32_t mss = e && e->mss ? e->mss : TCP_DEFAULT_MSS;
+	uint32_t mss = e && e->mss ? e->mss : c->advmss;
 	size_t n;
 
 	if (!p || !tcp_fo_can_defer(c, &c->remote.addr))
 		return;
 	/* Middleboxes add options of their own to SYNs: room is left for as many as there can be. */
-	mss = (mss < c->advmss ? mss : c->advmss);
+	if (mss > tcp_path_mss(c))
+		mss = tcp_path_mss(c);
 	n = mss > TCP_MAX_OPTS ? mss - TCP_MAX_OPTS : 0;
 	if (n > p->len)
 		n = p->len;
@@ -72,7 +73,7 @@ void tcp_fo_synack(struct tcp_conn *c, const struct tcp_rx *rx)
 		e = add(c->proto, &c->remote.addr);
 	e->mss = rx->o.has_mss ? rx->o.mss : TCP_DEFAULT_MSS;
 	e->used_ns = tcp_now(c);
-	if (rx->o.fo.present && rx->o.fo.len)
+	if (rx->o.fo.present && rx->o.fo.len && !without_cookie(c))	/* not one unasked for */
 		e->opt = rx->o.fo;
 	else if (!e->opt.len && !c->retransmits && !without_cookie(c))
 		e->opt.exp = !e->opt.exp;	/* asked in vain: with the other kind the next time */
@@ -83,6 +84,23 @@ void tcp_fo_synack(struct tcp_conn *c, const struct tcp_rx *rx)
 	tcp_rope_acked(c);
 	c->syn_len = 0;
 	c->fo_client = false;
+}
+
+void tcp_fo_sent_again(struct tcp_conn *c, uint32_t end)
+{
+	c->snd_sml = c->snd_una;	/* nor does it hold back what is written now (Nagle) */
+	list_for_each(n, &c->segs) {
+		struct tcp_seg *s = container_of(n, struct tcp_seg, node);
+
+		if (seq_ge(s->seq, end))
+			break;
+		s->flags |= SEG_LOST | SEG_RETRANS | SEG_EVER_RETRANS;
+		c->lost_out += s->segs;
+		c->retrans_out += s->segs;
+		c->n.total_retrans += s->segs;
+		c->n.bytes_retrans += s->len;
+		stat_add(&tcp_stats(c)->retransmits, s->segs);
+	}
 }
 
 enum ns_err tcp_fo_write(struct tcp_conn *c, struct payload *p, const struct write_opts *o, size_t *n)
@@ -100,5 +118,6 @@ enum ns_err tcp_fo_write(struct tcp_conn *c, struct payload *p, const struct wri
 	if (err != NS_ERR_CONNECT_STARTED)
 		return err;
 	*n = c->syn_len;
+	c->write_waits = o->waits && p->len;
 	return *n ? NS_OK : err;
 }

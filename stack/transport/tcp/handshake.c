@@ -107,7 +107,7 @@ static bool choose_window(struct tcp_conn *l, struct tcp_req *r)
 
 	if (route_find(l->ep.stack, &key, &route))
 		return false;
-	r->advmss = (uint16_t)tcp_local_mss(r->tuple.local.len, &route, route_mtu(&route), l->user_mss);
+	r->advmss = (uint16_t)tcp_local_mss(r->tuple.local.len, &route, l->user_mss);
 	route_release(&route);
 	w = tcp_initial_window(l, r->advmss - (r->has_ts ? 12u : 0u), r->has_wscale);
 	r->rcv_wnd = w.wnd;

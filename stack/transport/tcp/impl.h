@@ -59,6 +59,9 @@ void tcp_fo_syn_opt(const struct tcp_conn *c, struct tcp_fo_opt *out);
 /** tcp_fo_synack() - the answer to it: remember what it says, and what it acknowledges */
 void tcp_fo_synack(struct tcp_conn *c, const struct tcp_rx *rx);
 
+/** tcp_fo_sent_again() - what was sent up to @end had been in the SYN, and counts as lost and sent again */
+void tcp_fo_sent_again(struct tcp_conn *c, uint32_t end);
+
 /** tcp_fo_can_defer() - a connect() to @remote can wait for data */
 bool tcp_fo_can_defer(const struct tcp_conn *c, const struct addr *remote);
 
@@ -159,11 +162,34 @@ void tcp_send_fin(struct tcp_conn *c);
 /** tcp_mss() - the MSS now; follows route, path MTU and options */
 uint32_t tcp_mss(struct tcp_conn *c);
 void tcp_sync_mss(struct tcp_conn *c);
-/** tcp_local_mss() - what to announce to an address of @addr_len bytes, for the way back's @mtu; @user_mss 0:
- * the user set none */
-uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss);
+/** tcp_local_mss() - what to announce to an address of @addr_len bytes; @user_mss 0: the user set none */
+uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss);
+/** tcp_path_mss() - what goes through to the peer, as far as is known before it has said anything */
+uint32_t tcp_path_mss(struct tcp_conn *c);
 /** tcp_gso_payload() - bytes a super-segment may have, a multiple of @mss */
 uint32_t tcp_gso_payload(const struct tcp_conn *c, uint32_t mss);
+
+/* collapse.c */
+
+/** tcp_collapse() - what waits to be read, in as little memory as it needs */
+void tcp_collapse(struct tcp_conn *c);
+
+/* probe.c */
+
+/** enum tcp_probe - what tcp_probe_mtu() says: no probe now; one as soon as what is in flight allows it; one of so many
+ * bytes */
+enum tcp_probe { TCP_PROBE_NONE, TCP_PROBE_WAIT, TCP_PROBE_SEND };
+
+/** tcp_probe_init() - a connection begins */
+void tcp_probe_init(struct tcp_conn *c);
+
+/** tcp_probe_mtu() - while c->probe_mtu is not 0: what to send next; *@len: the probe's bytes */
+enum tcp_probe tcp_probe_mtu(struct tcp_conn *c, uint32_t *len);
+void tcp_probe_sent(struct tcp_conn *c, uint32_t start, uint32_t len);
+
+/** tcp_probe_acked() - if the probe was; tcp_probe_failed() - it alone was lost */
+void tcp_probe_acked(struct tcp_conn *c);
+void tcp_probe_failed(struct tcp_conn *c);
 
 /** tcp_send_tlp() - RFC 8985, 7.3; false if there was nothing to send */
 bool tcp_send_tlp(struct tcp_conn *c);

@@ -3,16 +3,22 @@
 
 #include "transport/tcp/impl.h"
 
-static uint32_t since_ms(const struct tcp_conn *c, int64_t at)
+/* In units of @unit_ns, as far as they go. */
+static inline uint32_t in_units(int64_t ns, uint64_t unit_ns)
 {
-	int64_t ms = (tcp_now(c) - at) / NS_PER_MS;
+	uint64_t n = ns < 0 ? 0 : (uint64_t)ns / unit_ns;
 
-	return ms < 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static uint32_t since_ms(int64_t now, int64_t at)
+{
+	return in_units(now - at, NS_PER_MS);
 }
 
 static uint32_t to_us(int64_t ns)
 {
-	return ns < 0 ? 0 : ns / NS_PER_US > UINT32_MAX ? UINT32_MAX : (uint32_t)(ns / NS_PER_US);
+	return in_units(ns, NS_PER_US);
 }
 
 void tcp_chrono(struct tcp_conn *c, unsigned kind, bool on)
@@ -40,6 +46,8 @@ static uint64_t chrono_us(const struct tcp_conn *c, unsigned kind)
 
 static uint64_t rate(uint64_t bytes, int64_t ns)
 {
+	if (ns > 0 && bytes <= UINT64_MAX / NS_PER_SEC)
+		return bytes * NS_PER_SEC / (uint64_t)ns;
 	return ns > 0 ? (uint64_t)((unsigned __int128)bytes * NS_PER_SEC / (uint64_t)ns) : 0;
 }
 
@@ -92,10 +100,11 @@ static void fill_counts(const struct tcp_conn *c, struct tcp_conn_info *o)
 	o->flags = n->rate_app_limited;
 }
 
-static void fill_sender(const struct tcp_conn *c, struct tcp_conn_info *o)
+static void fill_sender(const struct tcp_conn *c, int64_t now, struct tcp_conn_info *o)
 {
 	/* What would be paced: a window in a round trip, twice in slow start (Linux's tcp_pacing_ss_ratio). */
 	unsigned ratio = c->cc.cwnd < c->cc.ssthresh / 2 ? 200 : 120;
+	int64_t srtt_ns;
 
 	o->retransmits = c->retransmits;
 	o->probes = c->probes ? c->probes : c->keep_probes;
@@ -116,14 +125,28 @@ static void fill_sender(const struct tcp_conn *c, struct tcp_conn_info *o)
 	o->snd_wnd = c->snd_wnd;
 	o->notsent_bytes = tcp_unsent(c);
 	o->max_pacing_rate = UINT64_MAX;
-	o->pacing_rate = c->rtt.srtt_ns ? rate((uint64_t)c->cc.cwnd * c->mss * ratio / 100, c->rtt.srtt_ns)
-					: UINT64_MAX;
-	o->last_data_sent_ms = since_ms(c, c->last_tx_ns);
+	/* Linux's time is in eighths of a microsecond, and at least one. */
+	srtt_ns = c->rtt.srtt_ns < NS_PER_US / 8 ? NS_PER_US / 8 : c->rtt.srtt_ns;
+	o->pacing_rate = c->rtt.srtt_ns ? rate((uint64_t)c->cc.cwnd * c->mss * ratio / 100, srtt_ns) : UINT64_MAX;
+	o->last_data_sent_ms = since_ms(now, c->last_tx_ns);
+}
+
+/* By libc: of a length that it knows the compiler makes a "rep stos", whose start alone takes longer than all of it. */
+static void clear(struct tcp_conn_info *o)
+{
+	size_t n = sizeof(*o);
+
+	__asm__("" : "+r"(n)); /* nothing is known of it from here on */
+	memset(o, 0, n);
 }
 
 void tcp_fill_info(struct tcp_conn *c, struct tcp_conn_info *o)
 {
-	*o = (struct tcp_conn_info){ .state = c->state, .ca_state = c->ca };
+	int64_t now = tcp_now(c);
+
+	clear(o);
+	o->state = c->state;
+	o->ca_state = c->ca;
 	if (c->state == TCPS_LISTEN) {
 		tcp_listen_info(c, o);
 		o->reordering = c->reordering;
@@ -131,7 +154,7 @@ void tcp_fill_info(struct tcp_conn *c, struct tcp_conn_info *o)
 		return;
 	}
 	fill_options(c, o);
-	fill_sender(c, o);
+	fill_sender(c, now, o);
 	fill_counts(c, o);
 	o->ato = to_us(c->ato_ns);
 	o->rcv_mss = c->rcv_mss;
@@ -140,6 +163,6 @@ void tcp_fill_info(struct tcp_conn *c, struct tcp_conn_info *o)
 	o->rcv_rtt = to_us(c->rcv_rtt_ns);
 	o->rcv_space = c->space_bytes;
 	o->rcv_wnd = tcp_rcv_window(c);
-	o->last_data_recv_ms = since_ms(c, c->last_rx_ns);
-	o->last_ack_recv_ms = since_ms(c, c->last_ack_rx_ns);
+	o->last_data_recv_ms = since_ms(now, c->last_rx_ns);
+	o->last_ack_recv_ms = since_ms(now, c->last_ack_rx_ns);
 }

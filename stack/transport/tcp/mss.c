@@ -3,8 +3,6 @@
 #include "header/ipv6.h"
 #include "transport/tcp/impl.h"
 
-#define PROBE_AGAIN_NS (600 * NS_PER_SEC)
-
 static uint32_t net_hdr_len(const struct tcp_conn *c)
 {
 	return c->remote.addr.len == ADDR_LEN_V4 ? IPV4_HDR_LEN + c->ep.opts.nip_opts : IPV6_HDR_LEN;
@@ -34,8 +32,10 @@ void tcp_sync_mss(struct tcp_conn *c)
 	if (c->route.loop)
 		mtu = TCP_LOOP_MTU;
 	/* RFC 4821, 7.7: what was taken for a black hole may be gone. */
-	if (c->probe_mtu && tcp_now(c) - c->probe_mtu_ns > PROBE_AGAIN_NS)
+	if (c->probe_mtu && c->proto->set.mtu_probing < 2 && tcp_now(c) - c->probe_mtu_ns > TCP_PROBE_AGAIN_NS)
 		c->probe_mtu = 0;
+	if (c->probe_high > mtu)
+		c->probe_high = (uint16_t)mtu;
 	if (c->probe_mtu && c->probe_mtu < mtu)
 		mtu = c->probe_mtu;
 	c->pmtu = mtu;
@@ -54,7 +54,7 @@ uint32_t tcp_mss(struct tcp_conn *c)
 {
 	uint32_t mss, blocks;
 
-	if (c->probe_mtu && tcp_now(c) - c->probe_mtu_ns > PROBE_AGAIN_NS)
+	if (c->probe_mtu && c->proto->set.mtu_probing < 2 && tcp_now(c) - c->probe_mtu_ns > TCP_PROBE_AGAIN_NS)
 		c->mss = 0;
 	if (!route_is_set(&c->route) || c->pmtu_gen != c->ep.stack->pmtu.gen || c->route_gen != c->ep.stack->route_gen || !c->mss)
 		tcp_sync_mss(c);
@@ -67,7 +67,7 @@ uint32_t tcp_mss(struct tcp_conn *c)
 	return mss > 4 + 8 * blocks ? mss - 4 - 8 * blocks : mss;
 }
 
-uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss)
+static uint32_t mss_of_mtu(uint8_t addr_len, const struct route *r, uint32_t mtu, uint32_t user_mss)
 {
 	uint32_t hdrs = (addr_len == ADDR_LEN_V4 ? IPV4_HDR_LEN : IPV6_HDR_LEN) + TCP_HDR_LEN, mss;
 
@@ -77,6 +77,17 @@ uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t mtu, ui
 	if (user_mss && mss > user_mss)
 		mss = user_mss;
 	return mss > UINT16_MAX ? UINT16_MAX : mss;
+}
+
+uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss)
+{
+	/* What can be received: the way there may be narrower than the way back (RFC 9293, 3.7.1). */
+	return mss_of_mtu(addr_len, r, nic_mtu(r->nic, addr_len == ADDR_LEN_V4 ? NET_IPV4 : NET_IPV6), user_mss);
+}
+
+uint32_t tcp_path_mss(struct tcp_conn *c)
+{
+	return mss_of_mtu(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
 }
 
 /*

@@ -65,7 +65,7 @@ static bool bindable(const struct tcp_conn *c, const struct full_addr *a)
 {
 	const struct stack *s = c->ep.stack;
 
-	if (addr_is_any(&a->addr) || stack_find_addr(s, &a->addr, a->nic))
+	if (c->ep.opts.free_bind || addr_is_any(&a->addr) || stack_find_addr(s, &a->addr, a->nic))
 		return true;
 	/* All of 127/8 is this host's where there is a loopback. */
 	if (a->addr.len != ADDR_LEN_V4 || !addr_is_loopback(&a->addr))
@@ -124,11 +124,12 @@ static void begin(struct tcp_conn *c)
 	c->urg_state = URG_NONE;
 	c->snd_wscale = 0;
 	c->max_window = 0;
-	c->probe_mtu = 0;
+	c->probe_mtu = c->probe_size = 0;
 	c->hdr_len = TCP_HDR_LEN;
 	c->has_ts = c->has_sack = c->has_wscale = c->was_connected = false;
 	c->fast_open = c->fast_opened = c->syn_data = c->fo_deferred = c->fo_client = false;
 	c->syn_len = 0;
+	c->write_waits = false;
 }
 
 /* Another connection of these names: taken over from TIME-WAIT, or in the way. */
@@ -166,13 +167,14 @@ static void open_active(struct tcp_conn *c, struct payload *p)
 	c->snd_nxt = c->write_seq = c->iss + 1;
 	c->snd_up = c->snd_sml = c->iss;
 	c->snd_wnd = 0;
-	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, route_mtu(&c->route), c->user_mss);
+	c->advmss = tcp_local_mss(c->remote.addr.len, &c->route, c->user_mss);
 	w = tcp_initial_window(c, c->advmss, set->wscale);
 	c->rcv_wnd = w.wnd;
 	c->window_clamp = w.clamp;
 	c->rcv_wscale = w.wscale;
 	c->rcv_ssthresh = w.wnd;
 	c->rcv_nxt = c->rcv_wup = c->copied_seq = 0;
+	c->syn_ts = tcp_ts_now(c);
 	tcp_set_state(c, TCPS_SYN_SENT);
 	if (c->fo_client)
 		tcp_fo_fill(c, p);

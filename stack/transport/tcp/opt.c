@@ -36,6 +36,7 @@ static const struct opt_row rows[SOCKOPT_COUNT] = {
 	[SOCKOPT_FASTOPEN_CONNECT] = ROW(fo_connect, T_BOOL, 0, 1),
 	[SOCKOPT_FASTOPEN_NO_COOKIE] = ROW(fo_no_cookie, T_BOOL, 0, 1),
 	[SOCKOPT_FASTOPEN] = ROW(fo_max, T_U32, 0, INT32_MAX),
+	[SOCKOPT_PORT_LOCK] = ROW(explicit_port, T_BOOL, 0, 1),
 	[SOCKOPT_DEFER_ACCEPT] = ROW(defer_accept, T_U8, 0, 255),
 };
 
@@ -202,6 +203,16 @@ static enum ns_err set_special(struct tcp_conn *c, enum sockopt opt, int64_t v)
 	}
 }
 
+/* What depends on more than the value. */
+static enum ns_err allowed(const struct tcp_conn *c, enum sockopt opt)
+{
+	if (opt != SOCKOPT_FASTOPEN_CONNECT)
+		return NS_OK;
+	if (!(c->proto->set.fastopen & FASTOPEN_CLIENT))
+		return NS_ERR_NOT_SUPPORTED;
+	return c->state == TCPS_CLOSE ? NS_OK : NS_ERR_INVALID_OPTION_VALUE;
+}
+
 enum ns_err tcp_set_option(struct endpoint *ep, enum sockopt opt, const void *val, size_t len)
 {
 	struct tcp_conn *c = tcp_of(ep);
@@ -224,9 +235,9 @@ enum ns_err tcp_set_option(struct endpoint *ep, enum sockopt opt, const void *va
 	tcp_hold(c);
 	if (!rows[opt].set) {
 		err = set_special(c, opt, v);
-	} else if (v < rows[opt].min || v > rows[opt].max) {
+	} else if ((v < rows[opt].min && !(opt == SOCKOPT_MAX_SEGMENT && v == 0)) || v > rows[opt].max) {
 		err = NS_ERR_INVALID_OPTION_VALUE;
-	} else {
+	} else if (!(err = allowed(c, opt))) {
 		put_number(c, &rows[opt], v);
 		number_changed(c, opt);
 	}

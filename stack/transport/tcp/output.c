@@ -173,6 +173,23 @@ void tcp_output(struct tcp_conn *c, bool force)
 	tcp_output_some(c, force, UINT32_MAX);
 }
 
+/* True: nothing else may go out before the probe. */
+static bool probe_first(struct tcp_conn *c)
+{
+	uint32_t len, start = c->snd_nxt;
+
+	switch (tcp_probe_mtu(c, &len)) {
+	case TCP_PROBE_WAIT:
+		return true;
+	case TCP_PROBE_SEND:
+		if (send_new(c, len, len, false))
+			tcp_probe_sent(c, start, len);
+		return false;
+	default:
+		return false;
+	}
+}
+
 void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max)
 {
 	bool limited = false, rwnd_limited = false;
@@ -182,6 +199,8 @@ void tcp_output_some(struct tcp_conn *c, bool force, uint32_t max)
 		return;
 	idle_restart(c);
 	mss = tcp_mss(c);
+	if (c->probe_mtu && max == UINT32_MAX && probe_first(c))
+		return;
 	while (tcp_to_send(c) && max--) {
 		uint32_t quota = cwnd_quota(c), len;
 

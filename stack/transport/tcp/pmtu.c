@@ -4,9 +4,9 @@
 enum { PROBE_FLOOR = 48 };
 
 /* What was sent in segments too large will not arrive: send it again now, smaller (RFC 1191, 6.4). */
-static void simple_retransmit(struct tcp_conn *c)
+static void mark_large(struct tcp_conn *c)
 {
-	uint32_t mss = tcp_mss(c), prior = c->lost_out;
+	uint32_t mss = tcp_mss(c);
 
 	list_for_each(n, &c->segs) {
 		struct tcp_seg *s = container_of(n, struct tcp_seg, node);
@@ -14,8 +14,10 @@ static void simple_retransmit(struct tcp_conn *c)
 		if (s->mss > mss && s->len > mss && !(s->flags & (SEG_SACKED | SEG_LOST)))
 			tcp_mark_lost(c, s);
 	}
-	if (c->lost_out == prior)
-		return;
+}
+
+static void send_again(struct tcp_conn *c)
+{
 	if (!c->has_sack && c->sacked_out + c->lost_out > c->packets_out)
 		c->sacked_out = c->packets_out - c->lost_out;
 	/* It was no congestion: the window stays. */
@@ -27,6 +29,23 @@ static void simple_retransmit(struct tcp_conn *c)
 		c->frto = false;
 	}
 	tcp_xmit_retransmits(c);
+}
+
+static void simple_retransmit(struct tcp_conn *c)
+{
+	uint32_t prior = c->lost_out;
+
+	mark_large(c);
+	if (c->lost_out != prior)
+		send_again(c);
+}
+
+/* The data did not fit; the SYN itself does, so it need not wait for its timer (as Linux). */
+static void resend_syn(struct tcp_conn *c)
+{
+	c->retransmits = 1;
+	tcp_xmit_syn(c);
+	tcp_arm_rtx(c, RTX_RTO, tcp_now(c) + rtt_rto(&c->rtt));
 }
 
 void tcp_pmtu_changed(struct tcp_conn *c, const struct net_error *e)
@@ -42,6 +61,8 @@ void tcp_pmtu_changed(struct tcp_conn *c, const struct net_error *e)
 	tcp_sync_mss(c);
 	if (TCPS_IN(c->state, TCPS_SYNCHRONIZED))
 		simple_retransmit(c);
+	else if (c->state == TCPS_SYN_SENT && c->syn_len && !c->retransmits)
+		resend_syn(c);
 }
 
 bool tcp_black_hole(struct tcp_conn *c)
@@ -57,7 +78,7 @@ bool tcp_black_hole(struct tcp_conn *c)
 	if (!c->probe_mtu) {
 		mss = set->base_mss;
 	} else {
-		mss = (c->probe_mtu - hdrs) / 2;
+		mss = ((uint32_t)c->probe_mtu - hdrs) / 2;
 		if (mss > set->base_mss)
 			mss = set->base_mss;
 	}
@@ -67,8 +88,21 @@ bool tcp_black_hole(struct tcp_conn *c)
 		mss = 1280 - hdrs;	/* every link carries that (RFC 8200, 5) */
 	if (mss + hdrs >= c->pmtu)
 		return false;
-	c->probe_mtu = mss + hdrs;
+	if (!c->probe_mtu)
+		c->probe_high = (uint16_t)(c->pmtu < UINT16_MAX ? c->pmtu : UINT16_MAX);
+	c->probe_mtu = (uint16_t)(mss + hdrs);
 	c->probe_mtu_ns = tcp_now(c);
+	c->probe_size = 0;
 	tcp_sync_mss(c);
 	return true;
+}
+
+void tcp_probe_failed(struct tcp_conn *c)
+{
+	c->probe_high = (uint16_t)(c->probe_size - 1);
+	c->probe_size = 0;
+	c->cc.cwnd++;		/* what the probe took of it: it was no congestion (RFC 4821, 7.5) */
+	tcp_sync_mss(c);
+	mark_large(c);
+	send_again(c);
 }

@@ -21,6 +21,7 @@ struct tcp_settings {
 	uint8_t syncookies;			/* 0 never, 1 when full, 2 always */
 	uint32_t max_syn_backlog, max_backlog;	/* [tcp_max_syn_backlog, somaxconn] */
 	uint8_t tw_reuse;			/* 0 no, 1 yes, 2 loopback only */
+	int64_t tw_reuse_delay_ns;		/* [tcp_tw_reuse_delay] */
 	int64_t tw_ns, fin_ns;			/* TIME-WAIT; FIN-WAIT-2 of orphans [tcp_fin_timeout] */
 	uint32_t max_tw, max_orphans;
 	bool abort_on_overflow, rfc1337, slow_start_after_idle;
@@ -29,8 +30,8 @@ struct tcp_settings {
 	uint8_t reordering;
 	uint8_t init_cwnd;
 	uint8_t min_tso_segs;			/* [tcp_min_tso_segs] */
-	bool mtu_probing;			/* smaller segments when a black hole is suspected */
-	uint32_t base_mss;
+	uint8_t mtu_probing;			/* 0 no, 1 where a black hole is suspected, 2 always [tcp_mtu_probing] */
+	uint32_t base_mss;			/* where that starts [tcp_base_mss] */
 	uint32_t fastopen;			/* enum tcp_fastopen [tcp_fastopen] */
 	uint32_t keep_idle_s, keep_intvl_s;
 	uint8_t keep_count;

@@ -8,7 +8,11 @@
  */
 #include "transport/tcp/impl.h"
 
-enum { MARKS = 4, PIECE_MAX = 65215 };	/* Linux's sk_gso_max_size */
+enum {
+	MARKS = 4,
+	PIECE_MAX = 65215,	/* Linux's sk_gso_max_size */
+	PIECE_COST = 640,	/* about what one takes of the send buffer beside its bytes */
+};
 
 void tcp_push_init(struct tcp_conn *c)
 {
@@ -64,7 +68,7 @@ size_t tcp_write_room(struct tcp_conn *c)
 	last = c->write_seq - start;
 	if (tcp_unsent(c) && last < max && !tcp_at_record_end(c))
 		room = max - last;
-	while (used + room < c->sndbuf)
+	while (used + room + (used + room) / max * PIECE_COST < c->sndbuf)
 		room += max;
 	return room;
 }

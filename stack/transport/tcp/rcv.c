@@ -148,10 +148,14 @@ static void take_from_ooo(struct tcp_conn *c)
 /* Memory, not bytes, is what a hostile sender uses up. */
 static bool memory_ok(struct tcp_conn *c, const struct pkt *pkt)
 {
-	size_t limit = 2 * (size_t)c->rcvbuf + 4 * CHUNK_MAX;
+	/* A window is promised in bytes, and kept though the buffer has been made smaller since (RFC 9293, SHLD-14). */
+	uint32_t promised = c->rcv_bytes + tcp_rcv_window(c);
+	size_t limit = 2 * (size_t)(promised > c->rcvbuf ? promised : c->rcvbuf) + 4 * CHUNK_MAX;
 
 	if (pkt->len <= COALESCE_MAX || c->rcv_truesize + ooo_truesize(&c->ooo) + ooo_cost(pkt) <= limit)
 		return true;
+	if (c->rcv_truesize > 2 * (size_t)c->rcv_bytes)
+		tcp_collapse(c);
 	ooo_prune(&c->ooo, limit > c->rcv_truesize ? (limit - c->rcv_truesize) / 2 : 0);
 	return c->rcv_truesize + ooo_truesize(&c->ooo) + ooo_cost(pkt) <= limit;
 }

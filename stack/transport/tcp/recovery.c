@@ -368,6 +368,10 @@ void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, uint
 			try_to_open(c, a->flag);
 			return;
 		}
+		if (c->ca < TCP_CA_CWR && c->probe_size && c->snd_una == c->probe_start) {
+			tcp_probe_failed(c);
+			return;
+		}
 		tcp_enter_recovery(c, a->flag & AF_ECE);
 	}
 	a->rexmit = REXMIT_LOST;

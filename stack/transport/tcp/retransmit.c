@@ -31,6 +31,7 @@ bool tcp_retransmit_seg(struct tcp_conn *c, struct tcp_seg *s, uint32_t max_segs
 		return false;
 	if (!c->retrans_stamp)
 		c->retrans_stamp = tcp_ts_now(c) ? tcp_ts_now(c) : 1;
+	c->probe_size = 0;	/* whatever comes of it says nothing */
 	err = tcp_xmit_seg(c, s, false);
 	if (err == NS_ERR_NO_MEMORY)
 		return false;

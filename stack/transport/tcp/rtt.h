@@ -31,11 +31,13 @@ struct rtt_min_sample {
  */
 struct rtt {
 	struct rtt_limits limits;
-	int64_t srtt_ns, mdev4_ns, max4_ns, rttvar4_ns;
+	int64_t max4_ns, rttvar4_ns;
 	int64_t last_ns;
-	int64_t base_rto_ns;
 	uint32_t round_end;
+	/* What tcp_info shows, in one place */
 	uint32_t backoff;
+	int64_t srtt_ns, mdev4_ns;
+	int64_t base_rto_ns;
 	struct rtt_min_sample min[3];
 };
 

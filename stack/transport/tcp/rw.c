@@ -42,14 +42,16 @@ void tcp_sndbuf_expand(struct tcp_conn *c)
 		c->sndbuf = (uint32_t)want;
 }
 
-static enum ns_err write_check(struct tcp_conn *c)
+static enum ns_err write_check(struct tcp_conn *c, const struct write_opts *o)
 {
 	struct endpoint *ep = &c->ep;
 
 	if (ep->err)
 		return endpoint_take_error(ep);
-	if (tcp_connecting(c))
+	if (tcp_connecting(c)) {
+		c->write_waits = o->waits;
 		return NS_ERR_WOULD_BLOCK;
+	}
 	if (c->state == TCPS_LISTEN || (c->state == TCPS_CLOSE && !c->tx_shut)) {
 		stat_inc(&ep->stats.write_errors.invalid_endpoint_state);
 		return NS_ERR_CLOSED_FOR_SEND;
@@ -75,7 +77,10 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 
 	if (c->state == TCPS_CLOSE && !ep->err && (o->fast_open || c->fo_deferred))
 		return tcp_fo_write(c, p, o, n);
-	err = write_check(c);
+	/* One connection is all there can be. */
+	if (o->fast_open && tcp_connecting(c))
+		return NS_ERR_ALREADY_CONNECTING;
+	err = write_check(c, o);
 	if (err)
 		return err;
 	room = tcp_write_room(c);
@@ -83,14 +88,12 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		room = 0;
 	if (room < len && (o->atomic || !room)) {
 		c->want_space = true;
-		if (!tcp_unsent(c))
+		if (!tcp_unsent(c) && !c->is_cwnd_limited)
 			tcp_chrono(c, CHRONO_SNDBUF, true);
 		return NS_ERR_WOULD_BLOCK;
 	}
-	if (len > room) {
+	if (len > room)
 		len = room;
-		c->want_space = true;
-	}
 	note_app_limited(c);
 	tcp_hold(c);
 	tcp_chrono(c, CHRONO_BUSY, true);
@@ -104,6 +107,7 @@ enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write
 		len += more;
 		*n += more;
 	}
+	c->want_space |= p->len != 0;
 	if (!*n && len) {
 		tcp_put(c);
 		return NS_ERR_NO_MEMORY;
@@ -344,6 +348,8 @@ uint32_t tcp_readiness(struct endpoint *ep)
 		r |= WAIT_HUP;
 	if (c->rx_shut || c->rcv_bytes >= c->rcv_lowat || ep->err)
 		r |= WAIT_IN;
+	if (c->rx_shut)
+		r |= WAIT_RDHUP;
 	if (!tcp_connecting(c) && (c->tx_shut || has_space(c)))
 		r |= WAIT_OUT;
 	else if (!tcp_connecting(c))

@@ -37,9 +37,19 @@ static void take_peer(struct tcp_conn *c, const struct tcp_rx *rx)
 		c->rcv_wnd = TCP_WINDOW_MAX;
 }
 
+/* RFC 9293, 3.10.7.3, fourth: "if there are other controls or text in the segment", they are taken as later ones are. */
+static void take_data(struct tcp_conn *c, struct tcp_rx *rx)
+{
+	rx->flags &= (uint8_t)~TCP_SYN;
+	rx->seq++;
+	if (rx->seq != rx->end_seq)
+		tcp_data(c, rx);
+}
+
 static void established(struct tcp_conn *c, struct tcp_rx *rx)
 {
 	struct tcp_stats *st = tcp_stats(c);
+	uint32_t syn_end = c->iss + 1 + c->syn_len;
 
 	take_peer(c, rx);
 	if (c->fo_client)
@@ -58,13 +68,20 @@ static void established(struct tcp_conn *c, struct tcp_rx *rx)
 	c->retransmits = 0;
 	c->was_connected = true;
 	stat_inc(&st->active_connection_openings);
+	take_data(c, rx);
 	tcp_wake(c, WAIT_OUT);
 	/* Data that was written meanwhile carries the ACK along; where some is expected, it may wait for it. */
 	if (tcp_unsent(c))
 		tcp_push_end(c);	/* what is left of the SYN's data: a write ended there */
 	if (tcp_to_send(c))
 		tcp_output(c, false);
-	if ((c->defer_accept || c->pingpong) && !(c->ack_pending & ACK_SCHED) && !tcp_to_send(c)) {
+	if (syn_end != c->iss + 1)
+		tcp_fo_sent_again(c, syn_end);
+	if (c->write_waits) {	/* which makes it a dialogue, as Linux sees it */
+		tcp_quickack_mode(c);
+		c->last_rx_ns = tcp_now(c);
+	}
+	if ((c->defer_accept || c->pingpong || c->write_waits) && !(c->ack_pending & ACK_SCHED) && !tcp_to_send(c)) {
 		c->ack_pending |= ACK_SCHED;
 		tcp_timer_kick(c, c->delack_at = tcp_now(c) + TCP_DELACK_MAX_NS);
 	} else if (c->last_ack_sent != c->rcv_nxt) {
@@ -98,7 +115,7 @@ void tcp_rx_syn_sent(struct tcp_conn *c, struct tcp_rx *rx)
 	}
 	/* A timestamp that we did not send: of an older incarnation. */
 	if (ack && rx->o.has_ts && rx->o.ts_ecr && c->proto->set.timestamps &&
-	    seq_gt(rx->o.ts_ecr, tcp_ts_now(c))) {
+	    (seq_gt(rx->o.ts_ecr, tcp_ts_now(c)) || seq_lt(rx->o.ts_ecr, c->syn_ts))) {
 		tcp_send_stateless_reset(c->proto, rx);
 		return;
 	}

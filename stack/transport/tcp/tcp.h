@@ -56,6 +56,7 @@ struct tcp_mini {
 	enum net_index net;		/* of the socket it is or was of */
 	struct full_addr local, remote;
 	int64_t expires_in_ns;
+	uint32_t bind_nic, mark;
 	uint8_t retransmits;
 };
 

@@ -11,8 +11,9 @@ struct tcp_tw {
 	struct list list;
 	struct tcp_proto *proto;
 	struct port_claim claim;
-	int64_t period_ns, expires_ns, ts_recent_ns, oow_ns;
+	int64_t period_ns, expires_ns, begin_ns, ts_recent_ns, oow_ns;
 	uint32_t snd_nxt, rcv_nxt, rcv_wnd, ts_recent, ts_off;
+	uint32_t bind_nic, mark;
 	uint8_t rcv_wscale, tos, ttl, pmtud, net;
 	bool has_ts;
 };
@@ -86,11 +87,11 @@ void tcp_time_wait(struct tcp_conn *c)
 		return;
 	}
 	*w = (struct tcp_tw){
-		.tuple = c->tuple, .proto = p,
+		.tuple = c->tuple, .proto = p, .begin_ns = tcp_now(c),
 		.period_ns = c->tw_ns ? c->tw_ns : p->set.tw_ns, .net = (uint8_t)c->ep.net, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
 		.rcv_wnd = tcp_rcv_window(c), .rcv_wscale = c->rcv_wscale, .has_ts = c->has_ts,
 		.ts_recent = c->ts_recent, .ts_recent_ns = c->ts_recent_ns, .ts_off = c->ts_off,
-		.ttl = so->ttl, .pmtud = so->pmtu_discover,
+		.bind_nic = so->bind_nic, .mark = so->mark, .ttl = so->ttl, .pmtud = so->pmtu_discover,
 		.tos = (uint8_t)((v4 ? so->tos : so->traffic_class) & ~3),
 	};
 	w->tuple.kind = TUPLE_TW;
@@ -179,18 +180,26 @@ bool tcp_tw_rx(struct tcp_tw *w, struct tcp_rx *rx)
 	return false;
 }
 
-bool tcp_tw_reuse(struct tcp_conn *c, struct tcp_tw *w)
+/* For a port that connect() chose, that is. */
+static bool reuse_allowed(const struct tcp_conn *c, const struct tcp_tw *w)
 {
 	const struct tcp_settings *set = &c->proto->set;
-	int64_t now = tcp_now(c);
 
-	if (!set->tw_reuse || !w->has_ts || now - w->ts_recent_ns < NS_PER_SEC)
+	if (!set->tw_reuse || tcp_now(c) / NS_PER_MS <= (w->begin_ns + set->tw_reuse_delay_ns) / NS_PER_MS)
 		return false;
-	if (set->tw_reuse == 2 && !addr_is_loopback(&c->remote.addr) && !c->route.loop)
+	return set->tw_reuse == 1 || addr_is_loopback(&c->remote.addr) || c->route.loop;
+}
+
+bool tcp_tw_reuse(struct tcp_conn *c, struct tcp_tw *w)
+{
+	/* RFC 6191, 2: timestamps tell the peer which is which. One that bind() chose, its user wants at once. */
+	if (!w->has_ts || !(c->explicit_port || reuse_allowed(c, w)))
 		return false;
 	c->iss = w->snd_nxt + TCP_WINDOW_MAX + 2;
 	if (!c->iss)
 		c->iss = 1;
+	c->ts_recent = w->ts_recent;
+	c->ts_recent_ns = w->ts_recent_ns;
 	tw_free(w);
 	return true;
 }
@@ -212,6 +221,7 @@ void tcp_tw_diag(const struct tcp_tuple *t, struct tcp_mini *out)
 		.local = { .addr = w->tuple.local, .port = w->tuple.lport },
 		.remote = { .addr = w->tuple.remote, .port = w->tuple.rport },
 		.expires_in_ns = w->expires_ns - w->proto->stack->clock->now_ns,
+		.bind_nic = w->bind_nic, .mark = w->mark,
 	};
 }
 

@@ -256,9 +256,12 @@ void tcp_xmit_syn(struct tcp_conn *c)
 
 	if (!pkt)
 		return;
+	/* Told that the SYN with data was too large, Linux expects no more of the way back. */
+	if (c->fo_client && !ack && c->retransmits && o.mss > tcp_path_mss(c))
+		o.mss = (uint16_t)tcp_path_mss(c);
 	if (o.has_ts) {
 		o.ts_val = tcp_ts_now(c);
-		o.ts_ecr = ack ? c->ts_recent : 0;
+		o.ts_ecr = c->ts_recent;	/* of a SYN, what TIME-WAIT had */
 	}
 	if (fast)
 		tcp_fo_syn_opt(c, &o.fo);

@@ -1,9 +1,10 @@
 /*
- * What one socket costs from the server to the client, with tcp_info: filled in, written, sent over
- * a unix socket, received and parsed. One thread does both sides in turn, so that the figure is
- * work and not the scheduler's.
+ * What one socket of a stack costs from the server to the client, with tcp_info: found among the endpoints,
+ * filled in, written, sent over a unix socket, received and parsed. One thread does both sides in
+ * turn, so that the figure is work and not the scheduler's.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,54 +14,43 @@
 #include <unistd.h>
 
 #include "client/conn.h"
-#include "server/session.h"
+#include "host/diag.h"
 #include "wire/inet.h"
 #include "wire/state.h"
 
 #define ROUNDS 9
 
-struct made_up {
-	uint64_t count;
-	struct diag_tcp_info ti;
-};
+/* Connections from one address: fewer than it has ports. */
+#define CONNECTIONS_EACH 20000
 
-static int made_next(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e)
+static struct host *host;
+
+static void die(const char *what)
 {
-	uint64_t i = c->at[0]++;
-
-	if (protocol != IPPROTO_TCP || i >= ((struct made_up *)source)->count)
-		return 0;
-	e->msg.idiag_family = AF_INET;
-	e->msg.idiag_state = DIAG_TCP_ESTABLISHED;
-	e->msg.id.idiag_src[0] = htonl(0x0a000001);
-	e->msg.id.idiag_dst[0] = htonl((uint32_t)(0x0a010000 + i));
-	e->msg.id.idiag_sport = htons(8080);
-	e->msg.id.idiag_dport = htons(40000);
-	e->msg.id.idiag_cookie[0] = (uint32_t)i;
-	return 1;
+	fprintf(stderr, "%s\n", what);
+	exit(1);
 }
 
-static void made_info(void *source, const struct sock_entry *e, struct diag_tcp_info *ti)
+/* Connections of the stack with itself, both ends of each: @n sockets and the listening one. */
+static void connect_all(uint64_t n)
 {
-	*ti = ((struct made_up *)source)->ti;
-	ti->bytes_acked = e->msg.id.idiag_cookie[0];
-}
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80) };
+	struct sock *listening, *k;
 
-static void made_memory(void *source, const struct sock_entry *e, uint32_t mem[SK_MEMINFO_VARS])
-{
+	if (sock_new(host->stack, AF_INET, SOCK_STREAM, 0, &listening) ||
+	    sock_bind(listening, (struct sockaddr *)&to, sizeof(to)) || sock_listen(listening, 100))
+		die("no listening socket");
+	for (uint64_t i = 0; i < n / 2; i++) {
+		to.sin_addr.s_addr = htonl((uint32_t)(INADDR_LOOPBACK + i / CONNECTIONS_EACH));
+		if (sock_new(host->stack, AF_INET, SOCK_STREAM, 0, &k) ||
+		    sock_connect(k, (struct sockaddr *)&to, sizeof(to)) != -EINPROGRESS)
+			die("no connection");
+		for (int j = 0; j < 4; j++)
+			stack_run(host->stack);
+		if (sock_accept(listening, &k, NULL, NULL))
+			die("no connection arrived");
+	}
 }
-
-static int made_destroy(void *source, const struct sock_entry *e)
-{
-	return 0;
-}
-
-static const struct sock_source_ops made_ops = {
-	.next = made_next,
-	.info = made_info,
-	.memory = made_memory,
-	.destroy = made_destroy,
-};
 
 static uint64_t sockets, sum;
 
@@ -131,21 +121,24 @@ static double one_dump(struct diag_session *s, struct diag_conn *c, int fd, doub
 
 int main(int argc, char **argv)
 {
-	struct made_up m = { .count = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000 };
+	char error[SPEC_ERROR_MAX];
+	static struct spec spec;
 	double ns[ROUNDS], longest = 0;
 	struct diag_session s;
 	struct diag_conn c;
 	int fds[2];
 
-	memset(&m.ti, 1, sizeof(m.ti));
+	if (spec_parse("lo", &spec, error) || host_new(&spec, "bench", &host, error))
+		die(error);
+	connect_all(argc > 1 ? strtoull(argv[1], NULL, 10) : 10000);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) || diag_failed(diag_conn_from_fd(&c, fds[0])))
 		return 1;
-	diag_session_init(&s, &made_ops, &m, 0, true);
+	diag_session_init(&s, &diag_table_ops, host->diag, 0, true);
 	one_dump(&s, &c, fds[1], NULL);
 	for (int i = 0; i < ROUNDS; i++)
 		ns[i] = one_dump(&s, &c, fds[1], NULL);
 	one_dump(&s, &c, fds[1], &longest); /* asking the clock twice a step would tell on the others */
 	qsort(ns, ROUNDS, sizeof(ns[0]), by_value);
-	printf("%llu %.0f %.0f\n", (unsigned long long)m.count, ns[ROUNDS / 2], longest / 1000);
+	printf("%llu %.0f %.0f\n", (unsigned long long)sockets, ns[ROUNDS / 2], longest / 1000);
 	return 0;
 }

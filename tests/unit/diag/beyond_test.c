@@ -52,14 +52,14 @@ static int made_find(void *source, uint32_t protocol, const struct sock_key *k, 
 	cr_assert_eq(k->family, AF_INET);
 	cr_assert_eq(ntohs(k->pport_be), 1003);
 	cr_assert_eq(k->cookie, 3);
-	return made_next(source, protocol, &(struct sock_cursor){ { 3 } }, e);
+	return made_next(source, protocol, &(struct sock_cursor){ .at = { 3 } }, e);
 }
 
 static int made_past(void *source, struct sock_cursor *c, struct sock_entry *e, struct sock_past *p)
 {
 	if (c->at[0] >= 5)
 		return 0;
-	made_next(source, IPPROTO_TCP, &(struct sock_cursor){ { c->at[0] } }, e);
+	made_next(source, IPPROTO_TCP, &(struct sock_cursor){ .at = { c->at[0] } }, e);
 	e->msg.idiag_state = DIAG_TCP_CLOSE;
 	memset(p, 0, sizeof(*p));
 	p->info.bytes_acked = c->at[0]++;

@@ -11,6 +11,7 @@
 
 #include "interpose/netlink.h"
 #include "netns.h"
+#include "proto/stack_proto.h"
 #include "server/session.h"
 #include "wire/state.h"
 
@@ -20,7 +21,7 @@
 
 static uint32_t destroyed;	/* cookie of the last one */
 static int dies;		/* the host leaves after the first datagram of a dump */
-static int host_end = -1;
+static int host_end = -1, bell = -1;
 
 static int host_next(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e)
 {
@@ -66,7 +67,7 @@ static void host_reply(const void *data, size_t len, void *arg)
 
 static void *host_run(void *arg)
 {
-	static _Alignas(8) uint8_t in[65536], out[SESSION_DATAGRAM];
+	static _Thread_local _Alignas(8) uint8_t in[65536], out[SESSION_DATAGRAM]; /* the last host may still be there */
 	struct diag_session s;
 	int fd = (int)(intptr_t)arg;
 	ssize_t n;
@@ -87,7 +88,7 @@ static void *host_run(void *arg)
 }
 
 /* A conversation: served by a thread, or for events by the test itself. */
-static int host_open(uint32_t groups)
+static int host_open(uint32_t groups, int bell_fd)
 {
 	pthread_t t;
 	int pair[2];
@@ -97,6 +98,7 @@ static int host_open(uint32_t groups)
 		host_end = pair[1];
 	else
 		pthread_create(&t, NULL, host_run, (void *)(intptr_t)pair[1]);
+	bell = groups ? bell_fd : bell;
 	return pair[0];
 }
 
@@ -174,8 +176,8 @@ struct seen {
 	bool done;
 };
 
-/* Reads until DONE or an error, as ss does: its length first. */
-static struct seen read_answers(uint32_t seq)
+/* Reads until DONE, an error or a look-up's answer, as ss does: its length first. */
+static struct seen read_until(uint32_t seq, bool until_ack)
 {
 	static _Alignas(8) uint8_t buf[65536];
 	struct seen seen = { 0 };
@@ -198,18 +200,23 @@ static struct seen read_answers(uint32_t seq)
 			if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
 				memcpy(&seen.error, NLMSG_DATA(h), sizeof(int));
 				seen.done = true;
-			} else if (m->id.idiag_sport == htons(HOST_PORT)) {
+			} else if (m->id.idiag_cookie[1] & 0x80000000) {
 				cr_assert(ours);
 				seen.host++;
 			} else {
 				seen.kernel++;
 			}
-			if (!(h->nlmsg_flags & NLM_F_MULTI) && h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+			if (!(h->nlmsg_flags & NLM_F_MULTI) && h->nlmsg_type == SOCK_DIAG_BY_FAMILY && !until_ack)
 				seen.done = true;
 		}
 	}
 	cr_assert_eq(poll(&p, 1, 0), 0, "and then there is nothing more");
 	return seen;
+}
+
+static struct seen read_answers(uint32_t seq)
+{
+	return read_until(seq, false);
 }
 
 Test(netlink, dump_has_the_hosts_sockets_before_its_end)
@@ -303,6 +310,42 @@ Test(netlink, look_up_finds_sockets_of_both)
 	cr_assert_eq(s.host, 0);
 }
 
+static void listen_in_kernel(uint16_t port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert_eq(bind(fd, (void *)&in, sizeof(in)), 0);
+	cr_assert_eq(listen(fd, 1), 0);
+}
+
+Test(netlink, look_up_without_cookie_that_fits_both_finds_the_stacks)
+{
+	struct request r = request(SOCK_DIAG_BY_FAMILY, 0, 51);
+	struct seen s;
+
+	begin();
+	/* A listener of the kernel's has any peer, the stack has the connection itself. */
+	listen_in_kernel(HOST_PORT);
+	name_host_socket(&r, 7);
+	r.body.id.idiag_cookie[0] = r.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+	for (int ack = 0; ack < 2; ack++) {
+		ask(&r);
+		s = read_until(51, ack);
+		cr_assert_eq(s.host, 1);
+		cr_assert_eq(s.kernel, 0);
+		cr_assert_eq(s.error, 0);
+		r.nlh.nlmsg_flags |= NLM_F_ACK;
+	}
+	/* One that the stack has not is the kernel's all the same. */
+	r.nlh.nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+	r.body.id.idiag_dport = htons(9);
+	ask(&r);
+	s = read_answers(51);
+	cr_assert_eq(s.kernel, 1);
+	cr_assert_eq(s.host, 0);
+}
+
 Test(netlink, destroy_reaches_the_owner)
 {
 	struct request r = request(SOCK_DESTROY, NLM_F_ACK, 48);
@@ -355,30 +398,121 @@ Test(netlink, dump_whose_host_dies_ends_with_an_error)
 	cr_assert_eq(read_answers(50).host, SOCKETS, "the next one asks another host");
 }
 
-Test(netlink, destroy_events_of_the_host_arrive)
+static void join(void)
 {
 	uint32_t group = SKNLGRP_INET_TCP_DESTROY;
-	_Alignas(8) uint8_t buf[4096];
-	struct sock_cursor c = { { 0 } };
-	struct sock_entry e;
-	bool ours;
-	size_t len;
 
 	begin();
 	cr_assert_eq(setsockopt(netlink_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
 	netlink_option(netlink_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
 	cr_assert_geq(host_end, 0);
+	cr_assert_eq(bell, netlink_fd);
+}
+
+/* The host tells of a socket's end; its message's length. */
+static ssize_t send_event(void)
+{
+	_Alignas(8) uint8_t buf[4096];
+	struct sock_cursor c = { .family = 0 };
+	struct sock_entry e;
+	size_t len;
+
 	memset(&e, 0, sizeof(e));
 	host_next(NULL, IPPROTO_TCP, &c, &e);
 	len = diag_event_build(buf, &e, IPPROTO_TCP, NULL);
 	cr_assert_eq(send(host_end, buf, len, 0), (ssize_t)len);
-	cr_assert_eq(receive(buf, sizeof(buf), 0, &ours), (ssize_t)len);
+	return (ssize_t)len;
+}
+
+static void ring(void)
+{
+	struct nlmsghdr m = {
+		.nlmsg_len = sizeof(m), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+		.nlmsg_seq = STACK_DIAG_BELL,
+	};
+
+	cr_assert_eq(send(bell, &m, sizeof(m), 0), (ssize_t)sizeof(m));
+}
+
+static bool is_readable(void)
+{
+	struct pollfd p = { .fd = netlink_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+Test(netlink, destroy_events_of_the_host_arrive)
+{
+	_Alignas(8) uint8_t buf[4096];
+	ssize_t len;
+	bool ours;
+
+	join();
+	len = send_event();
+	cr_assert_eq(receive(buf, sizeof(buf), 0, &ours), len);
 	cr_assert(ours);
 	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1);
 	cr_assert_eq(errno, EAGAIN);
 	close(host_end);
 	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1, "without the host the kernel goes on");
 	cr_assert_eq(errno, EAGAIN);
+}
+
+Test(netlink, event_is_read_in_place_of_its_bell)
+{
+	_Alignas(8) uint8_t buf[4096];
+	ssize_t len;
+	bool ours;
+
+	join();
+	for (int i = 0; i < 3; i++) {
+		len = send_event();
+		ring();
+	}
+	for (int i = 0; i < 3; i++) {
+		cr_assert(is_readable());
+		cr_assert_eq(receive(NULL, 0, MSG_PEEK | MSG_TRUNC, &ours), len);
+		cr_assert_eq(receive(buf, sizeof(buf), 0, &ours), len);
+		cr_assert(ours);
+	}
+	cr_assert_not(is_readable());
+}
+
+Test(netlink, bell_without_an_event_is_nothing)
+{
+	_Alignas(8) uint8_t buf[4096];
+	bool ours;
+
+	join();
+	ring();
+	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1);
+	cr_assert_eq(errno, EAGAIN);
+	cr_assert_not(is_readable());
+	ring();
+	close(host_end);
+	cr_assert_eq(receive(buf, sizeof(buf), MSG_DONTWAIT, &ours), -1, "nor with the host gone");
+	cr_assert_eq(errno, EAGAIN);
+	cr_assert_not(is_readable());
+}
+
+Test(netlink, bell_before_answers_is_none_of_them)
+{
+	struct request r = request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, 48);
+	_Alignas(8) uint8_t buf[4096];
+	struct seen s;
+	bool ours;
+
+	join();
+	ring();
+	send_event();
+	ring();
+	ask(&r);
+	/* As from a kernel, events come between. */
+	cr_assert_gt(receive(buf, sizeof(buf), 0, &ours), 0);
+	cr_assert(ours && ((struct nlmsghdr *)buf)->nlmsg_seq == 0);
+	s = read_answers(48);
+	cr_assert_eq(s.kernel, 1);
+	cr_assert_eq(s.host, SOCKETS);
 }
 
 Test(netlink, program_without_a_stack_is_left_alone)

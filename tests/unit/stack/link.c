@@ -204,6 +204,8 @@ Test(link, waitable_stops_each_direction)
 	link_close(l);
 }
 
+static bool batch;
+
 static struct link *over_socket(int vnet, int *other)
 {
 	struct fdbased_config c = { .pool = pool, .nfds = 1, .mtu = 65535,
@@ -218,11 +220,20 @@ static struct link *over_socket(int vnet, int *other)
 	*other = fds[1];
 	l = fdbased_new(&c);
 	cr_assert_not_null(l);
+	if (batch && !fdbased_batch(l))
+		cr_skip("the kernel gives no ring");
 	link_attach(l, &sink);
 	return l;
 }
 
-Test(link, fdbased_reads_packets_of_all_sizes_into_few_chunks)
+/* What was written to the link, whether it goes at once or in company. */
+static ssize_t read_other(struct link *l, int other, void *to, size_t size)
+{
+	fdbased_flush(l);
+	return read(other, to, size);
+}
+
+static void all_sizes(void)
 {
 	static const size_t sizes[] = { 1, 60, 1514, 1920, 1921, 4000, 18304, 40000, 65535 };
 	int other;
@@ -240,13 +251,88 @@ Test(link, fdbased_reads_packets_of_all_sizes_into_few_chunks)
 		if (sizes[i] <= 1514)
 			cr_assert_lt(pkt_truesize(last), 3000, "a small packet holds no more than a frame");
 		cr_assert_eq(link_write(l, pkt_clone(last)), NS_OK);
-		cr_assert_eq(read(other, data, sizeof(data)), (ssize_t)sizes[i]);
+		cr_assert_eq(read_other(l, other, data, sizeof(data)), (ssize_t)sizes[i]);
 		cr_assert(memcmp(got, data, sizes[i]) == 0);
 	}
 	cr_assert_eq(fdbased_rx(l, 0, 10), 0);
 	cr_assert_eq(fdbased_rx(l, 1, 10), -EINVAL);
 	close(other);
 	link_close(l);
+}
+
+Test(link, fdbased_reads_packets_of_all_sizes_into_few_chunks)
+{
+	all_sizes();
+}
+
+Test(link, fdbased_reads_packets_of_all_sizes_from_a_ring)
+{
+	batch = true;
+	all_sizes();
+}
+
+/* Many at once, some large, keep their order and their bytes; all of them take few calls. */
+Test(link, fdbased_takes_many_packets_a_call)
+{
+	enum { MANY = 100 };
+	uint8_t data[5000];
+	int other, calls = 0;
+	struct link *l;
+
+	batch = true;
+	l = over_socket(0, &other);
+	for (int round = 0; round < 3; round++) {
+		int n = 0;
+
+		for (int i = 0; i < MANY; i++) {
+			memset(data, i, sizeof(data));
+			cr_assert_gt(write(other, data, i % 7 == 0 ? 5000 : 60), 0);
+		}
+		ngot = 0;
+		for (calls = 0; n < MANY; calls++) {
+			int r = fdbased_rx(l, 0, 64);
+
+			cr_assert_gt(r, 0);
+			n += r;
+		}
+		cr_assert_eq(ngot, MANY);
+		for (int i = 0; i < MANY; i++)
+			cr_assert_eq(got_len[i], i % 7 == 0 ? 5000 : 60);
+	}
+	cr_assert_lt(calls, MANY / 10);
+	for (int i = 0; i < MANY; i++) {
+		memset(data, i, sizeof(data));
+		cr_assert_eq(link_write(l, pkt_from_bytes(pool, data, i % 5 ? 100 : 1800)), NS_OK);
+	}
+	fdbased_flush(l);
+	for (int i = 0; i < MANY; i++) {
+		cr_assert_eq(read(other, data, sizeof(data)), i % 5 ? 100 : 1800);
+		cr_assert_eq(data[0], i);
+	}
+	cr_assert_eq(read(other, data, sizeof(data)), -1);
+	close(other);
+	link_close(l);
+}
+
+Test(link, fdbased_tells_an_error_of_writing_by_a_later_write)
+{
+	int other, size = 1;
+	struct link *l;
+	bool told = false;
+
+	batch = true;
+	l = over_socket(0, &other);
+	setsockopt(fdbased_fd(l, 0), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	for (int i = 0; i < 1000 && !told; i++) {
+		enum ns_err err = link_write(l, pkt_from_bytes(pool, "x", 1));
+
+		cr_assert(err == NS_OK || err == NS_ERR_WOULD_BLOCK);
+		told = err == NS_ERR_WOULD_BLOCK;
+	}
+	cr_assert(told);
+	link_close(l);
+	close(other);
+	cr_assert_eq(pkt_pool_live(pool), 0);
 }
 
 Test(link, fdbased_takes_over_what_the_virtio_header_says)

@@ -181,6 +181,39 @@ Test(tcp_receive, window_closes_and_its_opening_is_told)
 	cr_assert(got && !strstr(got, " win 0"), "%s", got ? got : "nothing");
 }
 
+/* Sends segments of 2100 bytes from @seq on to @to or the edge of the window; returns where that is. */
+static unsigned fill_window(unsigned *seq, unsigned to, unsigned edge)
+{
+	unsigned ack, win, shift = peer_info(peer_ep).wscale >> 4;
+	const char *got;
+	char text[80];
+
+	for (; *seq < to && *seq + 2100 <= edge; *seq += 2100) {
+		snprintf(text, sizeof(text), ". %u:%u(2100) ack 1 win 65535", *seq, *seq + 2100);
+		peer_in(text);
+		while ((got = peer_next()))
+			if (sscanf(strstr(got, " ack "), " ack %u win %u", &ack, &win) == 2 && ack + (win << shift) > edge)
+				edge = ack + (win << shift);
+	}
+	return edge;
+}
+
+Test(tcp_receive, what_was_promised_is_taken_however_much_memory_it_comes_in)
+{
+	struct sockopt_range r = { 4096, 1 << 20, 8 << 20 };
+	unsigned seq = 1, edge;
+	struct endpoint *ep;
+
+	stack_set_trans_option(peer_stack, IP_PROTO_TCP, SOCKOPT_RECEIVE_BUFFER_RANGE, &r, sizeof(r));
+	ep = peer_passive("mss 2100,nop,wscale 7", 65535);
+	edge = fill_window(&seq, 300000, 60000);
+	cr_assert_gt(edge, 500000);
+	endpoint_set_int(ep, SOCKOPT_RECEIVE_BUFFER_SIZE, 4096);
+	fill_window(&seq, edge, edge);
+	cr_assert_eq(peer_opt(ep, SOCKOPT_RECEIVE_QUEUE_SIZE), seq - 1);
+	cr_assert_eq(peer_read(ep, 2000000), seq - 1);
+}
+
 Test(tcp_receive, nothing_beyond_the_window_is_taken)
 {
 	peer_passive(SACK, 65535);
