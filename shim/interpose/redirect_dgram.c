@@ -484,6 +484,8 @@ long dgram_recv(const struct target *t, struct msghdr *m, int flags)
 		return -EMSGSIZE;
 	if (flags & MSG_ERRQUEUE)
 		return recv_error(t, m);
+	if ((flags & MSG_OOB) && redirect_is_raw(t->s))
+		return -EOPNOTSUPP;
 	do {
 		err = take_error(t);
 		if (err)

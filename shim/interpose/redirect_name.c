@@ -171,6 +171,8 @@ long redirect_name(enum call_id id, const struct target *t, const uint64_t *a)
 	if (!t->e || !board_read(t->e, &e))
 		return -ENETDOWN;
 	state = e.state & 0xff;
+	if (peer && sockshim_cookie_family(t->s->cookie) == AF_PACKET)
+		return -EOPNOTSUPP;
 	if (peer && (redirect_is_stream(t->s) ? state != STACK_BOARD_CONNECTED : e.peer.len == 0))
 		return -ENOTCONN;
 	if (!peer && e.local.len == 0)

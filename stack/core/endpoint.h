@@ -183,7 +183,7 @@ struct endpoint {
  * @rx_error: an ICMP error about a packet of this endpoint
  * @connect:  NS_OK, CONNECT_STARTED, ALREADY_CONNECTING, ALREADY_CONNECTED or an error, as POSIX
  *            has it for a non-blocking socket
- * @check:    whether a datagram of @len bytes could be sent to @to (NULL: the peer) now; binds
+ * @check:    whether a datagram of @len bytes could be sent where @o says now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
  * @peek_iov, @consume: streams: reading in place, see endpoint_peek_iov()
  * The others: see the functions below.
@@ -198,7 +198,7 @@ struct endpoint_ops {
 	void (*consume)(struct endpoint *ep, size_t n);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
-	enum ns_err (*check)(struct endpoint *ep, const struct full_addr *to, size_t len);
+	enum ns_err (*check)(struct endpoint *ep, const struct write_opts *o, size_t len);
 	enum ns_err (*bind)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*connect)(struct endpoint *ep, const struct full_addr *a);
 	enum ns_err (*disconnect)(struct endpoint *ep);

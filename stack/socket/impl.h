@@ -35,7 +35,7 @@ bool sock_errors_pending(const struct sock *k);
  * @name is none of them */
 int sock_set_membership(struct sock *k, int level, int name, const void *val, socklen_t len);
 
-/** sock_set_raw(), sock_get_raw() - options of IP, raw and packet sockets that are structures. -ENOPROTOOPT
+/** sock_set_raw(), sock_get_raw() - options of raw and packet sockets that are structures. -ENOPROTOOPT
  * if @name is none of them */
 int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t len);
 int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len);

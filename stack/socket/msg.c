@@ -19,6 +19,8 @@ static int send_err(const struct sock *k, enum ns_err err)
 		return -EPIPE;		/* as Linux: a stream that is not connected is a broken pipe */
 	if (k->connecting && err == NS_ERR_NOT_CONNECTED)
 		return -EAGAIN;
+	if (k->domain == AF_PACKET && err == NS_ERR_UNKNOWN_DEVICE)
+		return -ENXIO;
 	return -ns_err_errno(err);
 }
 
@@ -39,9 +41,10 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 	if (m->addr_len && (k->type != SOCK_STREAM || o->fast_open)) {
 		const struct sockaddr *a = (const struct sockaddr *)&m->addr;
 
-		/* udp(7): an IPv6 socket takes IPv4 addresses too. */
+		/* udp(7): an IPv6 socket takes IPv4 addresses too; but a raw one. */
 		r = sock_addr_to_full(a, m->addr_len,
-				      k->domain == AF_INET6 && a->sa_family == AF_INET ? AF_INET : k->domain,
+				      k->domain == AF_INET6 && a->sa_family == AF_INET && k->type != SOCK_RAW ?
+				      AF_INET : k->domain,
 				      to);
 		if (r)
 			return r;
@@ -242,7 +245,7 @@ int sock_check(struct sock *k, const struct sockaddr *a, socklen_t len, size_t b
 			return -EINVAL;
 		bytes = k->segment;
 	}
-	r = -ns_err_errno(k->ep->ops->check(k->ep, o.to, bytes));
+	r = send_err(k, k->ep->ops->check(k->ep, &o, bytes));
 	if (r == -EMSGSIZE)
 		sock_note_too_long(k, o.to);
 	return r;

@@ -110,26 +110,18 @@ static int set_dontfrag(struct sock *k, const struct opt_row *row, const void *v
 					      k->pmtud > IP_PMTUDISC_PROBE ? NET_PMTUD_DONT : k->pmtud));
 }
 
-/* No datagram is sent with IP options but those that say nothing. */
 static int set_options(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
-	const uint8_t *b = val;
-
-	(void)k;
-	(void)row;
-	if (len > 40)
-		return -EINVAL;
-	for (socklen_t i = 0; i < len; i++)
-		if (b[i] > IPOPT_NOP)
-			return -EINVAL;
-	return 0;
+	return -ns_err_errno(endpoint_set_option(k->ep, row->stack, val, len));
 }
 
 static int get_options(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
 {
-	(void)k;
-	(void)row;
-	return opt_put(val, len, "", 0);
+	size_t n = *len;
+	enum ns_err err = endpoint_get_option(k->ep, row->stack, val, &n);
+
+	*len = (socklen_t)n;
+	return -ns_err_errno(err);
 }
 
 /* The path MTU; only connected sockets have a path. */
@@ -185,7 +177,7 @@ static const struct opt_row rows[] = {
 	FLAG(IPPROTO_IP, IP_RECVERR, recverr),
 	FREE_BIND(IPPROTO_IP, IP_FREEBIND, free_bind),
 	FREE_BIND(IPPROTO_IP, IP_TRANSPARENT, transparent),
-	CUSTOM(IPPROTO_IP, IP_OPTIONS, set_options, get_options),
+	{ IPPROTO_IP, IP_OPTIONS, OPT_ANY, set_options, get_options, .stack = SOCKOPT_IP_OPTIONS },
 	CONSTANT(IPPROTO_IP, IP_HDRINCL, OPT_STREAM | OPT_DGRAM, 0),
 	CONSTANT(IPPROTO_IP, IP_NODEFRAG, OPT_ANY, 0),
 	KEPT(IPPROTO_IP, IP_PASSSEC, KEPT_PASSSEC),

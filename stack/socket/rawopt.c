@@ -1,4 +1,4 @@
-/* Options of IP, raw and packet sockets whose values are structures (ip(7), raw(7), icmp(7), packet(7), RFC 3542). */
+/* Options of raw and packet sockets whose values are structures (raw(7), icmp(7), packet(7), RFC 3542). */
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <netinet/icmp6.h>
@@ -29,18 +29,19 @@ static int set_packet_membership(struct sock *k, int name, const void *val, sock
 	enum sockopt opt = name == PACKET_ADD_MEMBERSHIP ? SOCKOPT_LISTEN_PROMISCUOUS
 							 : SOCKOPT_UNLISTEN_PROMISCUOUS;
 	struct packet_mreq m;
+	enum ns_err err;
 
 	if (len < sizeof(m))
 		return -EINVAL;
 	memcpy(&m, val, sizeof(m));
 	if (!nic_find(k->stack, (uint32_t)m.mr_ifindex))
 		return -ENODEV;
-	/* All multicast frames are heard anyway: no link of ours filters them. */
-	if (m.mr_type == PACKET_MR_MULTICAST || m.mr_type == PACKET_MR_ALLMULTI)
-		return 0;
+	/* All multicast frames are heard anyway: no link of ours filters them. Nothing comes of other types, nor of
+	 * leaving what was not joined, on the kernel. */
 	if (m.mr_type != PACKET_MR_PROMISC)
-		return -EINVAL;
-	return -ns_err_errno(endpoint_set_int(k->ep, opt, m.mr_ifindex));
+		return 0;
+	err = endpoint_set_int(k->ep, opt, m.mr_ifindex);
+	return err == NS_ERR_BAD_LOCAL_ADDRESS ? 0 : -ns_err_errno(err);
 }
 
 /* The value is the program's instructions (core/bpf.h): a caller that got a struct sock_fprog follows its pointer. */
@@ -74,8 +75,6 @@ int sock_set_raw(struct sock *k, int level, int name, const void *val, socklen_t
 {
 	size_t words;
 
-	if (level == IPPROTO_IP && name == IP_OPTIONS)
-		return -ns_err_errno(endpoint_set_option(k->ep, SOCKOPT_IP_OPTIONS, val, len));
 	if (is_icmp_filter(level, name, &words))
 		return set_icmp_filter(k, val, len, words);
 	if (level == SOL_PACKET && (name == PACKET_ADD_MEMBERSHIP || name == PACKET_DROP_MEMBERSHIP))
@@ -102,14 +101,9 @@ int sock_get_raw(struct sock *k, int level, int name, void *val, socklen_t *len)
 	struct sockopt_icmp_filter f;
 	struct sockopt_packet_stats st;
 	struct tpacket_stats_v3 st3 = { 0 };
-	size_t words, n = *len;
+	size_t words;
 	int r;
 
-	if (level == IPPROTO_IP && name == IP_OPTIONS) {
-		r = -ns_err_errno(endpoint_get_option(k->ep, SOCKOPT_IP_OPTIONS, val, &n));
-		*len = (socklen_t)n;
-		return r;
-	}
 	if (is_icmp_filter(level, name, &words))
 		return get_struct(k, SOCKOPT_ICMP_FILTER, &f, sizeof(f), words * 4, val, len);
 	if (level == SOL_PACKET && name == PACKET_STATISTICS && k->ring_version == TPACKET_V3) {

@@ -2,8 +2,11 @@
 #include "socket/sock.h"
 
 #include <errno.h>
+#include <linux/if_arp.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "socket/opt.h"
@@ -164,6 +167,8 @@ int sock_connect(struct sock *k, const struct sockaddr *a, socklen_t len)
 
 	if (!a || len < sizeof(a->sa_family))
 		return -EINVAL;
+	if (k->domain == AF_PACKET)
+		return -EOPNOTSUPP;
 	if (a->sa_family == AF_UNSPEC) {
 		err = endpoint_disconnect(k->ep);
 		if (!err)
@@ -239,6 +244,8 @@ int sock_shutdown(struct sock *k, int how)
 		[SHUT_RDWR] = SHUTDOWN_READ | SHUTDOWN_WRITE,
 	};
 
+	if (k->domain == AF_PACKET)
+		return -EOPNOTSUPP;
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	return -ns_err_errno(endpoint_shutdown(k->ep, hows[how]));
@@ -251,6 +258,8 @@ int sock_name(struct sock *k, bool peer, struct sockaddr *a, socklen_t *len)
 	socklen_t full;
 	enum ns_err err = peer ? endpoint_remote_addr(k->ep, &f) : endpoint_local_addr(k->ep, &f);
 
+	if (k->domain == AF_PACKET && peer)
+		return -EOPNOTSUPP;
 	if (err)
 		return -ns_err_errno(err);
 	if (k->domain == AF_PACKET) {
@@ -261,11 +270,18 @@ int sock_name(struct sock *k, bool peer, struct sockaddr *a, socklen_t *len)
 			link.hatype = packet_hatype(nic);
 			link.addr = nic->link->addr;
 		}
-		full = sock_addr_from_link(&link, &ss);
+		/* The kernel's loopback has an address, of zeros. */
+		if (link.hatype == ARPHRD_LOOPBACK)
+			link.addr.len = LINK_ADDR_LEN;
+		sock_addr_from_link(&link, &ss);
+		full = (socklen_t)offsetof(struct sockaddr_ll, sll_addr) + link.addr.len;
 		memcpy(a, &ss, *len < full ? *len : full);
 		*len = full;
 		return 0;
 	}
+	/* inet_getname(): without a port it has no peer. */
+	if (peer && k->type == SOCK_RAW && !f.port)
+		return -ENOTCONN;
 	put_addr(&f, k->domain, a, len);
 	return 0;
 }

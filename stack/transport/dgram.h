@@ -80,7 +80,7 @@ void dgram_rx_error(struct endpoint *ep, const struct net_error *e);
 enum ns_err dgram_read(struct endpoint *ep, struct read_msg *m);
 enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			size_t *n);
-enum ns_err dgram_check(struct endpoint *ep, const struct full_addr *to, size_t len);
+enum ns_err dgram_check(struct endpoint *ep, const struct write_opts *o, size_t len);
 enum ns_err dgram_bind(struct endpoint *ep, const struct full_addr *a);
 enum ns_err dgram_connect(struct endpoint *ep, const struct full_addr *a);
 enum ns_err dgram_disconnect(struct endpoint *ep);

@@ -194,17 +194,16 @@ enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct wri
 	return err;
 }
 
-enum ns_err dgram_check(struct endpoint *ep, const struct full_addr *to, size_t len)
+enum ns_err dgram_check(struct endpoint *ep, const struct write_opts *o, size_t len)
 {
 	struct dgram *d = dgram_of(ep);
-	struct write_opts o = { .to = to };
 	struct full_addr target;
 	struct route_key key;
 	enum ns_err err;
 
 	if (len > d->ops->max_len || len > ep->opts.send_buffer_bytes)
 		return NS_ERR_MESSAGE_TOO_LONG;
-	err = check_target(d, &o, &target);
+	err = check_target(d, o, &target);
 	if (!err)
 		err = dgram_autobind(d, NULL);
 	if (err)

@@ -256,12 +256,31 @@ static enum ns_err packet_send(struct packet *k, struct nic *nic, const struct p
 	return err;
 }
 
+static enum ns_err packet_check_size(const struct packet *k, const struct nic *nic, size_t len)
+{
+	size_t header = k->cooked || packet_hatype(nic) == HATYPE_NONE ? 0 : ETH_HDR_LEN;
+
+	if (len > nic->link->mtu + header || len > k->ep.opts.send_buffer_bytes)
+		return NS_ERR_MESSAGE_TOO_LONG;
+	return len < header ? NS_ERR_INVALID_OPTION_VALUE : NS_OK;
+}
+
+static enum ns_err packet_check(struct endpoint *ep, const struct write_opts *o, size_t len)
+{
+	struct packet *k = packet_of(ep);
+	struct packet_addr to;
+	struct nic *nic;
+	enum ns_err err = packet_target(k, o, &to, &nic);
+
+	return err ? err : packet_check_size(k, nic, len);
+}
+
 static enum ns_err packet_write(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 				size_t *n)
 {
 	struct packet *k = packet_of(ep);
 	struct packet_stats *st = &ep->stack->stats.packet;
-	size_t len = p->len, room;
+	size_t len = p->len;
 	struct packet_addr to;
 	struct nic *nic;
 	struct pkt *pkt;
@@ -269,10 +288,10 @@ static enum ns_err packet_write(struct endpoint *ep, struct payload *p, const st
 
 	if (err)
 		return err;
-	room = nic->link->mtu + (k->cooked || packet_hatype(nic) == HATYPE_NONE ? 0 : ETH_HDR_LEN);
-	if (len > room || len > ep->opts.send_buffer_bytes) {
+	err = packet_check_size(k, nic, len);
+	if (err) {
 		stat_inc(&ep->stats.write_errors.invalid_args);
-		return NS_ERR_MESSAGE_TOO_LONG;
+		return err;
 	}
 	pkt = payload_take(p, len, ep->stack->pool);
 	if (!pkt)
@@ -445,6 +464,7 @@ static const struct endpoint_ops packet_endpoint_ops = {
 	.destroy = packet_destroy,
 	.read = packet_read,
 	.write = packet_write,
+	.check = packet_check,
 	.bind = packet_bind,
 	.local_addr = packet_local_addr,
 	.readiness = packet_readiness,

@@ -13,6 +13,7 @@
 #include "core/bpf.h"
 #include "header/icmp.h"
 #include "header/ipv4.h"
+#include "header/ipv6.h"
 #include "transport/dgram.h"
 
 enum { RAW_MAX = 65535 };
@@ -105,6 +106,19 @@ static void raw_destroy(struct endpoint *ep)
 	bpf_free(w->bpf);
 	endpoint_fini(ep);
 	free(w);
+}
+
+/* Headers that the user writes go out whole or not at all. */
+static enum ns_err raw_check(struct endpoint *ep, const struct write_opts *o, size_t len)
+{
+	struct raw *w = raw_of(ep);
+	enum ns_err err = dgram_check(ep, o, len);
+
+	if (err || (!w->hdr_included && (w->csum_off < 0 || len >= (size_t)w->csum_off + 2)))
+		return err;
+	if (!w->hdr_included || len < (ep->net == NET_IPV4 ? (size_t)IPV4_HDR_LEN : IPV6_HDR_LEN))
+		return NS_ERR_INVALID_OPTION_VALUE;
+	return len > route_mtu(&w->d.route) && !w->d.route.loop ? NS_ERR_MESSAGE_TOO_LONG : NS_OK;
 }
 
 /* Whether what bind() and connect() chose lets the packet through. */
@@ -300,6 +314,7 @@ static const struct endpoint_ops raw_endpoint_ops = {
 	.destroy = raw_destroy,
 	.read = dgram_read,
 	.write = dgram_write,
+	.check = raw_check,
 	.bind = raw_bind,
 	.connect = dgram_connect,
 	.disconnect = dgram_disconnect,

@@ -12,7 +12,7 @@ NEW, CONNECTING, CONNECTED, LISTENING, CLOSED = range(1, 6)
 RESET, RCV_EOF, ERRQ, BOUND = 1, 2, 4, 8
 HEAD = struct.Struct("<HHIiIQ4q")
 ENTRIES, ENTRY = 4096, 120
-DGRAM = struct.Struct("<HHIIIqI I32s I32s I")
+DGRAM = struct.Struct("<HHIIIqI I32s I32s I I40s I")
 SO_COOKIE = 57
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -265,10 +265,10 @@ class Sock:
                 return
             self.error = e
             self.set_state()
-            self.ours.send(DGRAM.pack(DGRAM.size, 128, 0, 0, 0, 0, 0, 0, b"", 0, b"", 0))
+            self.ours.send(DGRAM.pack(DGRAM.size, 128, 0, 0, 0, 0, 0, 0, b"", 0, b"", 0, 0, b"", 0))
             return
         peer = name.raw[:n.value]
-        self.ours.send(DGRAM.pack(DGRAM.size, 0, 0, 0, 0, 0, r, len(peer), peer, 0, b"", 0) + buf.raw[:r])
+        self.ours.send(DGRAM.pack(DGRAM.size, 0, 0, 0, 0, 0, r, len(peer), peer, 0, b"", 0, 0, b"", 0) + buf.raw[:r])
 
 
 idle = []       # pairs that can't be waited for but for their end
