@@ -28,6 +28,7 @@ static const struct sockopt_row sockopt_rows[SOCKOPT_COMMON_END + 1] = {
 	[SOCKOPT_TTL] = OPT(ttl, OPT_U8, 0, 255),
 	[SOCKOPT_MULTICAST_TTL] = OPT(multicast_ttl, OPT_U8, 0, 255),
 	[SOCKOPT_MULTICAST_LOOP] = OPT(multicast_loop, OPT_BOOL, 0, INT32_MAX),
+	[SOCKOPT_MULTICAST_ALL] = OPT(multicast_all, OPT_BOOL, 0, 1),
 	[SOCKOPT_TOS] = OPT(tos, OPT_U8, 0, 255),
 	[SOCKOPT_TRAFFIC_CLASS] = OPT(traffic_class, OPT_U8, 0, 255),
 	[SOCKOPT_FREE_BIND] = OPT(free_bind, OPT_BOOL, 0, INT32_MAX),
@@ -39,7 +40,7 @@ static const struct sockopt_row sockopt_rows[SOCKOPT_COMMON_END + 1] = {
 void sock_opts_init(struct sock_opts *o)
 {
 	*o = (struct sock_opts){
-		.multicast_loop = true, .multicast_ttl = 1, .pmtu_discover = NET_PMTUD_WANT,
+		.multicast_loop = true, .multicast_all = true, .multicast_ttl = 1, .pmtu_discover = NET_PMTUD_WANT,
 		.send_buffer_bytes = 212992, .receive_buffer_bytes = 212992,	/* Linux's rmem_default */
 	};
 }

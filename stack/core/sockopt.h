@@ -26,6 +26,7 @@ enum sockopt {
 	SOCKOPT_TTL,			/* 0: the protocol's default */
 	SOCKOPT_MULTICAST_TTL,		/* default 1 */
 	SOCKOPT_MULTICAST_LOOP,
+	SOCKOPT_MULTICAST_ALL,		/* groups that others have joined, too; default 1 */
 	SOCKOPT_TOS,
 	SOCKOPT_TRAFFIC_CLASS,
 	SOCKOPT_FREE_BIND,		/* to addresses that are not there */
@@ -179,7 +180,7 @@ struct sockopt_range {
 
 /** struct sock_opts - the values of the common options */
 struct sock_opts {
-	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, free_bind;
+	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, multicast_all, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
 	uint32_t bind_nic;
 	uint32_t mark;

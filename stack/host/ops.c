@@ -10,50 +10,51 @@
  * struct op - an operation
  * @socket: enum: whether the cookie must name a socket
  * @min_data: bytes of data it has at least
- * @fd: it may come with a descriptor
- * @owner: of the host's user, and root, alone: others may have joined (STACK_OP_JOIN)
+ * @flags: WITH_FD: it may come with a descriptor; OWNER: of the host's user, and root, alone: others may have
+ *         joined (STACK_OP_JOIN)
  */
 enum { NO_SOCKET, SOCKET, ANY_SOCKET };
+enum { WITH_FD = 1, OWNER = 2 };
 
 static const struct op {
 	int (*run)(struct request *q);
 	uint8_t socket;
 	uint8_t min_data;
-	bool fd, owner;
+	uint8_t flags;
 } ops[STACK_OP_COUNT] = {
-	[STACK_OP_HELLO] = { op_hello, NO_SOCKET, 0, false },
-	[STACK_OP_SOCKET] = { op_socket, NO_SOCKET, 0, false },
-	[STACK_OP_LOOKUP] = { op_lookup, SOCKET, 0, false },
-	[STACK_OP_BIND] = { op_bind, SOCKET, 0, false },
-	[STACK_OP_CONNECT] = { op_connect, SOCKET, 0, false },
-	[STACK_OP_FASTOPEN] = { op_fastopen, SOCKET, 2, false },
-	[STACK_OP_LISTEN] = { op_listen, SOCKET, 0, false },
-	[STACK_OP_SHUTDOWN] = { op_shutdown, SOCKET, 0, false },
-	[STACK_OP_GETNAME] = { op_getname, SOCKET, 0, false },
-	[STACK_OP_SETOPT] = { op_setopt, SOCKET, 0, true },
-	[STACK_OP_GETOPT] = { op_getopt, SOCKET, 0, false },
-	[STACK_OP_IOCTL] = { op_ioctl, ANY_SOCKET, 0, false },
-	[STACK_OP_CHECK] = { op_check, SOCKET, 0, false },
-	[STACK_OP_ERRQUEUE] = { op_errqueue, SOCKET, 0, false },
-	[STACK_OP_ABORT] = { op_abort, SOCKET, 0, false },
-	[STACK_OP_KILL] = { op_kill, SOCKET, 0, false, .owner = true },
-	[STACK_OP_FLUSH] = { op_flush, SOCKET, 0, false },
-	[STACK_OP_OUTQ] = { op_outq, SOCKET, 0, false },
-	[STACK_OP_RESOLVE] = { op_resolve, NO_SOCKET, 2, false },
-	[STACK_OP_NAMEINFO] = { op_nameinfo, NO_SOCKET, 2, false },
-	[STACK_OP_IFADDRS] = { op_ifaddrs, NO_SOCKET, 0, false },
-	[STACK_OP_DIAG] = { op_diag, NO_SOCKET, 0, true },
-	[STACK_OP_PROCNET] = { op_procnet, NO_SOCKET, 0, false },
-	[STACK_OP_INFO] = { op_info, NO_SOCKET, 0, false },
-	[STACK_OP_STATS] = { op_stats, NO_SOCKET, 0, false },
-	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, true, .owner = true },
-	[STACK_OP_RING] = { op_ring, SOCKET, 0, false },
-	[STACK_OP_CONNECTIONS] = { op_connections, NO_SOCKET, 0, false },
-	[STACK_OP_IFTEXT] = { op_iftext, NO_SOCKET, 0, false },
-	[STACK_OP_ROUTE] = { op_route, NO_SOCKET, 2, false },
-	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, false, .owner = true },
-	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, false, .owner = true },
-	[STACK_OP_JOIN] = { op_join, NO_SOCKET, 0, true },
+	[STACK_OP_HELLO] = { op_hello, NO_SOCKET, 0, 0 },
+	[STACK_OP_SOCKET] = { op_socket, NO_SOCKET, 0, 0 },
+	[STACK_OP_LOOKUP] = { op_lookup, SOCKET, 0, 0 },
+	[STACK_OP_BIND] = { op_bind, SOCKET, 0, 0 },
+	[STACK_OP_CONNECT] = { op_connect, SOCKET, 0, 0 },
+	[STACK_OP_FASTOPEN] = { op_fastopen, SOCKET, 2, 0 },
+	[STACK_OP_LISTEN] = { op_listen, SOCKET, 0, 0 },
+	[STACK_OP_SHUTDOWN] = { op_shutdown, SOCKET, 0, 0 },
+	[STACK_OP_GETNAME] = { op_getname, SOCKET, 0, 0 },
+	[STACK_OP_SETOPT] = { op_setopt, SOCKET, 0, WITH_FD },
+	[STACK_OP_GETOPT] = { op_getopt, SOCKET, 0, 0 },
+	[STACK_OP_IOCTL] = { op_ioctl, ANY_SOCKET, 0, 0 },
+	[STACK_OP_CHECK] = { op_check, SOCKET, 0, 0 },
+	[STACK_OP_ERRQUEUE] = { op_errqueue, SOCKET, 0, 0 },
+	[STACK_OP_ABORT] = { op_abort, SOCKET, 0, 0 },
+	[STACK_OP_KILL] = { op_kill, SOCKET, 0, OWNER },
+	[STACK_OP_FLUSH] = { op_flush, SOCKET, 0, 0 },
+	[STACK_OP_OUTQ] = { op_outq, SOCKET, 0, 0 },
+	[STACK_OP_RESOLVE] = { op_resolve, NO_SOCKET, 2, 0 },
+	[STACK_OP_NAMEINFO] = { op_nameinfo, NO_SOCKET, 2, 0 },
+	[STACK_OP_IFADDRS] = { op_ifaddrs, NO_SOCKET, 0, 0 },
+	[STACK_OP_DIAG] = { op_diag, NO_SOCKET, 0, WITH_FD },
+	[STACK_OP_PROCNET] = { op_procnet, NO_SOCKET, 0, 0 },
+	[STACK_OP_INFO] = { op_info, NO_SOCKET, 0, 0 },
+	[STACK_OP_STATS] = { op_stats, NO_SOCKET, 0, 0 },
+	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, WITH_FD | OWNER },
+	[STACK_OP_RING] = { op_ring, SOCKET, 0, 0 },
+	[STACK_OP_CONNECTIONS] = { op_connections, NO_SOCKET, 0, 0 },
+	[STACK_OP_IFTEXT] = { op_iftext, NO_SOCKET, 0, 0 },
+	[STACK_OP_ROUTE] = { op_route, NO_SOCKET, 2, 0 },
+	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, OWNER },
+	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, OWNER },
+	[STACK_OP_JOIN] = { op_join, NO_SOCKET, 0, WITH_FD },
 };
 
 static bool is_owner(const struct client *c)
@@ -67,7 +68,7 @@ bool request_run(struct request *q)
 	const struct op *op = in->op < STACK_OP_COUNT ? &ops[in->op] : NULL;
 	int err;
 
-	if (!op || !op->run || in->err || in->len < op->min_data || (q->fd_in >= 0 && !op->fd))
+	if (!op || !op->run || in->err || in->len < op->min_data || (q->fd_in >= 0 && !(op->flags & WITH_FD)))
 		return false;
 	/* The first message says hello, and is the only one that another version may send. */
 	if (q->client->hello == (in->op == STACK_OP_HELLO) ||
@@ -81,7 +82,7 @@ bool request_run(struct request *q)
 		}
 	}
 	q->host->counters.requests++;
-	err = op->owner && !is_owner(q->client) ? -EPERM : op->run(q);
+	err = (op->flags & OWNER) && !is_owner(q->client) ? -EPERM : op->run(q);
 	if (err == OP_MALFORMED)
 		return false;
 	if (err == -EADDRINUSE && q->relay && q->fd_out < 0 && again_later(q, op->run))

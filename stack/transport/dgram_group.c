@@ -57,7 +57,7 @@ bool dgram_wants_source(const struct dgram *d, const struct nic *nic, const stru
 	struct source_filter f;
 
 	if (!m)
-		return true;
+		return d->ep.opts.multicast_all || !addr_is_multicast(group);
 	f = filter_of(m);
 	return group_wants(&f, source);
 }
