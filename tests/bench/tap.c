@@ -144,7 +144,7 @@ static double stack(struct rig *r, size_t size)
 		struct read_msg m = { .iov = &iov, .iovcnt = 1 };
 		struct write_opts o = { .to = &m.from };
 		size_t k;
-		int n = fdbased_rx(r->fd_link, 0, 16);
+		int n = fdbased_rx(r->fd_link, 0, 32);
 
 		if (n <= 0) {
 			idle++;

@@ -128,31 +128,30 @@ struct tcp_conn {
 	uint32_t rope_seq;		/* of the first packet's first byte */
 	uint32_t piece_seq;		/* where the last piece starts (push.c) */
 	uint32_t pushed_seq, push_marks[4];
-	bool piece_push;
-	struct pkt *send_pkt;		/* where snd_nxt is, NULL at the end */
 	uint32_t send_off;
+	struct pkt *send_pkt;		/* where snd_nxt is, send_off bytes into it; NULL at the end */
+	bool piece_push;
 	bool tail_open;			/* the last packet's chunk has room that is ours */
 	uint16_t records;		/* of its packets, how many end a record (MSG_EOR) */
-	struct list segs;		/* by sequence number, nsegs of them */
 	uint32_t nsegs;
+	struct list segs;		/* by sequence number, nsegs of them */
 	struct list sent, lost;		/* by transmission; to be sent again */
 	uint32_t highest_sack;		/* end of the highest range SACKed, if sacked_out */
 	uint32_t max_packets_out, cwnd_usage_seq;
 	uint32_t xmit_no;		/* transmissions of segments so far */
 	uint32_t cwnd_used;
-	int64_t cwnd_stamp_ns;
 	uint32_t app_limited;		/* until so many are delivered; 0: not */
-	bool is_cwnd_limited;
+	int64_t cwnd_stamp_ns;
 
 	/* Recovery */
 	struct tcp_rack rack;
-	bool frto, tlp_retrans;
 	uint32_t high_seq, tlp_high_seq;
 	uint32_t undo_marker;		/* 0: nothing to undo */
 	int32_t undo_retrans;
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
 	uint32_t probe_start;		/* of the MTU probe on its way */
+	bool frto, tlp_retrans, is_cwnd_limited;
 	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
 	/* What was received and not yet read */
@@ -162,23 +161,21 @@ struct tcp_conn {
 	uint32_t rcv_up;
 	uint8_t urg_state, urg_byte;
 	bool oob_inline, moderate;
-	uint32_t ts_recent;
+	uint32_t ts_recent, last_ack_sent;
 	int64_t ts_recent_ns;
 	uint32_t ts_off;
 	union {
 		uint32_t syn_ts;	/* in SYN-SENT: the timestamp of the first one */
 		uint32_t rcv_ecr;
 	};
-	uint32_t last_ack_sent;
 
 	/* Timers */
 	struct timer timer;
-	bool keepalive;
+	bool keepalive, linger;
 	uint8_t keep_count, syn_retries, defer_accept;
 	uint32_t keep_idle_s, keep_intvl_s;
 	int64_t user_timeout_ns, linger2_ns, probe_start_ns;
 	int64_t tw_ns;			/* TIME-WAIT, 0: the setting */
-	bool linger;
 	int64_t linger_ns;
 
 	/* Probing of the path MTU (RFC 4821): what gets through for sure (0: no probing), what may, and the size of the
