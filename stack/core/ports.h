@@ -18,10 +18,10 @@
 struct port_claim {
 	uint8_t proto;
 	uint8_t nets;
+	bool reuse_address, reuse_port, exclusive;
 	struct addr addr, remote;
 	uint16_t port, rport;
 	uint32_t nic;
-	bool reuse_address, reuse_port, exclusive;
 	/* the manager's */
 	struct list list;
 	struct port_entry *entry;

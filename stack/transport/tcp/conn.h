@@ -118,7 +118,6 @@ struct tcp_conn {
 	struct tcp_proto *proto;
 	struct tcp_listener *listener;	/* what only listeners have; NULL for others */
 	struct tcp_fo_keys *fo_keys;	/* set for this listener, NULL: the protocol's */
-	uint32_t fo_max;		/* SOCKOPT_FASTOPEN */
 	struct list pending;		/* in the listener's accept queue until it is accepted */
 	struct port_claim claim;
 	struct route route;
@@ -151,6 +150,7 @@ struct tcp_conn {
 	uint32_t prior_cwnd, prior_ssthresh, prr_delivered, prr_out;
 	uint32_t retrans_stamp;		/* timestamp clock of the first retransmission */
 	uint32_t probe_start;		/* of the MTU probe on its way */
+	uint32_t fo_max;		/* SOCKOPT_FASTOPEN; here there is room */
 	bool frto, tlp_retrans, is_cwnd_limited;
 	int64_t retrans_ns;		/* when the RTO expired first in a row */
 
