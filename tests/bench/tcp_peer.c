@@ -151,17 +151,34 @@ double peer_crr(const char *ip, int parallel, int ms)
 	return (double)done / (now_s() - start);
 }
 
-double peer_open(const char *ip, int n)
+double peer_open(const char *ip, int parallel, int n)
 {
-	int *fds = calloc((size_t)n, sizeof(*fds));
+	struct sockaddr_in to = at(ip, PORT_ECHO);
+	int ep = epoll_create1(0), *fds = calloc((size_t)n, sizeof(*fds)), opened = 0;
 	double start = now_s(), took;
 
-	for (int i = 0; i < n; i++)
-		fds[i] = dial(ip, PORT_ECHO);
+	for (int i = 0; i < parallel; i++)
+		crr_start(ep, &to);
+	while (opened < n) {
+		struct epoll_event ev[EVENTS];
+		int got = epoll_wait(ep, ev, EVENTS, 1000);
+
+		if (got <= 0)
+			die("open");
+		for (int i = 0; i < got && opened < n; i++) {
+			if (ev[i].events & (EPOLLERR | EPOLLHUP))
+				die("open");
+			epoll_ctl(ep, EPOLL_CTL_DEL, ev[i].data.fd, NULL);
+			fds[opened++] = ev[i].data.fd;
+			if (opened + parallel <= n)
+				crr_start(ep, &to);
+		}
+	}
 	took = now_s() - start;
 	for (int i = 0; i < n; i++)
 		close(fds[i]);
 	free(fds);
+	close(ep);
 	return took;
 }
 

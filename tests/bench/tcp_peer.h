@@ -16,8 +16,8 @@ double peer_rr(const char *ip, int ms);
 /** peer_crr() - connections a second that open, echo a byte and close, @parallel at a time */
 double peer_crr(const char *ip, int parallel, int ms);
 
-/** peer_open() - seconds it takes to open @n connections, one after the other */
-double peer_open(const char *ip, int n);
+/** peer_open() - seconds it takes to open @n connections, @parallel being opened at any time */
+double peer_open(const char *ip, int parallel, int n);
 
 /** peer_hold() - open @n connections from the address @from, say so by a byte on @fd, and keep them until it
  * is closed */
