@@ -138,6 +138,7 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 	};
 	struct full_addr to, src;
 	struct packet_addr link;
+	struct pkt_stamp stamp;
 	struct sock_opts saved;
 	bool swap = m && m->flags & (SOCK_MSG_TOS | SOCK_MSG_TTL | SOCK_MSG_RETOPTS);
 	enum ns_err err;
@@ -155,7 +156,12 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 		r = swap_opts(k, m, &saved);
 	if (r)
 		return r;
+	sock_want_stamp(k, m, &stamp);
+	if (stamp.taker)
+		o.stamp = &stamp;
 	err = write_all(k, iov, iovcnt, &o, m && m->segment ? m->segment : k->segment, &n);
+	if (o.stamp)
+		sock_stamp_taken(k, !err && !stamp.taker);
 	if (swap)
 		restore_opts(k, &saved);
 	if (o.fast_open && (!err || err == NS_ERR_CONNECT_STARTED))
@@ -191,8 +197,8 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 			    (k->recv_flags & WANT_RETOPTS ? SOCK_MSG_RETOPTS : 0);
 		memcpy(m->ip_opts, r->ip_opts, r->nip_opts);
 	}
-	if ((k->recv_flags & (WANT_TIME | WANT_TIME_NS)) && r->has_timestamp)
-		m->flags |= SOCK_MSG_TIME;
+	if (r->has_timestamp)
+		m->flags |= sock_time_flags(k, true);
 	m->wall_ns = r->timestamp_ns;
 }
 
