@@ -25,6 +25,7 @@
 #define DATAGRAM_MAX	65507
 #define FITS_ALWAYS	1232	/* a datagram that no path is too narrow for: the least MTU of IPv6 less its headers */
 
+enum { ORIGDSTADDR6 = 74 };	/* IPV6_ORIGDSTADDR */
 enum { NEW_TIME = 63, NEW_TIME_NS, NEW_STAMP };	/* SO_TIMESTAMP_NEW and so on: with 64-bit times, as ours are */
 
 static int take_error(const struct target *t)
@@ -356,9 +357,33 @@ static void put_retopts(struct control *c, const struct stack_dgram *d)
 	put_control(c, IPPROTO_IP, IP_RETOPTS, out, (n + 3) / 4 * 4);
 }
 
+/* An IPv4 datagram on an IPv6 socket. */
+static bool is_mapped(const struct stack_addr *a)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a->bytes;
+
+	return in6->sin6_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+}
+
+/* IP_ORIGDSTADDR: the address and port that it was sent to. */
+static void put_destination(struct control *c, const struct stack_dgram *d)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)d->local.bytes;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = in6->sin6_port };
+
+	if (is_mapped(&d->local)) {
+		memcpy(&in.sin_addr, &in6->sin6_addr.s6_addr[12], sizeof(in.sin_addr));
+		put_control(c, IPPROTO_IP, IP_ORIGDSTADDR, &in, sizeof(in));
+	} else if (in6->sin6_family == AF_INET6) {
+		put_control(c, IPPROTO_IPV6, ORIGDSTADDR6, in6, sizeof(*in6));
+	} else {
+		put_control(c, IPPROTO_IP, IP_ORIGDSTADDR, d->local.bytes, sizeof(in));
+	}
+}
+
 static void put_all_control(struct control *c, const struct target *t, const struct stack_dgram *d)
 {
-	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
+	bool family6 = sockshim_cookie_family(t->s->cookie) == AF_INET6, v6 = family6 && !is_mapped(&d->peer);
 	int ttl = (int)d->ttl, tos = (int)d->tos;
 	uint8_t tos_byte = (uint8_t)d->tos;
 
@@ -368,7 +393,7 @@ static void put_all_control(struct control *c, const struct target *t, const str
 		return;
 	}
 	if (d->flags & STACK_DGRAM_PKTINFO)
-		put_pktinfo(c, d, v6);
+		put_pktinfo(c, d, family6);
 	if (d->flags & STACK_DGRAM_TTL)
 		put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
 	if ((d->flags & STACK_DGRAM_TOS) && v6)
@@ -381,6 +406,8 @@ static void put_all_control(struct control *c, const struct target *t, const str
 		put_control(c, IPPROTO_IP, IP_RECVOPTS, d->ip_opts, d->nip_opts);
 	if (d->flags & STACK_DGRAM_RETOPTS)
 		put_retopts(c, d);
+	if (d->flags & STACK_DGRAM_DST)
+		put_destination(c, d);
 }
 
 /* --- receiving */

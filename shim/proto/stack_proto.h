@@ -157,6 +157,7 @@ enum stack_dgram_flag {
 	STACK_DGRAM_RETOPTS = 2048,	/* the same, for IP_RETOPTS; to the host: @ip_opts are those to send with */
 	STACK_DGRAM_TIME_NS = 4096,	/* with TIME: as SO_TIMESTAMPNS has it */
 	STACK_DGRAM_TIME_NEW = 8192,	/* with TIME and STAMP: by the newer numbers */
+	STACK_DGRAM_DST = 32768,	/* to the program: @local, as IP_ORIGDSTADDR tells it */
 	STACK_DGRAM_STAMP = 16384,	/* to the program: @wall_ns as SO_TIMESTAMPING has it; to the host: @stamping */
 };
 

@@ -100,6 +100,7 @@ uint32_t relay_dgram_flags(uint32_t flags)
 		{ SOCK_MSG_PKTINFO, STACK_DGRAM_PKTINFO }, { SOCK_MSG_TOS, STACK_DGRAM_TOS }, { SOCK_MSG_TTL, STACK_DGRAM_TTL },
 		{ SOCK_MSG_TIME, STACK_DGRAM_TIME }, { SOCK_MSG_TIME_NS, STACK_DGRAM_TIME_NS },
 		{ SOCK_MSG_TIME_NEW, STACK_DGRAM_TIME_NEW }, { SOCK_MSG_STAMP, STACK_DGRAM_STAMP },
+		{ SOCK_MSG_DST, STACK_DGRAM_DST },
 		{ SOCK_MSG_RECVOPTS, STACK_DGRAM_RECVOPTS }, { SOCK_MSG_RETOPTS, STACK_DGRAM_RETOPTS },
 	};
 	uint32_t r = 0;
@@ -114,7 +115,7 @@ static void make_head(const struct sock_msg *m, struct stack_dgram *d)
 	*d = (struct stack_dgram){ .size = sizeof(*d), .len = (uint32_t)m->msg_len };
 	take_addr(&d->peer, &m->addr, m->addr_len);
 	d->flags = (uint16_t)relay_dgram_flags(m->flags);
-	if (m->flags & SOCK_MSG_PKTINFO) {
+	if (m->flags & (SOCK_MSG_PKTINFO | SOCK_MSG_DST)) {
 		d->ifindex = m->ifindex;
 		take_addr(&d->local, &m->local, m->local.ss_family == AF_INET ? sizeof(struct sockaddr_in)
 								       : sizeof(struct sockaddr_in6));

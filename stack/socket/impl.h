@@ -8,7 +8,7 @@
 enum sock_want {
 	WANT_PKTINFO = 1, WANT_TOS = 2, WANT_TTL = 4, WANT_TIME = 8, WANT_TIME_NS = 16,
 	WANT_PKTINFO6 = 32, WANT_TCLASS = 64, WANT_HOPLIMIT = 128, WANT_TIME_NEW = 256,
-	WANT_RECVOPTS = 512, WANT_RETOPTS = 1024,
+	WANT_RECVOPTS = 512, WANT_RETOPTS = 1024, WANT_DST = 2048, WANT_DST6 = 4096,
 };
 
 /** sock_wrap() - a socket around @ep; NULL: no memory, and @ep stays the caller's */

@@ -88,6 +88,7 @@ enum sock_msg_flag {
 	SOCK_MSG_RECVOPTS = 16, SOCK_MSG_RETOPTS = 32,
 	SOCK_MSG_TIME_NS = 64,		/* the time is to be told in nanoseconds (SO_TIMESTAMPNS) */
 	SOCK_MSG_TIME_NEW = 128,	/* times by their newer numbers */
+	SOCK_MSG_DST = 512,		/* received: @local is asked for by IP_RECVORIGDSTADDR or its like */
 	SOCK_MSG_STAMP = 256,		/* received: @wall_ns as SO_TIMESTAMPING tells it; send: @stamping */
 };
 
