@@ -32,9 +32,7 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
  * header; its msg_flags are REDIRECT_OWN if the vector is not the program's, and can be read without a doubt. */
 #define REDIRECT_OWN 1
 
-/* Bits of run_socket.stack_flags; between them a count of option changes. */
-#define REDIRECT_SEEN_TIME	1u
-#define REDIRECT_TIME_IN_NS	2u
+/* Bits of run_socket.stack_flags. */
 #define REDIRECT_FAILED		(1u << 31)	/* a datagram socket that has had an error */
 #define REDIRECT_RING		(1u << 27)	/* a packet socket whose ring has been mapped */
 #define REDIRECT_WIDENED	(1u << 29)	/* a stream whose pair has been given a larger buffer */

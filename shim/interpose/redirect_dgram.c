@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <linux/if_packet.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
@@ -23,6 +24,9 @@
 #define SEGMENTS_MAX	128	/* UDP_SEGMENT: Linux's UDP_MAX_SEGMENTS */
 #define DATAGRAM_MAX	65507
 #define FITS_ALWAYS	1232	/* a datagram that no path is too narrow for: the least MTU of IPv6 less its headers */
+
+enum { ORIGDSTADDR6 = 74 };	/* IPV6_ORIGDSTADDR */
+enum { NEW_TIME = 63, NEW_TIME_NS, NEW_STAMP };	/* SO_TIMESTAMP_NEW and so on: with 64-bit times, as ours are */
 
 static int take_error(const struct target *t)
 {
@@ -84,6 +88,19 @@ static int take_pktinfo(struct stack_dgram *d, const struct cmsghdr *c)
 	return 0;
 }
 
+/* SO_TIMESTAMPING of this datagram: what is to be recorded. */
+static int take_stamping(struct stack_dgram *d, const struct cmsghdr *c)
+{
+	const uint32_t record = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED |
+				SOF_TIMESTAMPING_TX_ACK | 1u << 18 /* SOF_TIMESTAMPING_TX_COMPLETION */;
+
+	if (c->cmsg_len != CMSG_LEN(sizeof(d->stamping)))
+		return -EINVAL;
+	memcpy(&d->stamping, CMSG_DATA(c), sizeof(d->stamping));
+	d->flags |= STACK_DGRAM_STAMP;
+	return d->stamping & ~record ? -EINVAL : 0;
+}
+
 static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 {
 	bool v4 = c->cmsg_level == IPPROTO_IP, v6 = c->cmsg_level == IPPROTO_IPV6;
@@ -98,6 +115,8 @@ static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 		d->flags |= STACK_DGRAM_TOS;
 		return int_value(c, &d->tos) && d->tos <= 255 ? 0 : -EINVAL;
 	}
+	if (c->cmsg_level == SOL_SOCKET && (c->cmsg_type == SCM_TIMESTAMPING || c->cmsg_type == NEW_STAMP))
+		return take_stamping(d, c);
 	if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT) {
 		uint16_t bytes;
 
@@ -272,34 +291,19 @@ static void put_control(struct control *c, int level, int type, const void *data
 	c->used += CMSG_SPACE(n) < fits ? CMSG_SPACE(n) : fits;
 }
 
-/* Which of the two forms of a time the program has asked for. */
-static bool time_in_ns(const struct target *t)
+/* As __sock_recv_timestamp(). */
+static void put_times(struct control *c, uint32_t flags, int64_t ns)
 {
-	const uint32_t kept = REDIRECT_SEEN_TIME | REDIRECT_TIME_IN_NS | REDIRECT_FAILED | REDIRECT_DISSOLVED |
-			      REDIRECT_WIDENED | REDIRECT_TOLD | REDIRECT_RING;
-	uint32_t have = __atomic_load_n(&t->s->stack_flags, __ATOMIC_RELAXED);
-	uint32_t now = t->e ? __atomic_load_n(&t->e->options, __ATOMIC_ACQUIRE) << 2 & ~kept : 0;
-	int v = 0;
-	struct client_request q = { .op = STACK_OP_GETOPT, .cookie = t->s->stack_cookie, .out = &v, .room = sizeof(v),
-				    .arg = { SOL_SOCKET, SO_TIMESTAMPNS, sizeof(v) } };
-
-	if (!(have & REDIRECT_SEEN_TIME) || (have & ~kept) != now) {
-		have = now | REDIRECT_SEEN_TIME | (have & (REDIRECT_FAILED | REDIRECT_RING)) |
-		       (client_ask(&q) == 0 && v ? REDIRECT_TIME_IN_NS : 0);
-		__atomic_store_n(&t->s->stack_flags, have, __ATOMIC_RELAXED);
-	}
-	return have & REDIRECT_TIME_IN_NS;
-}
-
-static void put_time(struct control *c, const struct target *t, int64_t ns)
-{
-	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 }, stamp[3] = { ts };
 	struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
+	bool new = flags & STACK_DGRAM_TIME_NEW;
 
-	if (time_in_ns(t))
-		put_control(c, SOL_SOCKET, SCM_TIMESTAMPNS, &ts, sizeof(ts));
-	else
-		put_control(c, SOL_SOCKET, SCM_TIMESTAMP, &tv, sizeof(tv));
+	if ((flags & STACK_DGRAM_TIME) && (flags & STACK_DGRAM_TIME_NS))
+		put_control(c, SOL_SOCKET, new ? NEW_TIME_NS : SCM_TIMESTAMPNS, &ts, sizeof(ts));
+	else if (flags & STACK_DGRAM_TIME)
+		put_control(c, SOL_SOCKET, new ? NEW_TIME : SCM_TIMESTAMP, &tv, sizeof(tv));
+	if (flags & STACK_DGRAM_STAMP)
+		put_control(c, SOL_SOCKET, new ? NEW_STAMP : SCM_TIMESTAMPING, stamp, sizeof(stamp));
 }
 
 static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
@@ -353,20 +357,43 @@ static void put_retopts(struct control *c, const struct stack_dgram *d)
 	put_control(c, IPPROTO_IP, IP_RETOPTS, out, (n + 3) / 4 * 4);
 }
 
+/* An IPv4 datagram on an IPv6 socket. */
+static bool is_mapped(const struct stack_addr *a)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a->bytes;
+
+	return in6->sin6_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+}
+
+/* IP_ORIGDSTADDR: the address and port that it was sent to. */
+static void put_destination(struct control *c, const struct stack_dgram *d)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)d->local.bytes;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = in6->sin6_port };
+
+	if (is_mapped(&d->local)) {
+		memcpy(&in.sin_addr, &in6->sin6_addr.s6_addr[12], sizeof(in.sin_addr));
+		put_control(c, IPPROTO_IP, IP_ORIGDSTADDR, &in, sizeof(in));
+	} else if (in6->sin6_family == AF_INET6) {
+		put_control(c, IPPROTO_IPV6, ORIGDSTADDR6, in6, sizeof(*in6));
+	} else {
+		put_control(c, IPPROTO_IP, IP_ORIGDSTADDR, d->local.bytes, sizeof(in));
+	}
+}
+
 static void put_all_control(struct control *c, const struct target *t, const struct stack_dgram *d)
 {
-	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
+	bool family6 = sockshim_cookie_family(t->s->cookie) == AF_INET6, v6 = family6 && !is_mapped(&d->peer);
 	int ttl = (int)d->ttl, tos = (int)d->tos;
 	uint8_t tos_byte = (uint8_t)d->tos;
 
-	if (d->flags & STACK_DGRAM_TIME)
-		put_time(c, t, d->wall_ns);
+	put_times(c, d->flags, d->wall_ns);
 	if (d->flags & STACK_DGRAM_AUX) {
 		put_aux(c, d);
 		return;
 	}
 	if (d->flags & STACK_DGRAM_PKTINFO)
-		put_pktinfo(c, d, v6);
+		put_pktinfo(c, d, family6);
 	if (d->flags & STACK_DGRAM_TTL)
 		put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
 	if ((d->flags & STACK_DGRAM_TOS) && v6)
@@ -379,6 +406,8 @@ static void put_all_control(struct control *c, const struct target *t, const str
 		put_control(c, IPPROTO_IP, IP_RECVOPTS, d->ip_opts, d->nip_opts);
 	if (d->flags & STACK_DGRAM_RETOPTS)
 		put_retopts(c, d);
+	if (d->flags & STACK_DGRAM_DST)
+		put_destination(c, d);
 }
 
 /* --- receiving */
@@ -397,23 +426,11 @@ static size_t put_name(struct msghdr *m, const struct stack_addr *from)
 	return n;
 }
 
-static long recv_error(const struct target *t, struct msghdr *m)
+/* The error queue's entry, of which `n` bytes of payload follow: as many as there is room for. How many, or -EFAULT. */
+static long put_payload(struct msghdr *m, const uint8_t *payload, size_t n)
 {
-	struct { struct stack_errqueue head; uint8_t payload[1500]; } got;
-	struct client_request q = { .op = STACK_OP_ERRQUEUE, .cookie = t->s->stack_cookie, .out = &got,
-				    .room = sizeof(got), .arg = { sizeof(got.payload) } };
-	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
-	struct { struct sock_extended_err ee; uint8_t offender[sizeof(struct sockaddr_in6)]; } e = { 0 };
-	bool v6 = sockshim_cookie_family(t->s->cookie) == AF_INET6;
-	size_t n, at = 0;
-	int err = client_ask(&q), ttl;
+	size_t at = 0;
 
-	if (err)
-		return err;
-	if (q.out_len < sizeof(got.head) || q.out_len > sizeof(got))
-		return -EAGAIN;
-	n = q.out_len - sizeof(got.head);
-	m->msg_flags = MSG_ERRQUEUE;
 	for (size_t i = 0; i < m->msg_iovlen && at < n; i++) {
 		struct iovec v;
 		size_t part;
@@ -421,24 +438,64 @@ static long recv_error(const struct target *t, struct msghdr *m)
 		if (!memory_read(&v, &m->msg_iov[i], sizeof(v)))
 			return -EFAULT;
 		part = n - at < v.iov_len ? n - at : v.iov_len;
-		if (part && !memory_write(v.iov_base, got.payload + at, part))
+		if (part && !memory_write(v.iov_base, payload + at, part))
 			return -EFAULT;
 		at += part;
 	}
 	if (at < n)
 		m->msg_flags |= MSG_TRUNC;
-	put_name(m, &got.head.dest);
-	ttl = got.head.ttl;
-	e.ee = (struct sock_extended_err){ .ee_errno = got.head.ee_errno, .ee_origin = got.head.origin,
-		.ee_type = got.head.type, .ee_code = got.head.code, .ee_info = got.head.info, .ee_data = got.head.data };
-	memcpy(e.offender, got.head.offender.bytes,
-	       got.head.offender.len < sizeof(e.offender) ? got.head.offender.len : sizeof(e.offender));
-	if (got.head.ttl)
-		put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
-	put_control(&c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
-		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
-	m->msg_controllen = c.used;
 	return (long)at;
+}
+
+static void put_error_control(struct control *c, const struct stack_errqueue *got, int family)
+{
+	struct { struct sock_extended_err ee; uint8_t offender[sizeof(struct sockaddr_in6)]; } e = {
+		.ee = { .ee_errno = got->ee_errno, .ee_origin = got->origin, .ee_type = got->type, .ee_code = got->code,
+			.ee_info = got->info, .ee_data = got->data },
+	};
+	struct stack_dgram way = { .local = got->dest, .ifindex = got->ifindex };
+	bool v6 = family == AF_INET6;
+	int ttl = got->ttl;
+
+	put_times(c, got->flags, got->wall_ns);
+	if (family == AF_PACKET) {
+		put_control(c, SOL_PACKET, PACKET_TX_TIMESTAMP, &e.ee, sizeof(e.ee));
+		return;
+	}
+	memcpy(e.offender, got->offender.bytes, got->offender.len < sizeof(e.offender) ? got->offender.len : sizeof(e.offender));
+	if (got->flags & STACK_DGRAM_PKTINFO)
+		put_pktinfo(c, &way, v6);
+	if (got->ttl)
+		put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+	put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
+		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
+}
+
+static long recv_error(const struct target *t, struct msghdr *m)
+{
+	struct { struct stack_errqueue head; uint8_t payload[1536]; } got;
+	struct client_request q = { .op = STACK_OP_ERRQUEUE, .cookie = t->s->stack_cookie, .out = &got,
+				    .room = sizeof(got), .arg = { sizeof(got.payload) } };
+	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
+	int err = client_ask(&q);
+	long n;
+
+	if (err)
+		return err;
+	if (q.out_len < sizeof(got.head) || q.out_len > sizeof(got))
+		return -EAGAIN;
+	redirect_error_taken(t);
+	m->msg_flags = MSG_ERRQUEUE;
+	n = put_payload(m, got.payload, q.out_len - sizeof(got.head));
+	if (n < 0)
+		return n;
+	if (got.head.origin == SO_EE_ORIGIN_TIMESTAMPING)
+		m->msg_namelen = 0;
+	else
+		put_name(m, &got.head.dest);
+	put_error_control(&c, &got.head, sockshim_cookie_family(t->s->cookie));
+	m->msg_controllen = c.used;
+	return n;
 }
 
 /* One message from the pair, its header apart. Its payload's length (with MSG_TRUNC: all of it), or -errno; 1 in *news: it was

@@ -155,6 +155,10 @@ enum stack_dgram_flag {
 	STACK_DGRAM_UNSUMMED = 512,	/* packet sockets: the checksum is still to be computed */
 	STACK_DGRAM_RECVOPTS = 1024,	/* to the program: @ip_opts are those that came */
 	STACK_DGRAM_RETOPTS = 2048,	/* the same, for IP_RETOPTS; to the host: @ip_opts are those to send with */
+	STACK_DGRAM_TIME_NS = 4096,	/* with TIME: as SO_TIMESTAMPNS has it */
+	STACK_DGRAM_TIME_NEW = 8192,	/* with TIME and STAMP: by the newer numbers */
+	STACK_DGRAM_DST = 32768,	/* to the program: @local, as IP_ORIGDSTADDR tells it */
+	STACK_DGRAM_STAMP = 16384,	/* to the program: @wall_ns as SO_TIMESTAMPING has it; to the host: @stamping */
 };
 
 /**
@@ -166,6 +170,7 @@ enum stack_dgram_flag {
  * @ifindex: interface, as in IP_PKTINFO
  * @segment: to the host: bytes of the datagrams that it is to become (UDP_SEGMENT), 0: it is one
  * @len:   to the program: length of the datagram, of which less may follow (packet sockets)
+ * @stamping: to the host: what SO_TIMESTAMPING is to record of it
  * @ip_opts: options of the IPv4 header, @nip_opts bytes of them
  */
 struct stack_dgram {
@@ -179,7 +184,7 @@ struct stack_dgram {
 	uint32_t segment;
 	uint32_t nip_opts;
 	uint8_t ip_opts[40];
-	uint32_t reserved;
+	uint32_t stamping;
 };
 
 /** struct stack_accept - on a listening pair, with the descriptor of the connection in SCM_RIGHTS */
@@ -190,11 +195,14 @@ struct stack_accept {
 	uint32_t reserved;
 };
 
-/** struct stack_errqueue - an entry of the error queue, fields of struct sock_extended_err */
+/** struct stack_errqueue - an entry of the error queue, fields of struct sock_extended_err; @flags: enum stack_dgram_flag:
+ * with TIME and STAMP @wall_ns, with PKTINFO @ifindex is there, and addresses from @offender to @dest */
 struct stack_errqueue {
 	uint32_t ee_errno;
 	uint8_t origin, type, code, ttl;	/* @ttl: of the report, 0: not known */
 	uint32_t info, data;
+	uint32_t flags, ifindex;
+	int64_t wall_ns;
 	struct stack_addr offender;	/* who reported it */
 	struct stack_addr dest;		/* where the datagram was to go */
 };

@@ -51,6 +51,12 @@ struct pkt_frag {
 	uint32_t off, len;
 };
 
+/** struct pkt_stamp - a transmit time stamp that is wanted: by @taker (core/txstamp.h), 0: nobody; what and by which
+ * number is the taker's */
+struct pkt_stamp {
+	uint32_t taker, key, what;
+};
+
 /**
  * struct pkt - one packet
  * @node:       for whoever owns the packet
@@ -78,6 +84,7 @@ struct pkt_frag {
  * @src, @dst:  network addresses, once the network layer has read or chosen them
  * @sport, @dport: transport ports, once the transport layer has read them
  * @link_src, @link_dst: link addresses
+ * @stamp:      to be sent: whom to tell when it goes out
  */
 struct pkt {
 	struct list node;
@@ -102,6 +109,7 @@ struct pkt {
 	int64_t rx_wall_ns;
 	struct addr src, dst;
 	struct link_addr link_src, link_dst;
+	struct pkt_stamp stamp;
 	uint8_t nfrags;
 	struct pkt_frag frags[PKT_MAX_FRAGS];
 };

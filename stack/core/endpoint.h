@@ -124,13 +124,25 @@ void payload_copy(struct payload *p, void *to, size_t n);
  * @waits:         TCP: who calls waits until all is written, so that a handshake's last ACK may go with it
  * @src:           send from this address; NULL: the endpoint's
  * @link:          packet endpoints: where to, instead of @to; NULL: as bound
+ * @stamp:         datagrams: who wants to know when it goes out, or NULL; taken by the first packet that is made, when its
+ *                 @taker becomes 0
  */
 struct write_opts {
 	const struct full_addr *to;
 	const struct addr *src;
 	const struct packet_addr *link;
+	struct pkt_stamp *stamp;
 	bool more, end_of_record, oob, atomic, fast_open, waits;
 };
+
+/** write_opts_stamp() - @pkt is the packet that takes the stamp, if one is wanted */
+static inline void write_opts_stamp(const struct write_opts *o, struct pkt *pkt)
+{
+	if (!o->stamp)
+		return;
+	pkt->stamp = *o->stamp;
+	o->stamp->taker = 0;
+}
 
 /** struct endpoint_info - for diagnosis */
 struct endpoint_info {

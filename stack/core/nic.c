@@ -111,6 +111,7 @@ enum ns_err nic_write(struct nic *nic, struct pkt *pkt)
 		pkt_free(pkt);
 		return NS_ERR_NO_MEMORY;
 	}
+	tx_stamp(&nic->stack->tx_stamps, nic, pkt);
 	/* On the loopback it is seen when it comes back. */
 	if (!nic_is_loopback(nic))
 		frame_taps(&nic->stack->taps, nic, pkt, true);
@@ -132,6 +133,7 @@ void nic_loop(struct nic *nic, struct pkt *pkt)
 		return;
 	}
 	pkt->looped = true;
+	tx_stamp(&nic->stack->tx_stamps, nic, pkt);
 	pkt->type = addr_is_multicast(&pkt->dst) ? PKT_MULTICAST
 		    : nic_is_broadcast(nic, &pkt->dst) ? PKT_BROADCAST : PKT_HOST;
 	/* It never leaves this memory: nobody need compute or check a sum. */
@@ -147,6 +149,7 @@ void nic_loop_copy(struct nic *nic, const struct pkt *pkt, uint16_t net_proto)
 
 	if (!copy)
 		return;
+	copy->stamp.taker = 0;
 	copy->net_proto = net_proto;
 	nic_loop(nic, copy);
 }

@@ -29,6 +29,8 @@ enum sockopt {
 	SOCKOPT_MULTICAST_ALL,		/* groups that others have joined, too; default 1 */
 	SOCKOPT_TOS,
 	SOCKOPT_TRAFFIC_CLASS,
+	SOCKOPT_MIN_TTL,		/* TCP: of IPv4 segments that are taken (RFC 5082) */
+	SOCKOPT_MIN_HOPS,		/* the same, of IPv6 */
 	SOCKOPT_FREE_BIND,		/* to addresses that are not there */
 	SOCKOPT_PMTU_DISCOVER,		/* enum net_pmtud */
 	SOCKOPT_SEND_BUFFER_SIZE,
@@ -182,6 +184,7 @@ struct sockopt_range {
 struct sock_opts {
 	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, multicast_all, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
+	uint8_t min_ttl, min_hops;
 	uint32_t bind_nic;
 	uint32_t mark;
 	uint32_t send_buffer_bytes, receive_buffer_bytes;

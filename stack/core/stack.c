@@ -71,6 +71,7 @@ enum ns_err stack_new(const struct stack_config *c, struct stack **out)
 	ports_init(&s->ports);
 	hook_table_init(&s->hooks);
 	tap_table_init(&s->taps);
+	tx_stamp_table_init(&s->tx_stamps);
 	ratelimit_init(&s->icmp_limit, ICMP_ERRORS_PER_SEC, ICMP_ERRORS_BURST);
 	s->pool = c->pool ? pkt_pool_ref(c->pool) : pkt_pool_new();
 	if (!s->pool)

@@ -23,6 +23,7 @@
 #include "core/route.h"
 #include "core/stats.h"
 #include "core/transproto.h"
+#include "core/txstamp.h"
 
 enum { STACK_MAX_TRANS = 8 };
 
@@ -84,6 +85,7 @@ struct stack {
 	void *endpoint_gone_ctx;
 	struct hook_table hooks;
 	struct tap_table taps;
+	struct tx_stamp_table tx_stamps;
 	struct ratelimit icmp_limit;
 	struct stats stats;
 };

@@ -1,6 +1,7 @@
 /* Operations on sockets: those that socket calls come down to. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -335,6 +336,10 @@ int op_errqueue(struct request *q)
 	out.code = e.code;
 	out.ttl = e.ttl;
 	out.info = e.info;
+	out.data = e.data;
+	out.flags = relay_dgram_flags(e.flags);
+	out.ifindex = e.ifindex;
+	out.wall_ns = e.wall_ns;
 	put_address(&out.offender, &e.offender, e.offender_len);
 	put_address(&out.dest, &e.dest, e.dest_len);
 	len = room < 0 ? 0 : (size_t)room < e.len ? (size_t)room : e.len;
@@ -344,7 +349,8 @@ int op_errqueue(struct request *q)
 	memcpy(q->out->data + sizeof(out), e.payload, len);
 	q->out->len = (uint32_t)(sizeof(out) + len);
 	/* The entry was also the pending error; the next one's is now. */
-	relay_put_error(q->relay, 0);
+	if (e.origin != SO_EE_ORIGIN_TIMESTAMPING)
+		relay_put_error(q->relay, 0);
 	relay_note_error(q->relay);
 	relay_show(q->relay);
 	return 0;

@@ -130,6 +130,9 @@ void relay_show(struct relay *r);
 /** relay_take_error() - the pending error (positive errno), as SO_ERROR has it, then cleared */
 int relay_take_error(struct relay *r);
 
+/** relay_dgram_flags() - enum sock_msg_flag as enum stack_dgram_flag */
+uint32_t relay_dgram_flags(uint32_t flags);
+
 /** relay_note_error() - look for a pending error of the stack's and put it on the board; returns it */
 int relay_note_error(struct relay *r);
 void relay_put_error(struct relay *r, int err);

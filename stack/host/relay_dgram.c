@@ -51,6 +51,9 @@ static bool parse_head(const struct stack_dgram *d, size_t n, struct sock_msg *m
 		m->flags |= SOCK_MSG_TTL;
 	if (d->flags & STACK_DGRAM_RETOPTS)
 		m->flags |= SOCK_MSG_RETOPTS;
+	if (d->flags & STACK_DGRAM_STAMP)
+		m->flags |= SOCK_MSG_STAMP;
+	m->stamping = d->stamping;
 	m->nip_opts = (uint8_t)d->nip_opts;
 	memcpy(m->ip_opts, d->ip_opts, d->nip_opts);
 	m->ifindex = d->ifindex;
@@ -89,25 +92,35 @@ static bool up_one(struct relay *r)
 	return true;
 }
 
+uint32_t relay_dgram_flags(uint32_t flags)
+{
+	static const struct {
+		uint32_t sock, dgram;
+	} same[] = {
+		{ SOCK_MSG_PKTINFO, STACK_DGRAM_PKTINFO }, { SOCK_MSG_TOS, STACK_DGRAM_TOS }, { SOCK_MSG_TTL, STACK_DGRAM_TTL },
+		{ SOCK_MSG_TIME, STACK_DGRAM_TIME }, { SOCK_MSG_TIME_NS, STACK_DGRAM_TIME_NS },
+		{ SOCK_MSG_TIME_NEW, STACK_DGRAM_TIME_NEW }, { SOCK_MSG_STAMP, STACK_DGRAM_STAMP },
+		{ SOCK_MSG_DST, STACK_DGRAM_DST },
+		{ SOCK_MSG_RECVOPTS, STACK_DGRAM_RECVOPTS }, { SOCK_MSG_RETOPTS, STACK_DGRAM_RETOPTS },
+	};
+	uint32_t r = 0;
+
+	for (size_t i = 0; flags && i < sizeof(same) / sizeof(same[0]); i++)
+		r |= flags & same[i].sock ? same[i].dgram : 0;
+	return r;
+}
+
 static void make_head(const struct sock_msg *m, struct stack_dgram *d)
 {
 	*d = (struct stack_dgram){ .size = sizeof(*d), .len = (uint32_t)m->msg_len };
 	take_addr(&d->peer, &m->addr, m->addr_len);
-	if (m->flags & SOCK_MSG_PKTINFO) {
-		d->flags |= STACK_DGRAM_PKTINFO;
+	d->flags = (uint16_t)relay_dgram_flags(m->flags);
+	if (m->flags & (SOCK_MSG_PKTINFO | SOCK_MSG_DST)) {
 		d->ifindex = m->ifindex;
 		take_addr(&d->local, &m->local, m->local.ss_family == AF_INET ? sizeof(struct sockaddr_in)
 								       : sizeof(struct sockaddr_in6));
 	}
-	if (m->flags & SOCK_MSG_TOS)
-		d->flags |= STACK_DGRAM_TOS;
-	if (m->flags & SOCK_MSG_TTL)
-		d->flags |= STACK_DGRAM_TTL;
-	if (m->flags & SOCK_MSG_TIME)
-		d->flags |= STACK_DGRAM_TIME;
 	if (m->flags & (SOCK_MSG_RECVOPTS | SOCK_MSG_RETOPTS)) {
-		d->flags |= (m->flags & SOCK_MSG_RECVOPTS ? STACK_DGRAM_RECVOPTS : 0) |
-			    (m->flags & SOCK_MSG_RETOPTS ? STACK_DGRAM_RETOPTS : 0);
 		d->nip_opts = m->nip_opts;
 		memcpy(d->ip_opts, m->ip_opts, m->nip_opts);
 	}

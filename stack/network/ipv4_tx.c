@@ -61,6 +61,8 @@ static enum ns_err send_fragments(struct route *r, struct pkt *pkt, uint32_t mtu
 			err = NS_ERR_NO_MEMORY;
 			break;
 		}
+		if (!off)
+			part->stamp = pkt->stamp;
 		part->net_off = (uint16_t)part->off;
 		memcpy(p + IPV4_HDR_LEN, off ? options : hdr + IPV4_HDR_LEN, opts_len);
 		h.hdr_len = (uint8_t)(IPV4_HDR_LEN + opts_len);

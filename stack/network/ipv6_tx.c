@@ -35,6 +35,8 @@ static enum ns_err send_fragments(struct route *r, struct pkt *pkt, struct ipv6_
 			err = NS_ERR_NO_MEMORY;
 			break;
 		}
+		if (!off)
+			part->stamp = pkt->stamp;
 		part->net_off = (uint16_t)part->off;
 		h->payload_len = (uint16_t)(IPV6_FRAG_LEN + n);
 		f.off = (uint16_t)off;

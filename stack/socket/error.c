@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 
@@ -39,6 +40,7 @@ static void fill(const struct sock *k, const struct net_error *e, struct sock_er
 			  e->local.len == ADDR_LEN_V4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
 		.info = e->kind == NET_ERROR_TOO_BIG ? e->mtu : 0,
 		.ttl = k->recv_flags & (WANT_TTL | WANT_HOPLIMIT) ? e->ttl : 0,
+		.wall_ns = e->kind == NET_ERROR_LINK_FAILED ? 0 : k->stack->clock->wall_ns,
 		.len = e->hdr_len - skip,
 	};
 	if (out->len > sizeof(out->payload))
@@ -49,8 +51,7 @@ static void fill(const struct sock *k, const struct net_error *e, struct sock_er
 		out->offender_len = sock_addr_from_full(&offender, k->domain, &out->offender);
 }
 
-/* A place for one more entry; NULL: there is none. */
-static struct sock_error *new_entry(struct sock *k)
+struct sock_error *sock_new_error(struct sock *k)
 {
 	struct sock_errqueue *q;
 
@@ -76,7 +77,7 @@ void sock_note_too_long(struct sock *k, const struct full_addr *to)
 	v4 = key.remote.len == ADDR_LEN_V4;
 	if (!(v4 ? k->recverr : k->recverr6) || route_find(k->stack, &key, &r))
 		return;
-	e = new_entry(k);
+	e = sock_new_error(k);
 	if (e) {
 		*e = (struct sock_error){
 			.ee_errno = EMSGSIZE, .origin = SO_EE_ORIGIN_LOCAL,
@@ -91,7 +92,7 @@ void sock_note_too_long(struct sock *k, const struct full_addr *to)
 void sock_note_error(struct endpoint *ep, const struct net_error *e)
 {
 	struct sock *k = ep->owner;
-	struct sock_error *entry = k && wants_errors(k, e) ? new_entry(k) : NULL;
+	struct sock_error *entry = k && wants_errors(k, e) ? sock_new_error(k) : NULL;
 
 	if (!entry)
 		return;
@@ -99,6 +100,29 @@ void sock_note_error(struct endpoint *ep, const struct net_error *e)
 	/* With IP_RECVERR all errors are passed on, also of sockets that are not connected. */
 	k->error = ns_err_errno(e->err);
 	waiter_notify(&ep->wq, WAIT_ERR);
+}
+
+/* The entry is the pending error as well, or was. */
+static bool is_pending(const struct sock_error *e)
+{
+	return e->origin != SO_EE_ORIGIN_LOCAL && e->origin != SO_EE_ORIGIN_TIMESTAMPING;
+}
+
+/* What else is told of it, by what is wanted now. ipv4_datagram_support_cmsg(): of what was sent, where from and by which
+ * interface only where OPT_CMSG is set; IPv6 does not ask. */
+static void tell(const struct sock *k, struct sock_error *e)
+{
+	bool v6 = k->domain == AF_INET6;
+
+	e->flags = sock_time_flags(k, false);
+	if (!e->wall_ns)
+		e->flags &= ~(uint32_t)SOCK_MSG_STAMP;
+	if (e->origin != SO_EE_ORIGIN_TIMESTAMPING)
+		return;
+	if (k->domain == AF_PACKET || !e->ifindex || (!v6 && !(k->stamping & SOF_TIMESTAMPING_OPT_CMSG)))
+		e->offender_len = 0;
+	else if (k->recv_flags & (v6 ? WANT_PKTINFO6 : WANT_PKTINFO))
+		e->flags |= SOCK_MSG_PKTINFO;
 }
 
 int sock_error_pop(struct sock *k, struct sock_error *out)
@@ -111,7 +135,11 @@ int sock_error_pop(struct sock *k, struct sock_error *out)
 	q->first = (q->first + 1) % ERRQUEUE_MAX;
 	q->count--;
 	/* The error of an entry that has been read is no more news (ip(7)); the next one's is. */
-	k->error = q->count && q->e[q->first].origin != SO_EE_ORIGIN_LOCAL ? (int)q->e[q->first].ee_errno : 0;
+	if (q->count && is_pending(&q->e[q->first]))
+		k->error = (int)q->e[q->first].ee_errno;
+	else if (out->origin != SO_EE_ORIGIN_TIMESTAMPING)
+		k->error = 0;
+	tell(k, out);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 enum sock_want {
 	WANT_PKTINFO = 1, WANT_TOS = 2, WANT_TTL = 4, WANT_TIME = 8, WANT_TIME_NS = 16,
 	WANT_PKTINFO6 = 32, WANT_TCLASS = 64, WANT_HOPLIMIT = 128, WANT_TIME_NEW = 256,
-	WANT_RECVOPTS = 512, WANT_RETOPTS = 1024,
+	WANT_RECVOPTS = 512, WANT_RETOPTS = 1024, WANT_DST = 2048, WANT_DST6 = 4096,
 };
 
 /** sock_wrap() - a socket around @ep; NULL: no memory, and @ep stays the caller's */
@@ -30,6 +30,17 @@ void sock_errors_free(struct sock *k);
 
 /** sock_errors_pending() - whether the error queue has entries */
 bool sock_errors_pending(const struct sock *k);
+
+/** sock_new_error() - a place in the error queue for one more entry; NULL: there is none. Who fills it notifies of WAIT_ERR */
+struct sock_error *sock_new_error(struct sock *k);
+
+/** sock_time_flags() - the SOCK_MSG_* by which a time is told; @received: of what was received, else of the error queue */
+uint32_t sock_time_flags(const struct sock *k, bool received);
+
+/** sock_want_stamp() - what is to be recorded of a datagram about to be written: into @out, its taker 0 if nothing is.
+ * @m may be NULL. sock_stamp_taken() when it has been written: whether its number was used up */
+void sock_want_stamp(struct sock *k, const struct sock_msg *m, struct pkt_stamp *out);
+void sock_stamp_taken(struct sock *k, bool taken);
 
 /** sock_set_membership() - multicast options of IP and IPv6. -ENOPROTOOPT if
  * @name is none of them */

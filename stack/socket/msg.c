@@ -138,6 +138,7 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 	};
 	struct full_addr to, src;
 	struct packet_addr link;
+	struct pkt_stamp stamp;
 	struct sock_opts saved;
 	bool swap = m && m->flags & (SOCK_MSG_TOS | SOCK_MSG_TTL | SOCK_MSG_RETOPTS);
 	enum ns_err err;
@@ -155,7 +156,12 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 		r = swap_opts(k, m, &saved);
 	if (r)
 		return r;
+	sock_want_stamp(k, m, &stamp);
+	if (stamp.taker)
+		o.stamp = &stamp;
 	err = write_all(k, iov, iovcnt, &o, m && m->segment ? m->segment : k->segment, &n);
+	if (o.stamp)
+		sock_stamp_taken(k, !err && !stamp.taker);
 	if (swap)
 		restore_opts(k, &saved);
 	if (o.fast_open && (!err || err == NS_ERR_CONNECT_STARTED))
@@ -165,6 +171,8 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 
 static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock_msg *m)
 {
+	bool v4;
+
 	m->flags = 0;
 	m->addr_len = 0;
 	m->msg_len = r->msg_len;
@@ -174,15 +182,20 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 		return;
 	m->addr_len = k->domain == AF_PACKET ? sock_addr_from_link(&r->link, &m->addr)
 					     : sock_addr_from_full(&r->from, k->domain, &m->addr);
-	if (k->recv_flags & (WANT_PKTINFO | WANT_PKTINFO6)) {
+	/* An IPv6 socket's datagrams of IPv4 are told of by IPv4's options. */
+	v4 = k->domain == AF_INET || addr_unmap(&r->to.addr).len == ADDR_LEN_V4;
+	if (k->recv_flags & (WANT_PKTINFO | WANT_PKTINFO6))
 		m->flags |= SOCK_MSG_PKTINFO;
+	if (k->recv_flags & (v4 ? WANT_DST : WANT_DST6))
+		m->flags |= SOCK_MSG_DST;
+	if (m->flags & (SOCK_MSG_PKTINFO | SOCK_MSG_DST)) {
 		sock_addr_from_full(&r->to, k->domain, &m->local);
 		m->ifindex = r->to.nic;
 	}
-	if (k->recv_flags & (WANT_TOS | WANT_TCLASS))
+	if (k->recv_flags & (v4 ? WANT_TOS : WANT_TCLASS))
 		m->flags |= SOCK_MSG_TOS;
 	m->tos = r->tos;
-	if (k->recv_flags & (WANT_TTL | WANT_HOPLIMIT))
+	if (k->recv_flags & (v4 ? WANT_TTL : WANT_HOPLIMIT))
 		m->flags |= SOCK_MSG_TTL;
 	m->ttl = r->ttl;
 	m->nip_opts = r->nip_opts;
@@ -191,8 +204,8 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 			    (k->recv_flags & WANT_RETOPTS ? SOCK_MSG_RETOPTS : 0);
 		memcpy(m->ip_opts, r->ip_opts, r->nip_opts);
 	}
-	if ((k->recv_flags & (WANT_TIME | WANT_TIME_NS)) && r->has_timestamp)
-		m->flags |= SOCK_MSG_TIME;
+	if (r->has_timestamp)
+		m->flags |= sock_time_flags(k, true);
 	m->wall_ns = r->timestamp_ns;
 }
 

@@ -70,9 +70,6 @@ int opt_set_want(struct sock *k, const struct opt_row *row, const void *val, soc
 	if (r)
 		return r;
 	k->recv_flags = v ? k->recv_flags | row->bit : k->recv_flags & ~row->bit;
-	/* The last of the two forms of a time stamp counts. */
-	if (v && (row->bit & (WANT_TIME | WANT_TIME_NS)))
-		k->recv_flags &= ~((WANT_TIME | WANT_TIME_NS) & ~row->bit);
 	return 0;
 }
 

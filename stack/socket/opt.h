@@ -66,6 +66,10 @@ enum opt_kept {
 /* Those that are on at first. */
 #define OPT_KEPT_FIRST (1ull << KEPT_TXREHASH | 1ull << KEPT_AUTOFLOWLABEL)
 
+/* Times (stamp.c). */
+opt_set_fn opt_set_time, opt_set_stamping;
+opt_get_fn opt_get_time, opt_get_stamping;
+
 opt_set_fn opt_set_kept, opt_set_nothing;
 opt_get_fn opt_get_kept, opt_get_constant;
 

@@ -224,6 +224,7 @@ static int get_device(struct sock *k, const struct opt_row *row, void *val, sock
 
 #define ABOUT(opt, what)	{ SOL_SOCKET, opt, OPT_ANY, NULL, get_about, .bit = what }
 #define UNSUPPORTED(opt)	{ SOL_SOCKET, opt, OPT_ANY, set_unsupported, get_unsupported, .bit = 0 }
+#define TIME(opt, form)		{ SOL_SOCKET, opt, OPT_ANY, opt_set_time, opt_get_time, .bit = form }
 #define BUFFER(opt, st, hi)	{ SOL_SOCKET, opt, OPT_ANY, set_buffer, get_buffer, .stack = st, .max = hi, .scale = 1 }
 
 static const struct opt_row rows[] = {
@@ -284,10 +285,12 @@ static const struct opt_row rows[] = {
 	KEPT(SOL_SOCKET, 82 /* SO_RCVPRIORITY */, KEPT_RCVPRIORITY),
 	{ SOL_SOCKET, TXREHASH, OPT_STREAM, set_txrehash, opt_get_kept, .min = 0, .max = 1, .bit = KEPT_TXREHASH },
 	UNSUPPORTED(TXREHASH),
-	WANT(SOL_SOCKET, SO_TIMESTAMP, WANT_TIME),
-	WANT(SOL_SOCKET, SO_TIMESTAMPNS, WANT_TIME_NS),
-	WANT(SOL_SOCKET, 63 /* SO_TIMESTAMP_NEW */, WANT_TIME | WANT_TIME_NEW),
-	WANT(SOL_SOCKET, 64 /* SO_TIMESTAMPNS_NEW */, WANT_TIME_NS | WANT_TIME_NEW),
+	TIME(SO_TIMESTAMP, WANT_TIME),
+	TIME(SO_TIMESTAMPNS, WANT_TIME_NS),
+	TIME(63 /* SO_TIMESTAMP_NEW */, WANT_TIME | WANT_TIME_NEW),
+	TIME(64 /* SO_TIMESTAMPNS_NEW */, WANT_TIME_NS | WANT_TIME_NEW),
+	{ SOL_SOCKET, SO_TIMESTAMPING, OPT_ANY, opt_set_stamping, opt_get_stamping, .bit = 0 },
+	{ SOL_SOCKET, 65 /* SO_TIMESTAMPING_NEW */, OPT_ANY, opt_set_stamping, opt_get_stamping, .bit = WANT_TIME_NEW },
 	{ SOL_SOCKET, SO_NO_CHECK, OPT_ANY, set_no_check, get_no_check, .stack = SOCKOPT_CHECKSUM },
 };
 

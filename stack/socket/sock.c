@@ -101,6 +101,7 @@ static void sock_free(struct sock *k)
 {
 	k->ep->owner = NULL;
 	k->ep->error_fn = NULL;
+	tx_stamper_remove(&k->stamper);
 	endpoint_close(k->ep);
 	sock_errors_free(k);
 	free(k);
@@ -230,6 +231,8 @@ int sock_accept(struct sock *k, struct sock **out, struct sockaddr *peer, sockle
 	(*out)->snd_timeout = k->snd_timeout;
 	(*out)->rcv_lowat = k->rcv_lowat;
 	(*out)->linger = k->linger;
+	(*out)->stamping = k->stamping;
+	(*out)->recv_flags = k->recv_flags & (WANT_TIME | WANT_TIME_NS | WANT_TIME_NEW);
 	(*out)->sndbuf = k->sndbuf;
 	(*out)->rcvbuf = k->rcvbuf;
 	if (len)

@@ -36,6 +36,8 @@ struct sock {
 	struct linger linger;
 	uint32_t segment;		/* UDP_SEGMENT: bytes of the datagrams that a longer one becomes; 0: it does not */
 	uint32_t busy_poll, incoming_cpu, pacing_rate, buf_lock;
+	uint32_t stamping, stamp_key;	/* SO_TIMESTAMPING: its flags, and the number of the next datagram to be stamped */
+	struct tx_stamper stamper;	/* has an id once something was sent that is to be stamped */
 	uint64_t kept;			/* switches of no consequence, see opt.h */
 	bool free_bind, transparent, dontfrag;
 	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked;
@@ -76,6 +78,7 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
  * @local:   send: from where; received: the address it was sent to
  * @flags:   enum sock_msg_flag: which of the others are there; @wall_ns is filled in, asked for or not
  * @segment: send: as UDP_SEGMENT, for this one
+ * @stamping: send: the flags of SO_TIMESTAMPING that say what is to be recorded, for this one
  * @msg_len: received: length of the whole datagram
  * @ip_opts, @nip_opts: received, with RECVOPTS or RETOPTS: the IPv4 options that came; send, with RETOPTS: those to send with
  * @csum, @net_off: received, packet sockets: enum pkt_csum, and where the network header starts
@@ -83,6 +86,10 @@ int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
 enum sock_msg_flag {
 	SOCK_MSG_PKTINFO = 1, SOCK_MSG_TOS = 2, SOCK_MSG_TTL = 4, SOCK_MSG_TIME = 8,
 	SOCK_MSG_RECVOPTS = 16, SOCK_MSG_RETOPTS = 32,
+	SOCK_MSG_TIME_NS = 64,		/* the time is to be told in nanoseconds (SO_TIMESTAMPNS) */
+	SOCK_MSG_TIME_NEW = 128,	/* times by their newer numbers */
+	SOCK_MSG_DST = 512,		/* received: @local is asked for by IP_RECVORIGDSTADDR or its like */
+	SOCK_MSG_STAMP = 256,		/* received: @wall_ns as SO_TIMESTAMPING tells it; send: @stamping */
 };
 
 struct sock_msg {
@@ -93,7 +100,7 @@ struct sock_msg {
 	uint32_t flags;
 	int tos, ttl;
 	int64_t wall_ns;
-	uint32_t segment;
+	uint32_t segment, stamping;
 	size_t msg_len;
 	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 	uint8_t csum, net_off;
@@ -117,15 +124,24 @@ uint32_t sock_poll(struct sock *k);
 /** sock_outq() - bytes written and not acknowledged, and of these not yet sent */
 void sock_outq(struct sock *k, size_t *unacked, size_t *unsent);
 
-/** struct sock_error - an entry of the error queue (struct sock_extended_err) */
+/**
+ * struct sock_error - an entry of the error queue (struct sock_extended_err)
+ * @ttl:     of the report, 0 if that is not wanted
+ * @flags:   SOCK_MSG_TIME and SOCK_MSG_STAMP with their forms: how @wall_ns is to be told; SOCK_MSG_PKTINFO: @ifindex,
+ *           @offender and @dest are
+ * @ifindex: of what was sent and stamped: where it went out; 0: that does not come with it
+ * @wall_ns: when the report came, or the packet went out; 0: not known
+ */
 struct sock_error {
 	uint32_t ee_errno;
-	uint8_t origin, type, code, ttl;	/* @ttl: of the report, 0 if that is not wanted */
-	uint32_t info;
+	uint8_t origin, type, code, ttl;
+	uint32_t info, data;
+	uint32_t flags, ifindex;
+	int64_t wall_ns;
 	struct sockaddr_storage offender, dest;
 	socklen_t offender_len, dest_len;
 	size_t len;
-	uint8_t payload[576];
+	uint8_t payload[1536];
 };
 
 /** sock_error_pop() - the oldest entry, taken; -EAGAIN if there is none */

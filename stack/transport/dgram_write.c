@@ -118,7 +118,7 @@ static enum ns_err dgram_send(struct dgram *d, struct pkt *pkt, const struct ful
 }
 
 /* MSG_MORE: collects in one chunk of the largest size until a write without it comes. */
-static enum ns_err cork_add(struct dgram *d, struct payload *p, const struct full_addr *to,
+static enum ns_err cork_add(struct dgram *d, struct payload *p, const struct full_addr *to, const struct write_opts *o,
 			    size_t *n)
 {
 	uint8_t *room;
@@ -129,6 +129,7 @@ static enum ns_err cork_add(struct dgram *d, struct payload *p, const struct ful
 		if (!d->cork)
 			return NS_ERR_NO_MEMORY;
 		d->cork_to = *to;
+		write_opts_stamp(o, d->cork);
 	}
 	room = d->cork->len + len <= d->ops->max_len ? pkt_put(d->cork, len) : NULL;
 	if (!room)
@@ -178,7 +179,7 @@ enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct wri
 		return err;
 	}
 	if (d->cork || o->more) {
-		err = cork_add(d, p, &to, n);
+		err = cork_add(d, p, &to, o, n);
 		if (err || o->more)
 			return err;
 		pkt = d->cork;
@@ -188,6 +189,7 @@ enum ns_err dgram_write(struct endpoint *ep, struct payload *p, const struct wri
 		pkt = payload_take(p, len, ep->stack->pool);
 		if (!pkt)
 			return NS_ERR_NO_MEMORY;
+		write_opts_stamp(o, pkt);
 	}
 	err = dgram_send(d, pkt, &to, o->src);
 	*n = err ? 0 : len;

@@ -298,6 +298,7 @@ static enum ns_err packet_write(struct endpoint *ep, struct payload *p, const st
 		return NS_ERR_NO_MEMORY;
 	pkt->csum = PKT_CSUM_NONE;
 	pkt->gso = PKT_GSO_NONE;
+	write_opts_stamp(o, pkt);
 	err = packet_send(k, nic, &to, pkt);
 	if (err) {
 		stat_inc(&st->packet_send_errors);

@@ -1,6 +1,8 @@
 /* udp_ancillary.c - what comes and goes with a datagram: addresses, TTL, TOS, times. */
 #include "log.h"
 
+enum { ORIGDSTADDR6 = 74 };	/* IPV6_ORIGDSTADDR */
+
 static char buf[100];
 
 static void show(int s, size_t room)
@@ -27,6 +29,12 @@ static void show(int s, size_t room)
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 			memcpy(&p6, CMSG_DATA(c), sizeof(p6));
 			printf(" index %u to %s", p6.ipi6_ifindex, inet_ntop(AF_INET6, &p6.ipi6_addr, text, sizeof(text)));
+		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR) ||
+			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == ORIGDSTADDR6)) {
+			struct sockaddr_storage ss = { 0 };
+
+			memcpy(&ss, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+			log_addr(" to", ADDR(&ss), (socklen_t)(c->cmsg_len - CMSG_LEN(0)), port_of(s));
 		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMP) {
 			memcpy(&tv, CMSG_DATA(c), sizeof(tv));
 			printf(" now: %d", llabs((long long)tv.tv_sec - time(NULL)) < 10);
@@ -72,6 +80,10 @@ static void four(void)
 	DO(send(c, "x", 1, 0));
 	show(s, 0);
 	SET(s, SOL_SOCKET, SO_TIMESTAMPNS, 0);
+	SET(s, IPPROTO_IP, IP_RECVORIGDSTADDR, 1);
+	DO(option_of(s, IPPROTO_IP, IP_RECVORIGDSTADDR));
+	DO(send(c, "x", 1, 0));
+	show(s, 512);
 	SET(s, IPPROTO_IP, IP_PKTINFO, 0);
 	DO(send(c, "x", 1, 0));
 	show(s, 512);
@@ -95,8 +107,42 @@ static void six(void)
 	SET(c, IPPROTO_IPV6, IPV6_TCLASS, 0x20);
 	DO(send(c, "x", 1, 0));
 	show(s, 512);
+	SET(s, IPPROTO_IPV6, ORIGDSTADDR6, 1);
+	DO(option_of(s, IPPROTO_IPV6, ORIGDSTADDR6));
+	DO(send(c, "x", 1, 0));
+	show(s, 512);
 	close(s);
 	close(c);
+}
+
+/* What IPv4's options and IPv6's tell on one socket of datagrams of either. */
+static void both(void)
+{
+	struct sockaddr_in6 any = in6("::", 0);
+	int s = socket(AF_INET6, SOCK_DGRAM, 0), c4 = socket(AF_INET, SOCK_DGRAM, 0), c6 = socket(AF_INET6, SOCK_DGRAM, 0);
+	struct sockaddr_in a;
+
+	puts("- both");
+	bind(s, ADDR(&any), sizeof(any));
+	a = in4("127.0.0.1", port_of(s));
+	any = in6("::1", port_of(s));
+	connect(c4, ADDR(&a), sizeof(a));
+	connect(c6, ADDR(&any), sizeof(any));
+	for (int i = 1; i < 4; i++) {
+		SET(s, IPPROTO_IP, IP_RECVTTL, i & 1);
+		SET(s, IPPROTO_IP, IP_RECVTOS, i & 1);
+		SET(s, IPPROTO_IP, IP_RECVORIGDSTADDR, i & 1);
+		SET(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, i >> 1);
+		SET(s, IPPROTO_IPV6, IPV6_RECVTCLASS, i >> 1);
+		SET(s, IPPROTO_IPV6, ORIGDSTADDR6, i >> 1);
+		DO(send(c4, "x", 1, 0));
+		show(s, 512);
+		DO(send(c6, "x", 1, 0));
+		show(s, 512);
+	}
+	close(s);
+	close(c4);
+	close(c6);
 }
 
 /* The sender chooses for one datagram. */
@@ -142,6 +188,7 @@ int main(void)
 {
 	four();
 	six();
+	both();
 	chosen();
 	return 0;
 }

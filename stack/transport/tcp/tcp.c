@@ -105,13 +105,24 @@ static void count_bad(struct nic *nic, struct pkt *pkt, bool cksum)
 		       : &st->receive_errors.malformed_packets_received);
 }
 
+/* RFC 5082, 3: its TTL shows that it has come further than any peer is. */
+static bool too_far(const struct endpoint *ep, const struct tcp_rx *rx)
+{
+	const struct sock_opts *o = &ep->opts;
+
+	return rx->pkt->hop_limit < (rx->src.len == ADDR_LEN_V4 ? o->min_ttl : o->min_hops);
+}
+
 static void dispatch(struct tcp_proto *p, struct tcp_rx *rx, struct demux_key *key)
 {
 	struct tcp_tuple *t = tcp_table_find(p, key);
 	struct endpoint *ep;
 
 	if (t && t->kind == TUPLE_CONN) {
-		tcp_conn_rx(container_of(t, struct tcp_conn, tuple), rx);
+		struct tcp_conn *c = container_of(t, struct tcp_conn, tuple);
+
+		if (!too_far(&c->ep, rx))
+			tcp_conn_rx(c, rx);
 		return;
 	}
 	if (t && t->kind == TUPLE_REQ) {
@@ -122,6 +133,8 @@ static void dispatch(struct tcp_proto *p, struct tcp_rx *rx, struct demux_key *k
 	if (t && !tcp_tw_rx((struct tcp_tw *)t, rx))
 		return;
 	ep = demux_find(p->stack, key);
+	if (ep && too_far(ep, rx))
+		return;
 	if (ep)
 		tcp_listen_rx(tcp_of(ep), rx);
 	else
