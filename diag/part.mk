@@ -11,16 +11,19 @@ ALL += $(DIAG_LIB)
 
 $(B)/diag/%.o: diag/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idiag -c -o $@ $<
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Idiag -c -o $@ $<
 
 $(DIAG_LIB): $(DIAG_LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo "  AR      $@"
+	@$(AR) rcs $@ $^
 
 ALL += $(B)/sockdiag
 
 $(B)/sockdiag: $(DIAG_CLI_OBJ) $(DIAG_LIB)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(DIAG_LIBS) -lm
+	@echo "  LD      $@"
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(DIAG_LIBS) -lm
 
 # Headers keep their folders below include/sockdiag, which is what a program gives to -I.
 DIAG_HDR := $(wildcard diag/wire/*.h diag/client/*.h diag/server/*.h)

@@ -21,16 +21,19 @@ SHIM_LIB_OBJS := $(SHIM_LIB_SRCS:%.c=$(B)/lib/%.o) $(B)/lib/shim/interpose/vfork
 
 $(B)/lib/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(SHIM_LIB_CFLAGS) -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) $(SHIM_LIB_CFLAGS) -c $< -o $@
 
 $(B)/lib/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 # Two segments: what a process that never opens a socket pays is the loading. No lazy binding: it may be a
 # handler on a small stack that makes the first call.
 $(B)/libsockshim.so: $(SHIM_LIB_OBJS) shim/libsockshim.map
-	$(CC) -shared -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
+	@echo "  LD      $@"
+	@$(CC) -shared -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
 		-Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
 
 ALL += $(if $(SAN),,$(B)/libsockshim.so)

@@ -6,7 +6,8 @@ TEST_BINS += $(DIAG_UNIT_BIN)
 
 $(B)/tests/unit/diag/%: tests/unit/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $< $(filter %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) -lcriterion
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Idiag -o $@ $< $(filter %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) -lcriterion
 
 $(B)/tests/unit/diag/client_test: $(B)/tests/unit/diag/netns.o
 $(B)/tests/unit/diag/server_test $(B)/tests/unit/diag/procnet_test: \
@@ -14,14 +15,16 @@ $(B)/tests/unit/diag/server_test $(B)/tests/unit/diag/procnet_test: \
 
 $(B)/tests/unit/diag/%.o: tests/unit/diag/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idiag -Itests/unit/diag -c -o $@ $<
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Idiag -Itests/unit/diag -c -o $@ $<
 
 # A server with made-up sockets, or misbehaving, for the tool's tests and the benchmark.
 DIAGD := $(B)/tests/diag/diagd
 
 $(DIAGD): tests/diag/diagd.c $(DIAG_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $^ $(DIAG_LIBS)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Idiag -o $@ $^ $(DIAG_LIBS)
 
 # Benchmarks: built when asked for.
 DIAG_BENCH := $(B)/tests/bench/diag/pairs $(B)/tests/bench/diag/server_bench
@@ -29,11 +32,13 @@ DIAG_BENCH := $(B)/tests/bench/diag/pairs $(B)/tests/bench/diag/server_bench
 # The server's is that of the stack host, with the stack's sockets.
 $(B)/tests/bench/diag/server_bench: tests/bench/diag/server_bench.c $(HOST_LIB) $(DIAG_LIB) $(B)/libsockstack.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -o $@ $(filter %.c %.a,$^) $(HOST_LIBS)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Istack -Ishim -Idiag -o $@ $(filter %.c %.a,$^) $(HOST_LIBS)
 
 $(B)/tests/bench/diag/%: tests/bench/diag/%.c $(DIAG_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idiag -o $@ $^ $(DIAG_LIBS)
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Idiag -o $@ $^ $(DIAG_LIBS)
 
 ## bench-diag    sockdiag beside ss at 1k, 10k and 100k sockets, and the server
 .PHONY: bench-diag
@@ -72,5 +77,6 @@ TEST_BINS += $(DIAG_SHIM_TEST)
 
 $(DIAG_SHIM_TEST): tests/unit/shim/netlink.c $(B)/unit/shim/interpose/netlink.o $(B)/tests/unit/diag/netns.o $(DIAG_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Idiag -Itests/unit/diag -o $@ $(filter %.c %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) \
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim -Idiag -Itests/unit/diag -o $@ $(filter %.c %.o,$^) $(DIAG_LIB) $(DIAG_LIBS) \
 		-lcriterion -lpthread

@@ -5,7 +5,8 @@ DIFF_PROGS := $(patsubst tests/diff/%.c,$(B)/tests/diff/%,$(wildcard tests/diff/
 # Wrong pointers and lengths are what they pass on purpose.
 $(B)/tests/diff/%: tests/diff/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -o $@ $< -pthread
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -o $@ $< -pthread
 
 TEST_SCRIPTS += tests/diff/run.sh
 test-programs: $(DIFF_PROGS)

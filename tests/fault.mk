@@ -12,17 +12,20 @@ PLUGIN_OBJECT := $(B)/tests/unit/shim/objects/functions.so
 
 $(FAULT_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(FAULT_TEST_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DSOURCE_DIR='"$(CURDIR)"' \
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DSOURCE_DIR='"$(CURDIR)"' \
 		$< $(FAULT_TEST_OBJS) -o $@ -lcriterion -lpthread
 
 $(PLUGIN_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(PLUGIN_TEST_OBJS) $(PLUGIN_OBJECT)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DPLUGIN_OBJECT='"$(abspath $(PLUGIN_OBJECT))"' \
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -DPLUGIN_OBJECT='"$(abspath $(PLUGIN_OBJECT))"' \
 		$< $(PLUGIN_TEST_OBJS) -o $@ -lcriterion $(PLUGIN_LIBS) -ldl
 
 $(PLUGIN_OBJECT): tests/unit/shim/objects/functions.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -shared $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -shared $< -o $@
 
 # `make fuzz-fault` runs each for FUZZ_SECONDS from the corpus.
 FUZZ_SECONDS ?= 60
@@ -46,4 +49,5 @@ fuzz-fault: $(FAULT_FUZZERS)
 # What a decision costs, printed.
 $(B)/tests/bench/fault_decide: tests/bench/fault_decide.c $(FAULT_TEST_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim $< $(FAULT_TEST_OBJS) -o $@
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim $< $(FAULT_TEST_OBJS) -o $@

@@ -6,7 +6,8 @@ TEST_BINS    += $(LAUNCH_TESTS)
 
 $(LAUNCH_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(LAUNCH_TEST_FIXTURE) $(LAUNCH_LIB_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit/shim $< $(LAUNCH_TEST_FIXTURE) $(LAUNCH_LIB_OBJS) -o $@ \
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit/shim $< $(LAUNCH_TEST_FIXTURE) $(LAUNCH_LIB_OBJS) -o $@ \
 		-lcriterion $(LAUNCH_LIBS)
 
 # The command itself, with a program that uses sockets as it is told.
@@ -19,7 +20,8 @@ test-programs: $(LAUNCH_CLIENT)
 # Never sanitized: the library is preloaded into it.
 $(LAUNCH_CLIENT): tests/launch/client.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -MMD -MP $< -o $@
+	@echo "  CC      $<"
+	@$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -g -MMD -MP $< -o $@
 
 .PHONY: check-launch
 ## check-launch  the tests of the sockshim command alone

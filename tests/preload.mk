@@ -16,13 +16,15 @@ PRELOAD_OBJS  := $(B)/unit/tests/preload/child.o $(B)/unit/shim/switch/cookie.o 
 $(B)/unit/tests/preload/%.o: UNIT_CFLAGS += -Itests
 $(PRELOAD_BINS): $(PRELOAD_OUT)/%: $(B)/unit/tests/preload/%.o $(PRELOAD_OBJS) | $(PRELOAD_PROGS) $(PRELOAD_LIBS) $(B)/libsockshim.so
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(PRELOAD_OBJS) -lcriterion
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -o $@ $< $(PRELOAD_OBJS) -lcriterion
 
 # Null pointers and wrong lengths are what they pass on purpose; argument vectors are of literals.
 PRELOAD_PROG_CFLAGS := -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-write-strings -Ishim
 $(PRELOAD_OUT)/progs/%: $(PRELOAD_SRC)/progs/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PRELOAD_PROG_CFLAGS) -o $@ $< $(PRELOAD_LINK) -pthread -ldl
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) $(PRELOAD_PROG_CFLAGS) -o $@ $< $(PRELOAD_LINK) -pthread -ldl
 
 # The early program has its dependency in its own list, as any program has its libraries.
 $(PRELOAD_OUT)/progs/early: PRELOAD_LINK = $(PRELOAD_OUT)/progs/lib/early.so -Wl,-rpath,'$$ORIGIN/lib'
@@ -39,7 +41,8 @@ $(PRELOAD_OUT)/progs/%: $(PRELOAD_SRC)/progs/%.cc
 # They stand in for functions of libc themselves.
 $(PRELOAD_OUT)/progs/lib/%.so: $(PRELOAD_SRC)/progs/lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -shared -fno-builtin -Wl,-soname,$(@F) -o $@ $< -ldl
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -shared -fno-builtin -Wl,-soname,$(@F) -o $@ $< -ldl
 
 $(PRELOAD_OUT)/progs/musl/%: $(PRELOAD_SRC)/progs/%.c
 	@mkdir -p $(@D)

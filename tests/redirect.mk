@@ -3,14 +3,16 @@ BACKEND_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/shim/backend_*.c))
 TEST_BINS += $(BACKEND_TESTS)
 $(BACKEND_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(B)/unit/shim/backend/traffic.o
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim $< $(B)/unit/shim/backend/traffic.o -o $@ -lcriterion
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim $< $(B)/unit/shim/backend/traffic.o -o $@ -lcriterion
 
 ifeq ($(SAN),)
 REDIRECT_PROGS := $(patsubst tests/redirect/progs/%.c,$(B)/tests/redirect/%,$(wildcard tests/redirect/progs/*.c))
 
 $(B)/tests/redirect/%: tests/redirect/progs/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< -pthread
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -o $@ $< -pthread
 
 REDIRECT_SCRIPTS := $(filter-out %/lib.sh,$(wildcard tests/redirect/*.sh))
 TEST_SCRIPTS += $(REDIRECT_SCRIPTS)

@@ -5,4 +5,5 @@
 UNIT_CFLAGS = -Ishim
 $(B)/unit/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(UNIT_CFLAGS) -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) $(UNIT_CFLAGS) -c $< -o $@

@@ -5,4 +5,5 @@ TEST_BINS    += $(SWITCH_TESTS)
 
 $(SWITCH_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(SWITCH_TEST_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -Itests/unit/shim $< $(SWITCH_TEST_OBJS) -o $@ -lcriterion -lpthread
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim -Itests/unit -Itests/unit/shim $< $(SWITCH_TEST_OBJS) -o $@ -lcriterion -lpthread

@@ -8,12 +8,14 @@ LAUNCH_LIBS := -ljansson $(PLUGIN_LIBS)
 
 $(B)/launch/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ishim $(LAUNCH_INCLUDES) -DSOCKSHIM_LIBDIR='"$(PREFIX)/lib"' -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(ALL_CFLAGS) -Ishim $(LAUNCH_INCLUDES) -DSOCKSHIM_LIBDIR='"$(PREFIX)/lib"' -c $< -o $@
 
 # What captures uses two modules of the stack's library.
 $(B)/launch/shim/launch/command_capture.o $(B)/launch/shim/launch/command_capture_file.o: LAUNCH_INCLUDES := -Istack
 
 $(B)/sockshim: $(LAUNCH_OBJS) $(B)/libsockstack.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LAUNCH_LIBS)
+	@echo "  LD      $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LAUNCH_LIBS)
 
 ALL += $(B)/sockshim
