@@ -214,7 +214,6 @@ static void option_changed(struct relay *r)
 {
 	struct stack_board_entry *e = board_edit(&r->host->board, r->board);
 
-	e->options++;
 	e->flags &= ~(uint32_t)STACK_BOARD_LINGER;
 	if (r->k->linger.l_onoff && r->k->linger.l_linger)
 		e->flags |= STACK_BOARD_LINGER;
