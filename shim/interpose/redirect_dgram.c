@@ -477,14 +477,16 @@ static long recv_error(const struct target *t, struct msghdr *m)
 	struct client_request q = { .op = STACK_OP_ERRQUEUE, .cookie = t->s->stack_cookie, .out = &got,
 				    .room = sizeof(got), .arg = { sizeof(got.payload) } };
 	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
-	int err = client_ask(&q);
+	int err;
 	long n;
 
+	/* If there is more of them the host says so again. */
+	redirect_error_taken(t);
+	err = client_ask(&q);
 	if (err)
 		return err;
 	if (q.out_len < sizeof(got.head) || q.out_len > sizeof(got))
 		return -EAGAIN;
-	redirect_error_taken(t);
 	m->msg_flags = MSG_ERRQUEUE;
 	n = put_payload(m, got.payload, q.out_len - sizeof(got.head));
 	if (n < 0)

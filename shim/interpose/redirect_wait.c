@@ -24,15 +24,30 @@ static const struct stack_board_entry *entry_of(const struct run_socket *s)
 	return board_entry(s->stack_board, s->stack_cookie);
 }
 
-/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE, and a ring with something in it. */
+static bool has_failed(const struct stack_board_entry *e)
+{
+	return __atomic_load_n(&e->error, __ATOMIC_ACQUIRE) ||
+	       (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
+}
+
+/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE, a ring with something in it, and a
+ * datagram socket with an error, of which the pair has the word at most. */
 static bool is_idle(int fd)
 {
 	struct run_socket *s = redirected(fd);
-	const struct stack_board_entry *e = s && redirect_is_stream(s) ? entry_of(s) : NULL;
+	const struct stack_board_entry *e = s ? entry_of(s) : NULL;
 
 	if (UNLIKELY(s && redirect_has_ring(s)))
 		return redirect_ring_ready(fd, s);
-	return e && redirect_is_idle(s, e);
+	return e && (redirect_is_stream(s) ? redirect_is_idle(s, e) : has_failed(e));
+}
+
+/* A datagram socket that is waited for, but not for what the word of an error looks like. */
+static bool is_deaf(const struct pollfd *p)
+{
+	struct run_socket *s = p->events & (POLLIN | POLLRDNORM) ? NULL : redirected(p->fd);
+
+	return s && !redirect_is_stream(s);
 }
 
 /* What poll is to say of a socket. `events`: what was asked for. */
@@ -43,8 +58,7 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 
 	if (!e)
 		return revents;
-	failed = __atomic_load_n(&e->error, __ATOMIC_ACQUIRE) ||
-		 (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
+	failed = has_failed(e);
 	if (failed)
 		revents |= POLLERR;
 	if (redirect_has_ring(s))
@@ -71,37 +85,99 @@ static short put_right(int fd, const struct run_socket *s, short events, short r
 
 #define AT_ONCE 64
 
-/* Whether one of them is an idle stream. The array may not be there. */
-static bool any_idle(const struct pollfd *fds, nfds_t n)
+/* Whether one of them is idle; *deaf: one is deaf. The array may not be there. */
+static bool any_idle(const struct pollfd *fds, nfds_t n, bool *deaf)
 {
 	struct pollfd copy[AT_ONCE];
+
+	*deaf = false;
 
 	for (nfds_t i = 0; i < n; i += AT_ONCE) {
 		nfds_t some = n - i < AT_ONCE ? n - i : AT_ONCE;
 
 		if (!memory_read(copy, fds + i, some * sizeof(*fds)))
 			return false;
-		for (nfds_t k = 0; k < some; k++)
-			if (copy[k].fd >= 0 && is_idle(copy[k].fd))
+		for (nfds_t k = 0; k < some; k++) {
+			if (copy[k].fd < 0)
+				continue;
+			if (is_idle(copy[k].fd))
 				return true;
+			*deaf |= is_deaf(&copy[k]);
+		}
 	}
 	return false;
+}
+
+/* poll or ppoll, for no longer than `ns`. */
+static long poll_for(enum call_id id, const uint64_t *a, int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	if (id == CALL_poll)
+		return LIBC(poll)((struct pollfd *)a[0], (nfds_t)a[1], (int)((ns + 999999) / 1000000));
+	return LIBC(ppoll)((struct pollfd *)a[0], (nfds_t)a[1], &ts, (const sigset_t *)a[3]);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+/* How long poll is to wait, with poll's rounding; INT64_MAX: for ever. False: the call itself will say what is wrong with it. */
+static bool poll_limit(enum call_id id, const uint64_t *a, int64_t *ns)
+{
+	struct timespec ts;
+
+	*ns = INT64_MAX;
+	if (id == CALL_poll) {
+		*ns = (int)a[2] < 0 ? INT64_MAX : (int)a[2] * 1000000ll;
+		return true;
+	}
+	if (!a[2])
+		return true;
+	if (!memory_read(&ts, (const void *)a[2], sizeof(ts)) || ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec > 999999999)
+		return false;
+	if (ts.tv_sec < 1000000000)
+		*ns = ts.tv_sec * 1000000000ll + ts.tv_nsec;
+	return true;
+}
+
+/* Waits piece by piece, and looks at the board in between: errors come without waking who does not ask for POLLIN, and asking
+ * in his name would not let him sleep while there is something to be read. */
+static long poll_deaf(enum call_id id, const uint64_t *a, bool *idle)
+{
+	enum { PIECE_NS = 5000000 };
+	int64_t left, end;
+	bool deaf;
+	long r;
+
+	if (!poll_limit(id, a, &left))
+		return libc_call(id, a);
+	end = left == INT64_MAX ? INT64_MAX : now_ns() + left;
+	do {
+		r = poll_for(id, a, left < PIECE_NS ? left : PIECE_NS);
+		if (r)
+			return r;
+		*idle = any_idle((const struct pollfd *)a[0], (nfds_t)a[1], &deaf);
+		left = end == INT64_MAX ? INT64_MAX : end - now_ns();
+	} while (!*idle && left > 0);
+	return 0;
 }
 
 static long poll_fds(enum call_id id, const uint64_t *a)
 {
 	struct pollfd *fds = (struct pollfd *)a[0];
 	nfds_t n = (nfds_t)a[1];
-	struct timespec none = { 0, 0 };
-	bool idle = any_idle(fds, n);
+	bool deaf, idle = any_idle(fds, n, &deaf);
 	long ready = 0, r;
 
-	if (!idle)
-		r = libc_call(id, a);
-	else if (id == CALL_poll)
-		r = LIBC(poll)(fds, n, 0);
+	if (idle)
+		r = poll_for(id, a, 0);
 	else
-		r = LIBC(ppoll)(fds, n, &none, (const sigset_t *)a[3]);
+		r = UNLIKELY(deaf) ? poll_deaf(id, a, &idle) : libc_call(id, a);
 	if (r < 0)
 		return -errno;
 	if (r == 0 && !idle)
@@ -135,7 +211,7 @@ static bool copy_sets(struct sets *s, int n, const uint64_t *a)
 	return true;
 }
 
-/* Sets the bits of idle streams: hung up, so readable, and writable. Returns how many were not set. */
+/* Sets the bits of idle sockets: hung up or failed, so readable, and writable. Returns how many were not set. */
 static long add_idle(struct sets *s, int n, bool only_look)
 {
 	long added = 0;

@@ -263,7 +263,6 @@ enum stack_board_flag {
  * @error:   SO_ERROR, positive; taking it is a request (STACK_OP_GETOPT), since it must happen once
  * @flags:   enum stack_board_flag
  * @cookie:  the socket's; 0 while the entry is free. Compare it: entries are used again.
- * @options: changes whenever an option the library caches may have
  */
 struct stack_board_entry {
 	uint32_t seq;
@@ -272,8 +271,7 @@ struct stack_board_entry {
 	uint32_t flags;
 	uint64_t cookie;
 	struct stack_addr local, peer;
-	uint32_t options;
-	uint32_t reserved[5];
+	uint32_t reserved[6];
 };
 
 /**

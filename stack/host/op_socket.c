@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/errqueue.h>
 #include <linux/if_packet.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -213,7 +214,6 @@ static void option_changed(struct relay *r)
 {
 	struct stack_board_entry *e = board_edit(&r->host->board, r->board);
 
-	e->options++;
 	e->flags &= ~(uint32_t)STACK_BOARD_LINGER;
 	if (r->k->linger.l_onoff && r->k->linger.l_linger)
 		e->flags |= STACK_BOARD_LINGER;
@@ -277,6 +277,7 @@ int op_getopt(struct request *q)
 		return -EINVAL;
 	if (level == SOL_SOCKET && name == SO_ERROR) {
 		value = relay_take_error(q->relay);
+		q->relay->told_error = false;
 		if (len > sizeof(value))
 			len = sizeof(value);
 		memcpy(q->out->data, &value, len);
@@ -353,6 +354,9 @@ int op_errqueue(struct request *q)
 		relay_put_error(q->relay, 0);
 	relay_note_error(q->relay);
 	relay_show(q->relay);
+	q->relay->told_error = q->relay->k->type != SOCK_STREAM && sock_poll(q->relay->k) & POLLERR;
+	if (q->relay->told_error)
+		relay_dgram_wake(q->relay);
 	return 0;
 }
 

@@ -55,6 +55,7 @@ struct relay_ops {
  * @state:   as on the board
  * @ready:   enum relay_ready
  * @filler:  bytes of filler in the pair
+ * @told_error: datagrams: the program has been woken to the error that is on the board
  * @failed:  why the stack took no more (errno): writing is told of a pending error, and takes it; of a listening
  *           socket's pair, the pending error that was taken that way
  * @pending: read from the program, and not yet taken by the stack
@@ -92,7 +93,7 @@ struct relay {
 	struct ring *ring;
 	struct timer retry;
 	struct list waiting, offered;
-	bool up_ended, watched, wants_room, widened, bulk, left, moved, put_off;
+	bool up_ended, watched, wants_room, widened, bulk, left, moved, put_off, told_error;
 	uint8_t shut;
 	int backlog;
 	uint32_t pushed, push_unit;
@@ -132,6 +133,9 @@ int relay_take_error(struct relay *r);
 
 /** relay_dgram_flags() - enum sock_msg_flag as enum stack_dgram_flag */
 uint32_t relay_dgram_flags(uint32_t flags);
+
+/** relay_dgram_wake() - to who waits on a datagram socket: the word that there is an error */
+void relay_dgram_wake(struct relay *r);
 
 /** relay_note_error() - look for a pending error of the stack's and put it on the board; returns it */
 int relay_note_error(struct relay *r);

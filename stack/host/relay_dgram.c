@@ -195,18 +195,33 @@ static bool down_one(struct relay *r)
 	return push(r, &d, r->host->scratch, (size_t)n);
 }
 
-/* Something has happened to the socket: say so on the board, and wake readers once. */
-static void tell_error(struct relay *r)
+void relay_dgram_wake(struct relay *r)
 {
 	struct stack_dgram d = { .size = sizeof(d), .flags = STACK_DGRAM_ERROR };
-	bool before = board_look(&r->host->board, r->board)->error ||
-		      (board_look(&r->host->board, r->board)->flags & STACK_BOARD_ERRQUEUE);
+
+	if (!r->extra)
+		push(r, &d, r->host->scratch, 0);
+}
+
+static bool has_failed(const struct relay *r)
+{
+	const struct stack_board_entry *e = board_look(&r->host->board, r->board);
+
+	return e->error || (e->flags & STACK_BOARD_ERRQUEUE);
+}
+
+/* Something has happened to the socket: say so on the board, and wake readers once. It may be on the board already, which is
+ * no word to anybody. */
+static void tell_error(struct relay *r)
+{
+	bool before = r->told_error && has_failed(r);
 
 	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
 	relay_note_error(r);
 	relay_show(r);
-	if (!before && (board_look(&r->host->board, r->board)->error || r->k->errors) && !r->extra)
-		push(r, &d, r->host->scratch, 0);
+	r->told_error = has_failed(r);
+	if (!before && r->told_error)
+		relay_dgram_wake(r);
 }
 
 static void dgram_turn(struct relay *r)

@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <sys/epoll.h>
 
 enum { TIMESTAMPING_NEW = 65 };
 
@@ -376,6 +377,45 @@ static void packets(void)
 	close(c);
 }
 
+/* Who waits, for whatever it may be, is woken by it; and again, until all of them are read. */
+static void waited(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	struct timespec limit = { 5, 0 };
+	struct pollfd p;
+	fd_set in;
+	int s[2], ep = epoll_create1(0);
+
+	puts("- waited for");
+	pair(AF_INET, s);
+	set(s[0], SO_TIMESTAMPING, TX | SCHED | SOFT | ID | ONLY);
+	for (int i = 0; i < 3; i++) {
+		DO(send(s[0], "x", 1, 0));
+		p = (struct pollfd){ s[0], i == 1 ? POLLIN : 0, 0 };
+		if (i < 2)
+			DO(poll(&p, 1, 5000));
+		else
+			DO(ppoll(&p, 1, &limit, NULL));
+		log_events("poll", p.revents);
+		POLL(s[0], POLLERR);
+		show(s[0], MSG_ERRQUEUE, 0);
+		DO(poll(&p, 1, 5000));
+		log_events("poll", p.revents);
+		FD_ZERO(&in);
+		FD_SET(s[0], &in);
+		DO(select(s[0] + 1, &in, NULL, NULL, &(struct timeval){ 5, 0 }));
+		show(s[0], MSG_ERRQUEUE, 0);
+		DO(poll(&p, 1, 0));
+	}
+	epoll_ctl(ep, EPOLL_CTL_ADD, s[0], &e);
+	DO(send(s[0], "x", 1, 0));
+	DO(epoll_wait(ep, &e, 1, 5000));
+	log_events("epoll", (int)e.events);
+	close(ep);
+	close(s[0]);
+	close(s[1]);
+}
+
 static void streams(void)
 {
 	int s[2], l = listener(1);
@@ -417,6 +457,7 @@ int main(void)
 	unconnected();
 	raw();
 	packets();
+	waited();
 	streams();
 	return 0;
 }
