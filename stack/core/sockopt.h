@@ -185,12 +185,12 @@ struct sock_opts {
 	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, multicast_all, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
 	uint8_t min_ttl, min_hops;
+	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 	uint32_t bind_nic;
 	uint32_t mark;
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
 	uint32_t mcast_nic;
 	struct addr mcast_addr;
-	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
 };
 
 void sock_opts_init(struct sock_opts *o);
