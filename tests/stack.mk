@@ -153,7 +153,7 @@ $(B)/tests/bench/stack-tap: tests/bench/tap.c tests/kernel/rig.c $(B)/libsocksta
 .PHONY: bench-stack
 ## bench-stack   the stack's speed: a packet's cost, look-ups, UDP and TCP over TAP beside a bare loop and the kernel
 bench-stack: $(STACK_BENCHES)
-	@for b in $(STACK_BENCHES); do $$b || exit 1; done
+	@status=0; for b in $(STACK_BENCHES); do $$b || status=1; done; exit $$status
 
 .PHONY: bench-loss
 ## bench-loss    throughput against loss, delay and rate, beside the kernel's; writes tests/bench/loss.md
