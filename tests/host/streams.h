@@ -12,6 +12,16 @@
 
 static struct peer p;
 
+static inline void start(void)
+{
+	peer_start(&p, "lo");
+}
+
+static inline void stop(void)
+{
+	peer_stop(&p);
+}
+
 static inline struct sockp listening(int backlog, struct sockaddr_in *name)
 {
 	struct sockp s = peer_socket(&p, AF_INET, SOCK_STREAM);

@@ -3,16 +3,6 @@
 
 #include "streams.h"
 
-static void start(void)
-{
-	peer_start(&p, "lo");
-}
-
-static void stop(void)
-{
-	peer_stop(&p);
-}
-
 TestSuite(stream, .init = start, .fini = stop);
 
 Test(stream, connect_accept_and_talk)

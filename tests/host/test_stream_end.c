@@ -5,16 +5,6 @@
 
 #include "streams.h"
 
-static void start(void)
-{
-	peer_start(&p, "lo");
-}
-
-static void stop(void)
-{
-	peer_stop(&p);
-}
-
 TestSuite(stream_end, .init = start, .fini = stop);
 
 Test(stream_end, half_close_each_way)
