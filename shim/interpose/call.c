@@ -222,3 +222,11 @@ long call_run(struct call *c)
 	errno = c->ret == -1 && c->err ? c->err : saved;
 	return c->ret;
 }
+
+long call_words(enum call_id id, int fd, struct run_socket *s, const void *pc, uint64_t a0, uint64_t a1, uint64_t a2,
+		uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	struct call c = { .id = id, .fd = fd, .s = s, .pc = pc, .a = { a0, a1, a2, a3, a4, a5 } };
+
+	return call_run(&c);
+}

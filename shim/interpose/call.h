@@ -12,7 +12,7 @@
 #define SHIM_INTERPOSE_CALL_H
 
 #include "fault/fault.h"
-#include "interpose/hook.h"
+#include "interpose/direct.h"
 
 struct call {
 	enum call_id id;
@@ -34,10 +34,13 @@ struct call {
 /* Makes the call. Returns what the wrapper is to return; errno is set if that is a failure. */
 long call_run(struct call *c);
 
-/* The long way of a wrapper: RUN(recv, fd, s, words...). */
-#define RUN(name, fd_, s_, ...) \
-	call_run(&(struct call){ .id = CALL_##name, .fd = (fd_), .s = (s_), \
-		.pc = __builtin_return_address(0), .a = { __VA_ARGS__ } })
+/* The long way of a wrapper: RUN(recv, fd, s, words...). It is kept out of the wrapper, whose frame stays small. */
+#define RUN(name, fd_, s_, ...) RUN_6(CALL_##name, fd_, s_, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define RUN_6(id, fd_, s_, a0, a1, a2, a3, a4, a5, ...) \
+	call_words(id, fd_, s_, __builtin_return_address(0), (uint64_t)(a0), (uint64_t)(a1), (uint64_t)(a2), \
+		   (uint64_t)(a3), (uint64_t)(a4), (uint64_t)(a5))
+long call_words(enum call_id id, int fd, struct run_socket *s, const void *pc, uint64_t a0, uint64_t a1, uint64_t a2,
+		uint64_t a3, uint64_t a4, uint64_t a5) __attribute__((cold));
 
 /* A wrapper's definition. It has a C name of its own, so that it meets neither libc's prototype nor the
  * promises ("never NULL") that go with it, and is exported under the name it stands in for. */

@@ -243,12 +243,13 @@ static void outcome_of_pair(struct call *c)
 	int fds[2];
 
 	if (c->err) {
-		run_count(hook.stats, c->cookie, RUN_OPEN_FAILED);
+		outcome_count(c->cookie, RUN_OPEN_FAILED, hook_alone());
 		return;
 	}
 	if (memory_read(fds, (const void *)c->a[3], sizeof(fds)))
 		for (int i = 0; i < 2; i++)
-			outcome_opened(fds[i], c->cookie, c->pc, RUN_OPENED, RUN_SOCK_PAIR | RUN_SOCK_CONNECTED);
+			outcome_opened(fds[i], c->cookie, c->pc, RUN_OPENED,
+				       RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags((int)c->a[1]), hook_alone());
 }
 
 /* The calls that are on a socket. */
@@ -270,7 +271,7 @@ static void outcome_on_socket(struct call *c)
 	case CALL_accept:
 	case CALL_accept4:
 		outcome_accept(s, (int)c->ret, c->err, addr, (const socklen_t *)c->a[2], c->pc,
-			       c->id == CALL_accept4 ? (int)c->a[3] : 0);
+			       c->id == CALL_accept4 ? (int)c->a[3] : 0, hook_alone());
 		s = c->err ? NULL : socktab_find(&hook.tab, (int)c->ret);
 		if (s)
 			c->addr = s->peer;
@@ -312,20 +313,21 @@ void facts_outcome(struct call *c)
 
 	if (c->id == CALL_socket) {
 		if (c->err)
-			run_count(hook.stats, c->cookie, RUN_OPEN_FAILED);
+			outcome_count(c->cookie, RUN_OPEN_FAILED, hook_alone());
 		else
-			outcome_opened((int)c->ret, c->cookie, c->pc, RUN_OPENED, 0);
+			outcome_opened((int)c->ret, c->cookie, c->pc, RUN_OPENED,
+				       outcome_type_flags((int)c->a[1]), hook_alone());
 	} else if (c->id == CALL_socketpair) {
 		outcome_of_pair(c);
 	} else if (c->id == CALL_close) {
 		outcome_closed(c->closing, c->err);
 	} else if (c->s) {
-		if (c->err)
-			errno = c->err;
+		long r = c->err ? -(long)c->err : c->ret;
+
 		if (t == SOCKSHIM_RECV && c->id != CALL_recvmmsg)
-			outcome_rx(c->s, c->ret, recv_flags(c));
+			outcome_rx(c->s, r, recv_flags(c), hook_alone());
 		else if (t == SOCKSHIM_SEND && c->id != CALL_sendmmsg)
-			outcome_tx(c->s, c->ret);
+			outcome_tx(c->s, r, hook_alone());
 		outcome_on_socket(c);
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "interpose/redirect.h"
 #include "interpose/rules.h"
+#include "run/clock.h"
 #include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
@@ -15,8 +16,7 @@
 #define CHANNELS_AHEAD 4
 #define SCAN_AT_ONCE 64	/* the stack may be a signal handler's */
 
-static const uint32_t no_generation;
-static struct hook_guard no_guard = { .seen = 1 };	/* not alive, and not quiet */
+static const uint32_t no_generation = 1;	/* before the start: not seen, so that no call is quiet */
 static struct run_stat no_stats[RUN_STATS];		/* until there is a run file */
 static struct run_socket *chunks[SOCKTAB_CHUNKS];
 
@@ -34,16 +34,16 @@ struct hook hook __attribute__((aligned(4096))) = {
 #define CHECKED(alias, name)
 #include "interpose/calls.def"
 	},
-	.guard = &no_guard,
 	.generation = &no_generation,
 	.stats = no_stats,
-	.tab = { .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
+	.last_stat = no_stats,
+	.tab = { .alone = "", .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
 };
+struct hook_guard hook_guard;
 struct sockshim_switch hook_switch = { .tab = &hook.tab, .stats = no_stats, .armed_changed = filters_changed };
 __thread uint32_t hook_vforked;
 bool hook_sandboxed;
 
-static struct hook_guard *guard;	/* the page that fork wipes */
 static bool started;			/* in this process or one that it was forked from */
 static uint32_t starting;
 static uint32_t scanned;
@@ -64,15 +64,15 @@ static uint32_t armed_now(void)
 
 static void filters_changed(void)
 {
-	__atomic_store_n(&hook.guard->armed, armed_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_RELEASE);
 }
 
 void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)
 {
 	rules_armed = by_rules;
 	tracing = trace;
-	__atomic_store_n(&hook.guard->armed, armed_now(), __ATOMIC_RELEASE);
-	__atomic_store_n(&hook.guard->seen, generation, __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.seen, generation, __ATOMIC_RELEASE);
 }
 
 void hook_count_fork(void)
@@ -99,18 +99,7 @@ bool hook_quiet_now(enum sockshim_filter_type t)
 		hook_start();
 	}
 	hook_refresh();
-	return !(__atomic_load_n(&hook.guard->armed, __ATOMIC_RELAXED) & 1u << t);
-}
-
-static struct hook_guard *make_guard(void)
-{
-	static struct hook_guard not_wiped;
-	long p = sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p < 0 && p > -4096)
-		return &not_wiped;	/* no memory: a forked child will be taken for its parent */
-	sys(SYS_madvise, p, 4096, MADV_WIPEONFORK);
-	return (struct hook_guard *)p;
+	return !(__atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED) & 1u << t);
 }
 
 /* fork copies the descriptors before the memory, and another thread of the parent may have opened a socket in
@@ -129,15 +118,16 @@ static void start_locked(void)
 {
 	bool forked = started;
 
-	if (!guard)
-		guard = make_guard();
+	/* Where the kernel can't (before 4.14), a forked child will be taken for its parent. */
+	sys(SYS_madvise, &hook_guard, sizeof(hook_guard), MADV_WIPEONFORK);
 	/* A fork in the middle of another thread's start leaves half of it: the parent's. */
 	if (!forked)
 		hook.run = (struct run_writer){ 0 };
 	run_writer_open(&hook.run, forked);
 	if (!forked && run_config()->too_long)
 		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
-	hook.stats = hook.run.file->stats;
+	hook.stats = hook.last_stat = hook.run.file->stats;
+	hook.backtrace = hook.run.control->backtrace < RUN_BACKTRACE ? hook.run.control->backtrace : RUN_BACKTRACE;
 	hook_switch.stats = hook.stats;
 	hook.generation = &hook.run.control->generation;
 	if (forked) {
@@ -148,11 +138,12 @@ static void start_locked(void)
 		redirect_after_fork();
 	}
 	client_init(&hook.run.control->flags);
+	hook.unusual |= (hook.backtrace ? HOOK_BACKTRACES : 0) | (client.on ? HOOK_STACK : 0) |
+			(run_clock_ticks() ? 0 : HOOK_NO_COUNTER);
 	rules_start(forked);
 	started = true;
-	guard->seen = *hook.generation ^ 1u;	/* the rules are loaded at the first look */
-	__atomic_store_n(&guard->alive, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&hook.guard, guard, __ATOMIC_RELEASE);
+	hook_guard.seen = *hook.generation ^ 1u;	/* the rules are loaded at the first look */
+	__atomic_store_n(&hook_guard.alive, 1, __ATOMIC_RELEASE);
 }
 
 void hook_start(void)
@@ -186,7 +177,7 @@ void hook_refresh(void)
 	int saved = errno;
 
 	if (__atomic_load_n(hook.generation, __ATOMIC_ACQUIRE) !=
-	    __atomic_load_n(&hook.guard->seen, __ATOMIC_RELAXED))
+	    __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED))
 		rules_load();
 	errno = saved;
 }
@@ -260,10 +251,9 @@ uint64_t hook_adopt(int fd)
 	hook_alive();
 	if (UNLIKELY(client.on) && sockshim_cookie_family(cookie) == AF_UNIX)
 		redirect_recognize(fd, &cookie);
-	s = socktab_add(&hook.tab, fd, cookie, &stale);
+	s = socktab_add(&hook.tab, fd, cookie, RUN_SOCK_INHERITED, &stale);
 	if (!s)
 		return 0;
-	__atomic_fetch_or(&s->flags, RUN_SOCK_INHERITED, __ATOMIC_RELAXED);
 	redirect_enter(fd, s);
 	return socktab_ref(&hook.tab, fd);
 }
@@ -288,4 +278,10 @@ void hook_enter_sandbox(void)
 	hook.run.mapped = false;	/* no more files: what follows is kept in memory */
 	channel_sandboxed = true;
 	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
+}
+
+void hook_forgo_counter(void)
+{
+	run_clock_forgo_counter();
+	__atomic_fetch_or(&hook.unusual, HOOK_NO_COUNTER, __ATOMIC_RELEASE);
 }

@@ -5,7 +5,7 @@
  * a call on what is no socket costs a look-up. The first call that concerns a socket makes the run file,
  * maps the control block and loads the rules (hook_start).
  *
- * fork: hook.guard lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a forked
+ * fork: hook_guard lies in a page that the kernel wipes in a child (MADV_WIPEONFORK), so a forked
  * process, however it was made, finds itself not alive at its first call on a socket and starts again, as a
  * copy (its own file, objects of its own). Until then it is "detached": closing and duplicating change its
  * own table alone, since the objects are still the parent's. vfork shares all memory with the parent and
@@ -28,22 +28,32 @@
 /* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
 #define HOOK_TRACED	(1u << SOCKSHIM_NONE)
 
-/* What fork must wipe. It lies in a page of its own. */
+/* What fork must wipe, in a page of its own, where no pointer need be followed to it. */
 struct hook_guard {
 	uint32_t alive;		/* in the process that started, and in none that it forks */
 	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
 	uint32_t seen;		/* generation of the control block that `armed` was made from */
-};
+} __attribute__((aligned(4096)));
+
+extern struct hook_guard hook_guard;
+
+#define HOOK_BACKTRACES	1u
+#define HOOK_STACK	2u	/* sockets may be redirected */
+#define HOOK_NO_COUNTER	4u	/* the processor's counter is forbidden */
 
 /* All that the short way through a wrapper reads is close together: a machine whose system calls empty the
  * TLB pays for every page that is touched after one. */
 struct hook {
-	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
-	struct hook_guard *guard;
 	const uint32_t *generation;	/* in the control block */
-	struct run_stat *stats;
+	uint64_t direct;		/* bit per call, see MAKE() */
+	struct run_stat *last_stat;	/* the one of `stats` that was counted in last */
+	uint32_t unusual;		/* HOOK_...: what opening a socket must see to beyond the usual */
+	uint32_t backtrace;		/* frames that are recorded of each call that opens a socket */
 	uint64_t module_start, module_end;	/* of the last module that opened a socket */
-	struct socktab tab;
+	long errno_at;			/* from the thread pointer */
+	struct socktab tab;		/* what is used most first */
+	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
+	struct run_stat *stats;
 	struct run_writer run;
 };
 
@@ -81,12 +91,21 @@ void hook_prepare_sandbox(void);
 /* Enters it. */
 void hook_enter_sandbox(void);
 
+/* The processor's counter is about to be forbidden. */
+void hook_forgo_counter(void);
+
 /* Counts forks made by this process, for the children's seeds. */
 void hook_count_fork(void);
 
+/* The process has a single thread. */
+static inline bool hook_alone(void)
+{
+	return LIKELY(*hook.tab.alone);
+}
+
 static inline bool hook_is_alive(void)
 {
-	return LIKELY(__atomic_load_n(&hook.guard->alive, __ATOMIC_ACQUIRE));
+	return LIKELY(__atomic_load_n(&hook_guard.alive, __ATOMIC_ACQUIRE));
 }
 
 static inline void hook_alive(void)
@@ -98,11 +117,9 @@ static inline void hook_alive(void)
 /* Nobody wants to see calls of type t. */
 static inline bool hook_quiet(enum sockshim_filter_type t)
 {
-	const struct hook_guard *g = hook.guard;
-
 	return (LIKELY(__atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
-		       __atomic_load_n(&g->seen, __ATOMIC_RELAXED)) &&
-		LIKELY(!(__atomic_load_n(&g->armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
+		       __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED)) &&
+		LIKELY(!(__atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
 }
 
 /* A socket as the wrappers look at it: its ref, 0 if it is none. */

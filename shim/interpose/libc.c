@@ -3,34 +3,9 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include "interpose/hook.h"
+#include "interpose/direct.h"
+#include "interpose/object.h"
 #include "run/sys.h"
-
-/* Calls that some architectures have under another name only; there they can't be made while a look-up
- * is under way. */
-#ifdef SYS_dup2
-#define CALL_SYS_DUP2 SYS_dup2
-#else
-#define CALL_SYS_DUP2 -1
-#endif
-#ifdef SYS_poll
-#define CALL_SYS_POLL SYS_poll
-#else
-#define CALL_SYS_POLL -1
-#endif
-#ifdef SYS_select
-#define CALL_SYS_SELECT SYS_select
-#else
-#define CALL_SYS_SELECT -1
-#endif
-#ifdef SYS_epoll_wait
-#define CALL_SYS_EPOLL_WAIT SYS_epoll_wait
-#else
-#define CALL_SYS_EPOLL_WAIT -1
-#endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 
 static __thread int looking_up;
 
@@ -53,6 +28,31 @@ void (*libc_next(const char *name))(void)
 		sys_release_signals(&signals);
 	errno = saved;
 	return (void (*)(void))p;
+}
+
+/* In glibc since 2.32. */
+extern const char __libc_single_threaded __attribute__((weak));
+
+static bool cancels;
+
+static void allow_direct(enum call_id id)
+{
+	if (cancels || !&__libc_single_threaded)
+		return;
+#ifdef __x86_64__
+	char *thread;
+
+	__asm__("movq %%fs:0, %0" : "=r"(thread));
+	hook.errno_at = (char *)&errno - thread;
+#endif
+	hook.tab.alone = &__libc_single_threaded;
+	__atomic_fetch_or(&hook.direct, 1ull << id, __ATOMIC_RELEASE);
+}
+
+void libc_cancels(void)
+{
+	cancels = true;
+	__atomic_store_n(&hook.direct, 0, __ATOMIC_RELEASE);
 }
 
 /* A function that libc does not have (close_range before 2.34), or that is called while it is being
@@ -81,6 +81,8 @@ static long bare(long nr, const uint64_t *a, int n)
 		if (!fn) \
 			return (ret)bare(nr, a, sizeof(a) / sizeof(a[0])); \
 		__atomic_store_n(&hook.fns[CALL_##name], fn, __ATOMIC_RELAXED); \
+		if (nr >= 0 && object_is_libc((const void *)fn)) \
+			allow_direct(CALL_##name); \
 		return ((libc_fn_##name *)fn)(NAMES_##params); \
 	}
 #include "interpose/calls.def"

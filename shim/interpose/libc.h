@@ -43,6 +43,9 @@
 
 #define LIBC(name) ((libc_fn_##name *)__atomic_load_n(&hook.fns[CALL_##name], __ATOMIC_RELAXED))
 
+/* From now on there are cancellations, if only of the thread by itself: none of that any more. */
+void libc_cancels(void);
+
 /* Makes call `id` with its arguments as words. */
 long libc_call(enum call_id id, const uint64_t *a);
 

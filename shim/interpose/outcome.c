@@ -2,11 +2,10 @@
 #include "interpose/outcome.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
 #include "interpose/redirect.h"
-#include "interpose/site.h"
 
 static void set_flags(struct run_socket *s, uint32_t set, uint32_t clear)
 {
@@ -18,8 +17,7 @@ static void set_flags(struct run_socket *s, uint32_t set, uint32_t clear)
 
 static void set_err(struct run_socket *s, int err)
 {
-	if (UNLIKELY(s->err != err))
-		__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
 }
 
 static void set_addr(struct run_addr *to, const struct sockaddr *addr, socklen_t len)
@@ -28,32 +26,38 @@ static void set_addr(struct run_addr *to, const struct sockaddr *addr, socklen_t
 		return;
 	if (len > sizeof(to->data))
 		len = sizeof(to->data);
-	memcpy(to->data, addr, len);
+	if (LIKELY(len == sizeof(struct sockaddr_in)))
+		memcpy(to->data, addr, sizeof(struct sockaddr_in));	/* without a call */
+	else
+		memcpy(to->data, addr, len);
 	to->len = (uint8_t)len;
 }
 
-struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
-				  uint32_t flags)
+struct run_stat *outcome_find_stat(sockshim_cookie cookie)
+{
+	struct run_stat *st = run_stat(hook.stats, cookie);
+
+	__atomic_store_n(&hook.last_stat, st, __ATOMIC_RELAXED);
+	return st;
+}
+
+struct run_socket *outcome_opened_unusually(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
+					    uint32_t flags)
 {
 	sockshim_cookie stale;
 	struct run_socket *s;
-	struct timespec ts;
 
-	run_count(hook.stats, cookie, count);
-	s = socktab_add(&hook.tab, fd, cookie, &stale);
+	outcome_count(cookie, count, hook_alone());
+	s = socktab_add(&hook.tab, fd, cookie, flags, &stale);
 	if (UNLIKELY(stale))
-		run_count(hook.stats, stale, RUN_CLOSED);
+		outcome_count(stale, RUN_CLOSED, hook_alone());
 	if (UNLIKELY(!s)) {
 		if (hook.run.file)
 			__atomic_fetch_add(&hook.run.file->sockets_untracked, 1, __ATOMIC_RELAXED);
 		return NULL;
 	}
-	if (sockshim_cookie_type(cookie) & SOCK_CLOEXEC)
-		flags |= RUN_SOCK_CLOEXEC;
-	s->flags |= flags;
 	s->opener = (uint64_t)(uintptr_t)pc;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	s->opened_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	s->opened_ticks = run_clock_ticks();
 	site_note(s, pc);
 	redirect_enter(fd, s);
 	return s;
@@ -61,12 +65,15 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 
 void outcome_connected(struct run_socket *s)
 {
-	uint32_t before = __atomic_fetch_or(&s->flags, RUN_SOCK_CONNECTED, __ATOMIC_RELAXED);
+	uint32_t before = __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
 
+	if ((before & (RUN_SOCK_CONNECTED | RUN_SOCK_PENDING)) == RUN_SOCK_CONNECTED)
+		return;
+	before = __atomic_fetch_or(&s->flags, RUN_SOCK_CONNECTED, __ATOMIC_RELAXED);
 	if (before & RUN_SOCK_PENDING)
 		set_flags(s, 0, RUN_SOCK_PENDING);
 	if (!(before & RUN_SOCK_CONNECTED))
-		run_count(hook.stats, s->cookie, RUN_CONNECTED);
+		outcome_count(s->cookie, RUN_CONNECTED, hook_alone());
 }
 
 void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len)
@@ -94,7 +101,7 @@ void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr,
 		/* fall through */
 	default:
 		set_flags(s, 0, RUN_SOCK_PENDING);
-		run_count(hook.stats, s->cookie, RUN_CONNECT_FAILED);
+		outcome_count(s->cookie, RUN_CONNECT_FAILED, hook_alone());
 	}
 }
 
@@ -107,15 +114,15 @@ void outcome_so_error(struct run_socket *s, int value)
 		outcome_connected(s);
 	} else {
 		set_flags(s, 0, RUN_SOCK_PENDING);
-		run_count(hook.stats, s->cookie, RUN_CONNECT_FAILED);
+		outcome_count(s->cookie, RUN_CONNECT_FAILED, hook_alone());
 	}
 }
 
-void outcome_io_failed(struct run_socket *s)
+void outcome_io_failed(struct run_socket *s, int err)
 {
 	if (!(s->flags & RUN_SOCK_PENDING))
 		return;
-	switch (errno) {
+	switch (err) {
 	case ECONNREFUSED:
 	case ECONNRESET:
 	case ECONNABORTED:
@@ -124,7 +131,7 @@ void outcome_io_failed(struct run_socket *s)
 	case EHOSTUNREACH:
 	case EHOSTDOWN:
 	case ENETDOWN:
-		outcome_so_error(s, errno);
+		outcome_so_error(s, err);
 		break;
 	default:
 		break;
@@ -143,49 +150,34 @@ void outcome_listen(struct run_socket *s, int err)
 	set_err(s, err);
 	if (!err)
 		set_flags(s, RUN_SOCK_LISTENING, 0);
-	run_count(hook.stats, s->cookie, err ? RUN_LISTEN_FAILED : RUN_LISTENED);
+	outcome_count(s->cookie, err ? RUN_LISTEN_FAILED : RUN_LISTENED, hook_alone());
 }
 
-void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr *addr, const socklen_t *len,
-		    const void *pc, int flags)
+void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr, const socklen_t *len,
+		      const void *pc, int flags, bool alone)
 {
-	struct run_socket *ns;
-
-	set_err(s, err);
-	if (err) {
-		run_count(hook.stats, s->cookie, RUN_ACCEPT_FAILED);
-		return;
-	}
-	ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED);
+	struct run_socket *ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED |
+			    outcome_type_flags(flags), alone);
 	if (!ns)
 		return;
-	if (flags & SOCK_CLOEXEC)
-		set_flags(ns, RUN_SOCK_CLOEXEC, 0);
-	else
-		set_flags(ns, 0, RUN_SOCK_CLOEXEC);
 	ns->local = s->local;
 	if (addr && len)
 		set_addr(&ns->peer, addr, *len);
 }
 
-bool outcome_closing(int fd, sockshim_cookie *cookie)
-{
-	return socktab_remove(&hook.tab, fd, cookie);
-}
-
 void outcome_closed(sockshim_cookie cookie, int err)
 {
 	if (cookie)
-		run_count(hook.stats, cookie, err ? RUN_CLOSE_FAILED : RUN_CLOSED);
+		outcome_count(cookie, err ? RUN_CLOSE_FAILED : RUN_CLOSED, hook_alone());
 }
 
-void outcome_dup(int from, int to)
+void outcome_dup_socket(int from, int to)
 {
 	sockshim_cookie dropped;
 
 	if (hook_vforked)
 		return;
-	if (UNLIKELY(hook_detached())) {
+	if (UNLIKELY(!hook_is_alive()) && hook_detached()) {
 		socktab_detached_dup(&hook.tab, from, to);
 		return;
 	}

@@ -1,17 +1,55 @@
 /* outcome.h - what the outcome of a call does to table and statistics. Used by the short way through a
- * wrapper and by the long one alike. None of these touches errno. */
+ * wrapper and by the long one alike. None of these touches errno. `alone`: there was
+ * no other thread when the call was made (interpose/libc.h). */
 #ifndef SHIM_INTERPOSE_OUTCOME_H
 #define SHIM_INTERPOSE_OUTCOME_H
 
 #include <errno.h>
 
 #include "interpose/hook.h"
+#include "interpose/site.h"
+#include "run/clock.h"
 #include "run/stat.h"
 
+/* The statistics of a cookie, if they are not those that were counted in last. */
+struct run_stat *outcome_find_stat(sockshim_cookie cookie);
+
+static inline void outcome_count(sockshim_cookie cookie, enum run_count count, bool alone)
+{
+	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
+
+	if (UNLIKELY(__atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
+		st = outcome_find_stat(cookie);
+	run_add(&st->count[count], 1, alone);
+}
+
 /* A descriptor has been made by socket or accept: counts it (RUN_OPENED, RUN_ACCEPTED) and enters it. `pc`
- * is where the call came from. The object, or NULL if it found no place. */
-struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
-				  uint32_t flags);
+ * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
+struct run_socket *outcome_opened_unusually(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
+					    uint32_t flags) __attribute__((cold));
+
+static inline struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
+						uint32_t flags, bool alone)
+{
+	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
+	struct run_socket *s;
+
+	if (UNLIKELY(hook.unusual || !site_is_noted(pc) ||
+		     __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1) ||
+	    UNLIKELY(!(s = socktab_add_quickly(&hook.tab, fd, cookie, flags))))
+		return outcome_opened_unusually(fd, cookie, pc, count, flags);
+	run_add(&st->count[count], 1, alone);
+	s->opener = (uint64_t)(uintptr_t)pc;
+	s->opened_ticks = run_clock_counter();
+	return s;
+}
+
+/* The flags that a socket's type asks for. */
+static inline uint32_t outcome_type_flags(int type)
+{
+	_Static_assert(SOCK_CLOEXEC >> 13 == RUN_SOCK_CLOEXEC, "a shift");
+	return (uint32_t)(type & SOCK_CLOEXEC) >> 13;
+}
 
 /* connect returned err (0: connected) for the address that was passed. */
 void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len);
@@ -22,47 +60,68 @@ void outcome_so_error(struct run_socket *s, int value);
 void outcome_bind(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len);
 void outcome_listen(struct run_socket *s, int err);
 
-/* accept on `s` returned fd (or failed with err); addr and len are what it filled in, both may be NULL. */
-void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr *addr, const socklen_t *len,
-		    const void *pc, int flags);
+/* accept on `s` returned fd; addr and len are what it filled in, both may be NULL. */
+void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr, const socklen_t *len,
+		      const void *pc, int flags, bool alone);
+
+/* accept on `s` returned fd, or failed with err. */
+static inline void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr *addr,
+				  const socklen_t *len, const void *pc, int flags, bool alone)
+{
+	__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
+	if (err)
+		outcome_count(s->cookie, RUN_ACCEPT_FAILED, alone);
+	else
+		outcome_accepted(s, fd, addr, len, pc, flags, alone);
+}
 
 /* A connect in progress has turned out well: data passed, or getpeername answered. */
 void outcome_connected(struct run_socket *s);
 
 /* Takes fd out of the table ahead of its close, and counts the close afterwards. */
-bool outcome_closing(int fd, sockshim_cookie *cookie);
+static inline bool outcome_closing(int fd, sockshim_cookie *cookie)
+{
+	return socktab_remove(&hook.tab, fd, cookie);
+}
+
 void outcome_closed(sockshim_cookie cookie, int err);	/* cookie 0: other descriptors still name the socket */
 
 /* dup and its kin have made `to` the same as `from`. */
-void outcome_dup(int from, int to);
+void outcome_dup_socket(int from, int to);
+
+static inline void outcome_dup(int from, int to)
+{
+	if (UNLIKELY(socktab_ref(&hook.tab, from) != SOCKTAB_OTHER || socktab_ref(&hook.tab, to) != SOCKTAB_OTHER))
+		outcome_dup_socket(from, to);
+}
 
 /* Descriptors that came in a message are looked at when they are first used. */
 void outcome_rights(const struct msghdr *msg);
 
-/* What is only looked at is received by another call. */
-/* Sending or receiving failed with errno: if a connect was in progress, it may have been that which failed. */
-void outcome_io_failed(struct run_socket *s);
+/* Sending or receiving failed: if a connect was in progress, it may have been that which failed. */
+void outcome_io_failed(struct run_socket *s, int err);
 
-static inline void outcome_rx(struct run_socket *s, ssize_t n, int flags)
+/* What is only looked at (MSG_PEEK) is received by another call. */
+static inline void outcome_rx(struct run_socket *s, long n, int flags, bool alone)
 {
 	if (LIKELY(n > 0)) {
 		if (LIKELY(!(flags & MSG_PEEK)))
-			__atomic_fetch_add(&s->rx_bytes, (uint64_t)n, __ATOMIC_RELAXED);
+			run_add(&s->rx_bytes, (uint64_t)n, alone);
 		if (UNLIKELY(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_PENDING))
 			outcome_connected(s);
-	} else if (UNLIKELY(n < 0 && errno != EAGAIN)) {
-		outcome_io_failed(s);
+	} else if (UNLIKELY(n < 0 && n != -EAGAIN)) {
+		outcome_io_failed(s, (int)-n);
 	}
 }
 
-static inline void outcome_tx(struct run_socket *s, ssize_t n)
+static inline void outcome_tx(struct run_socket *s, long n, bool alone)
 {
 	if (LIKELY(n > 0)) {
-		__atomic_fetch_add(&s->tx_bytes, (uint64_t)n, __ATOMIC_RELAXED);
+		run_add(&s->tx_bytes, (uint64_t)n, alone);
 		if (UNLIKELY(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_PENDING))
 			outcome_connected(s);
-	} else if (UNLIKELY(n < 0 && errno != EAGAIN)) {
-		outcome_io_failed(s);
+	} else if (UNLIKELY(n < 0 && n != -EAGAIN)) {
+		outcome_io_failed(s, (int)-n);
 	}
 }
 

@@ -7,19 +7,10 @@
 #include <sys/auxv.h>
 
 #include "interpose/hook.h"
+#include "interpose/object.h"
 #include "interpose/symbol.h"
 #include "run/sys.h"
 #include "run/text.h"
-
-/* As in glibc's <dlfcn.h>, from 2.35 on; what follows link_map is for the unwinder and of no interest. */
-struct find_object {
-	unsigned long long flags;
-	void *map_start, *map_end;
-	struct link_map *link_map;
-	void *rest[12];
-};
-
-typedef int find_object_fn(void *pc, struct find_object *out);
 
 static struct run_module *find(const void *pc)
 {
@@ -81,20 +72,14 @@ static const char *main_program(char *buf, size_t n)
 
 static struct run_module *from_loader(const void *pc)
 {
-	static find_object_fn *fn;
-	static bool looked;
-	struct find_object o;
+	struct object o;
 	char exe[256];
 	const char *name;
 
-	if (!looked) {
-		fn = (find_object_fn *)libc_next("_dl_find_object");
-		looked = true;
-	}
-	if (!fn || fn((void *)(uintptr_t)pc, &o) != 0 || !o.link_map)
+	if (!object_find(pc, &o))
 		return NULL;
 	name = o.link_map->l_name && o.link_map->l_name[0] ? o.link_map->l_name : main_program(exe, sizeof(exe));
-	return enter((uint64_t)(uintptr_t)o.map_start, (uint64_t)(uintptr_t)o.map_end, o.link_map->l_addr, name);
+	return enter((uint64_t)(uintptr_t)o.start, (uint64_t)(uintptr_t)o.end, o.link_map->l_addr, name);
 }
 
 static const char *parse_hex(const char *p, uint64_t *v)
@@ -176,11 +161,12 @@ static struct run_module *module_of(const void *pc)
 
 /* libc's backtrace() loads the unwinder the first time, which takes memory and locks: only runs that ask for
  * backtraces pay for it. A libc without it (musl) leaves the opener alone. */
-static void note_backtrace(struct run_socket *s, const void *pc, uint32_t max)
+void site_note_backtrace(struct run_socket *s, const void *pc)
 {
 	static int (*fn)(void **, int);
 	static bool looked;
 	void *frames[RUN_BACKTRACE + 8];
+	uint32_t k = 0;
 	int n, i = 0;
 
 	if (!looked) {
@@ -190,29 +176,24 @@ static void note_backtrace(struct run_socket *s, const void *pc, uint32_t max)
 	n = fn ? fn(frames, RUN_BACKTRACE + 8) : 0;
 	while (i < n && frames[i] != pc)	/* our own frames */
 		i++;
-	for (uint32_t k = 0; i < n && k < max; i++, k++) {
+	for (; i < n && k < hook.backtrace; i++, k++) {
 		module_of(frames[i]);
 		s->backtrace[k] = (uint64_t)(uintptr_t)frames[i];
 	}
+	if (k < RUN_BACKTRACE)
+		s->backtrace[k] = 0;
 }
 
-void site_note(struct run_socket *s, const void *pc)
+void site_note_module(const void *pc)
 {
-	uint32_t max = hook.run.control ? hook.run.control->backtrace : 0;
-	uint64_t at = (uint64_t)(uintptr_t)pc;
+	const struct run_module *m = module_of(pc);
 
-	if (UNLIKELY(at < hook.module_start || at >= hook.module_end)) {
-		const struct run_module *m = module_of(pc);
-
-		if (m) {
-			/* A mixture of two modules' bounds, if two threads are here, is only looked up again. */
-			__atomic_store_n(&hook.module_end, 0, __ATOMIC_RELAXED);
-			__atomic_store_n(&hook.module_start, m->start, __ATOMIC_RELAXED);
-			__atomic_store_n(&hook.module_end, m->end, __ATOMIC_RELAXED);
-		}
-	}
-	if (UNLIKELY(max))
-		note_backtrace(s, pc, max < RUN_BACKTRACE ? max : RUN_BACKTRACE);
+	if (!m)
+		return;
+	/* A mixture of two modules' bounds, if two threads are here, is only looked up again. */
+	__atomic_store_n(&hook.module_end, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook.module_start, m->start, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook.module_end, m->end, __ATOMIC_RELAXED);
 }
 
 static bool same_module(const char *path, const char *module)

@@ -9,10 +9,27 @@
 
 #include <stdbool.h>
 
-#include "run/layout.h"
+#include "interpose/hook.h"
+
+void site_note_module(const void *pc);
+void site_note_backtrace(struct run_socket *s, const void *pc);
+
+/* Whether pc's module is the one that opened a socket last, and so in the table. */
+static inline bool site_is_noted(const void *pc)
+{
+	uint64_t at = (uint64_t)(uintptr_t)pc;
+
+	return LIKELY(at >= hook.module_start && at < hook.module_end);
+}
 
 /* Makes sure that pc's module is in the table; records a backtrace in the socket if the run asks for one. */
-void site_note(struct run_socket *s, const void *pc);
+static inline void site_note(struct run_socket *s, const void *pc)
+{
+	if (!site_is_noted(pc))
+		site_note_module(pc);
+	if (hook.backtrace)
+		site_note_backtrace(s, pc);
+}
 
 /* Whether pc lies in `module` (the name of its file, with or without what follows ".so") and, unless
  * function is NULL, in that function of it. */

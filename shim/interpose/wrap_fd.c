@@ -37,11 +37,10 @@ static bool next_to_stay(unsigned first, unsigned last, unsigned *fd)
 	return hook_vforked || hook_detached() ? hatch_next(first, last, fd) : channel_next(first, last, fd);
 }
 
-/* close() of what is a socket, or of what nothing is known of. */
-static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const void *pc)
+/* close() of what nothing is known of, of what is special or on a stack, or that somebody wants to see. */
+static __attribute__((noinline, cold)) int close_long(int fd, uint64_t ref, const void *pc)
 {
 	sockshim_cookie cookie;
-	struct call c = { .id = CALL_close, .fd = fd, .pc = pc, .a = { (uint64_t)fd } };
 	struct run_socket *s = ref > SOCKTAB_OTHER ? hook_object(ref) : NULL;
 	int r;
 
@@ -63,12 +62,12 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 		}
 	}
 	if (!hook_quiet(SOCKSHIM_CLOSE)) {
-		c.s = hook_socket(fd);
-		return c.s ? (int)call_run(&c) : LIBC(close)(fd);
+		s = hook_socket(fd);
+		return s ? (int)call_words(CALL_close, fd, s, pc, (uint64_t)fd, 0, 0, 0, 0, 0) : LIBC(close)(fd);
 	}
-	if (UNLIKELY(ref & SOCKTAB_STACK))
+	if (ref & SOCKTAB_STACK)
 		redirect_closing(fd, s, s->refs == 1);
-	else if (UNLIKELY(ref & SOCKTAB_SPECIAL) && s && s->refs == 1 && netlink_watched(s->cookie))
+	else if ((ref & SOCKTAB_SPECIAL) && s && s->refs == 1 && netlink_watched(s->cookie))
 		netlink_closing(fd);
 	if (!outcome_closing(fd, &cookie))
 		return LIBC(close)(fd);
@@ -80,10 +79,21 @@ static __attribute__((noinline)) int close_socket(int fd, uint64_t ref, const vo
 WRAPPER(int, close, int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
+	sockshim_cookie cookie;
+	bool alone;
+	long r;
 
 	if (LIKELY(ref == SOCKTAB_OTHER))
 		return LIBC(close)(fd);
-	return close_socket(fd, ref, __builtin_return_address(0));
+	if (UNLIKELY(ref == SOCKTAB_UNKNOWN || (hook.unusual & HOOK_STACK) || !hook_is_alive() || hook_vforked ||
+		     !hook_quiet_on(ref, SOCKSHIM_CLOSE)))
+		return close_long(fd, ref, __builtin_return_address(0));
+	outcome_closing(fd, &cookie);
+	alone = LIBC_DIRECT(CALL_close);
+	r = MAKE(alone, close, fd);
+	if (LIKELY(cookie))
+		outcome_count(cookie, UNLIKELY(r < 0) ? RUN_CLOSE_FAILED : RUN_CLOSED, alone);
+	return (int)libc_result(r, alone);
 }
 WRAPPER_ALIAS(int, __close, close, int)
 
@@ -177,11 +187,12 @@ static void give_way(int to)
 
 WRAPPER(int, dup, int fd)
 {
-	int r = traced(fd) ? (int)RUN(dup, fd, hook_socket(fd), (uint64_t)fd) : LIBC(dup)(fd);
+	bool alone = LIBC_DIRECT(CALL_dup), seen = traced(fd);
+	long r = seen ? RUN(dup, fd, hook_socket(fd), (uint64_t)fd) : MAKE(alone, dup, fd);
 
 	if (r >= 0)
-		outcome_dup(fd, r);
-	return r;
+		outcome_dup(fd, (int)r);
+	return (int)(seen ? r : libc_result(r, alone));
 }
 
 WRAPPER(int, dup2, int fd, int to)
@@ -213,10 +224,14 @@ WRAPPER(int, dup3, int fd, int to, int flags)
 /* The argument is passed on as a word, which holds whatever the caller put there. */
 WRAPPER(int, fcntl, int fd, int cmd, long arg)
 {
-	int r = traced(fd) ? (int)RUN(fcntl, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)cmd, (uint64_t)arg)
-			   : LIBC(fcntl)(fd, cmd, arg);
+	bool is_traced = traced(fd), is_dup = cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC;
+	int r;
 
-	if (UNLIKELY(r >= 0 && (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)))
+	if (LIKELY(!is_traced && !is_dup))
+		return LIBC(fcntl)(fd, cmd, arg);
+	r = is_traced ? (int)RUN(fcntl, fd, hook_socket(fd), (uint64_t)fd, (uint64_t)cmd, (uint64_t)arg)
+		      : LIBC(fcntl)(fd, cmd, arg);
+	if (r >= 0 && is_dup)
 		outcome_dup(fd, r);
 	return r;
 }

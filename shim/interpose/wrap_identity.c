@@ -54,12 +54,12 @@ WRAPPER(int, prctl, int option, unsigned long a, unsigned long b, unsigned long 
 	if (UNLIKELY(!real))
 		real = (int (*)(int, unsigned long, unsigned long, unsigned long, unsigned long))libc_next("prctl");
 	if (option == PR_SET_TSC && a == PR_TSC_SIGSEGV)
-		run_clock_forgo_counter();
+		hook_forgo_counter();
 	if (option != PR_SET_SECCOMP)
 		return real(option, a, b, c, d);
 	hook_prepare_sandbox();
 	if (a == SECCOMP_MODE_STRICT)
-		run_clock_forgo_counter();
+		hook_forgo_counter();
 	r = real(option, a, b, c, d);
 	if (r == 0)
 		hook_enter_sandbox();

@@ -3,8 +3,8 @@
 #include "interpose/outcome.h"
 
 /* What is done with a result: `r` of socket `s`, with the call's parameters in scope. */
-#define COUNT_RX(flags) outcome_rx(s, r, flags)
-#define COUNT_TX outcome_tx(s, r)
+#define COUNT_RX(flags) outcome_rx(s, r, flags, alone)
+#define COUNT_TX outcome_tx(s, r, alone)
 #define AFTER_send COUNT_TX
 #define AFTER_sendto COUNT_TX
 #define AFTER_sendmsg COUNT_TX
@@ -25,15 +25,17 @@
 	{ \
 		uint64_t ref = hook_ref(fd); \
 		struct run_socket *s = hook_object(ref); \
-		ret r; \
+		bool alone; \
+		long r; \
 \
 		if (LIKELY(!ref)) \
 			return LIBC(name)(NAMES_##params); \
 		if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_##filter))) \
 			return (ret)RUN(name, fd, s, WORDS_##params); \
-		r = LIBC(name)(NAMES_##params); \
+		alone = LIBC_DIRECT(CALL_##name); \
+		r = MAKE(alone, name, NAMES_##params); \
 		AFTER_##name; \
-		return r; \
+		return (ret)libc_result(r, alone); \
 	}
 
 #define WRAP_SEND(name, ret, params) WRAP_IO(name, SEND, ret, params)

@@ -11,6 +11,7 @@
 
 #include <alloca.h>
 #include <errno.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <string.h>
@@ -35,6 +36,14 @@ WRAPPER(pid_t, fork, void)
 	return real();
 }
 WRAPPER_ALIAS(pid_t, __fork, fork, void)
+
+WRAPPER(int, pthread_cancel, pthread_t thread)
+{
+	NEXT(pthread_cancel, pthread_t);
+
+	libc_cancels();
+	return real ? real(thread) : ENOSYS;
+}
 
 static size_t count(strings p)
 {

@@ -8,74 +8,95 @@
 #include "run/sys.h"
 
 #define HERE __builtin_return_address(0)
-#define ERR(r) ((r) < 0 ? errno : 0)
+#define ERR(r) ((r) < 0 ? (int)-(r) : 0)
+
+/* What is to be seen, or goes to a stack, or comes from a fork that has made no socket yet, or from vfork. */
+static __attribute__((noinline, cold)) int socket_long(int family, int type, int protocol, const void *pc)
+{
+	if (hook_vforked && !redirect_family(family))
+		return LIBC(socket)(family, type, protocol);
+	return (int)call_words(CALL_socket, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol, 0, 0, 0);
+}
 
 WRAPPER(int, socket, int family, int type, int protocol)
 {
-	int fd;
+	bool alone;
+	long fd;
 
-	if (UNLIKELY(hook_vforked && !redirect_family(family)))
-		return LIBC(socket)(family, type, protocol);
-	hook_alive();
-	if (UNLIKELY(!hook_quiet(SOCKSHIM_SOCKET)))
-		return (int)RUN(socket, -1, NULL, (uint64_t)family, (uint64_t)type, (uint64_t)protocol);
-	fd = redirect_family(family) ? (int)sys_errno(redirect_socket(family, type, protocol))
-				     : LIBC(socket)(family, type, protocol);
+	if (UNLIKELY(!hook_is_alive()))
+		hook_start();
+	if (UNLIKELY(hook_vforked || (hook.unusual & HOOK_STACK) || !hook_quiet(SOCKSHIM_SOCKET)))
+		return socket_long(family, type, protocol, HERE);
+	alone = LIBC_DIRECT(CALL_socket);
+	fd = MAKE(alone, socket, family, type, protocol);
 	if (LIKELY(fd >= 0))
-		outcome_opened(fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED, 0);
+		outcome_opened((int)fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED, outcome_type_flags(type), alone);
 	else
-		run_count(hook.stats, sockshim_cookie_make(family, type, protocol), RUN_OPEN_FAILED);
-	return fd;
+		outcome_count(sockshim_cookie_make(family, type, protocol), RUN_OPEN_FAILED, alone);
+	return (int)libc_result(fd, alone);
+}
+
+static __attribute__((noinline, cold)) int socketpair_long(int family, int type, int protocol, int *fds, const void *pc)
+{
+	if (hook_vforked)
+		return LIBC(socketpair)(family, type, protocol, fds);
+	return (int)call_words(CALL_socketpair, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
+			       (uint64_t)fds, 0, 0);
 }
 
 WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 {
 	sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
-	int r;
+	uint32_t flags = RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags(type);
+	bool alone;
+	long r;
 
-	if (UNLIKELY(hook_vforked))
-		return LIBC(socketpair)(family, type, protocol, fds);
-	hook_alive();
-	if (UNLIKELY(!hook_quiet(SOCKSHIM_SOCKET)))
-		return (int)RUN(socketpair, -1, NULL, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
-				(uint64_t)fds);
-	r = LIBC(socketpair)(family, type, protocol, fds);
-	if (r < 0)
-		run_count(hook.stats, cookie, RUN_OPEN_FAILED);
+	if (UNLIKELY(!hook_is_alive()))
+		hook_start();
+	if (UNLIKELY(hook_vforked || !hook_quiet(SOCKSHIM_SOCKET)))
+		return socketpair_long(family, type, protocol, fds, HERE);
+	alone = LIBC_DIRECT(CALL_socketpair);
+	r = MAKE(alone, socketpair, family, type, protocol, fds);
+	if (UNLIKELY(r < 0))
+		outcome_count(cookie, RUN_OPEN_FAILED, alone);
 	for (int i = 0; r == 0 && i < 2; i++)
-		outcome_opened(fds[i], cookie, HERE, RUN_OPENED, RUN_SOCK_PAIR | RUN_SOCK_CONNECTED);
-	return r;
+		outcome_opened(fds[i], cookie, HERE, RUN_OPENED, flags, alone);
+	return (int)libc_result(r, alone);
 }
 
 WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	uint64_t ref = hook_ref_call(fd);
 	struct run_socket *s = hook_object(ref);
-	int r;
+	bool alone;
+	long r;
 
 	if (!s)
 		return LIBC(bind)(fd, addr, len);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_BIND)))
 		return (int)RUN(bind, fd, s, (uint64_t)fd, (uint64_t)addr, len);
-	r = LIBC(bind)(fd, addr, len);
+	alone = LIBC_DIRECT(CALL_bind);
+	r = MAKE(alone, bind, fd, addr, len);
 	outcome_bind(s, ERR(r), addr, len);
-	return r;
+	return (int)libc_result(r, alone);
 }
 
 WRAPPER(int, connect, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	uint64_t ref = hook_ref_call(fd);
 	struct run_socket *s = hook_object(ref);
-	int r;
+	bool alone;
+	long r;
 
 	if (!s)
 		return LIBC(connect)(fd, addr, len);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_CONNECT)))
 		return (int)RUN(connect, fd, s, (uint64_t)fd, (uint64_t)addr, len);
-	r = LIBC(connect)(fd, addr, len);
+	alone = LIBC_DIRECT(CALL_connect);
+	r = MAKE(alone, connect, fd, addr, len);
 	/* An address that the kernel took can be read; after EFAULT it can't. */
-	outcome_connect(s, ERR(r), r == 0 || errno == EINPROGRESS || errno == EINTR ? addr : NULL, len);
-	return r;
+	outcome_connect(s, ERR(r), r == 0 || r == -EINPROGRESS || r == -EINTR ? addr : NULL, len);
+	return (int)libc_result(r, alone);
 }
 WRAPPER_ALIAS(int, __connect, connect, int, const struct sockaddr *, socklen_t)
 
@@ -83,45 +104,51 @@ WRAPPER(int, listen, int fd, int backlog)
 {
 	uint64_t ref = hook_ref_call(fd);
 	struct run_socket *s = hook_object(ref);
-	int r;
+	bool alone;
+	long r;
 
 	if (!s)
 		return LIBC(listen)(fd, backlog);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_LISTEN)))
 		return (int)RUN(listen, fd, s, (uint64_t)fd, (uint64_t)backlog);
-	r = LIBC(listen)(fd, backlog);
+	alone = LIBC_DIRECT(CALL_listen);
+	r = MAKE(alone, listen, fd, backlog);
 	outcome_listen(s, ERR(r));
-	return r;
+	return (int)libc_result(r, alone);
 }
 
 WRAPPER(int, accept, int fd, struct sockaddr *addr, socklen_t *len)
 {
 	uint64_t ref = hook_ref_call(fd);
 	struct run_socket *s = hook_object(ref);
-	int ns;
+	bool alone;
+	long ns;
 
 	if (!s)
 		return LIBC(accept)(fd, addr, len);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
 		return (int)RUN(accept, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
-	ns = LIBC(accept)(fd, addr, len);
-	outcome_accept(s, ns, ERR(ns), addr, len, HERE, 0);
-	return ns;
+	alone = LIBC_DIRECT(CALL_accept);
+	ns = MAKE(alone, accept, fd, addr, len);
+	outcome_accept(s, (int)ns, ERR(ns), addr, len, HERE, 0, alone);
+	return (int)libc_result(ns, alone);
 }
 
 WRAPPER(int, accept4, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	uint64_t ref = hook_ref_call(fd);
 	struct run_socket *s = hook_object(ref);
-	int ns;
+	bool alone;
+	long ns;
 
 	if (!s)
 		return LIBC(accept4)(fd, addr, len, flags);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
 		return (int)RUN(accept4, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)flags);
-	ns = LIBC(accept4)(fd, addr, len, flags);
-	outcome_accept(s, ns, ERR(ns), addr, len, HERE, flags);
-	return ns;
+	alone = LIBC_DIRECT(CALL_accept4);
+	ns = MAKE(alone, accept4, fd, addr, len, flags);
+	outcome_accept(s, (int)ns, ERR(ns), addr, len, HERE, flags, alone);
+	return (int)libc_result(ns, alone);
 }
 
 WRAPPER(int, shutdown, int fd, int how)
@@ -138,17 +165,19 @@ WRAPPER(int, getsockopt, int fd, int level, int option, void *value, socklen_t *
 {
 	uint64_t ref = hook_ref(fd);
 	struct run_socket *s = hook_object(ref);
-	int r;
+	bool alone;
+	long r;
 
-	if (LIKELY(!s))
-		return LIBC(getsockopt)(fd, level, option, value, len);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_GETSOCKOPT_INT)))
+	if (UNLIKELY(s && !hook_quiet_on(ref, SOCKSHIM_GETSOCKOPT_INT)))
 		return (int)RUN(getsockopt, fd, s, (uint64_t)fd, (uint64_t)level, (uint64_t)option, (uint64_t)value,
 				(uint64_t)len);
-	r = LIBC(getsockopt)(fd, level, option, value, len);
-	if (level == SOL_SOCKET && option == SO_ERROR && r == 0 && *len >= sizeof(int))
+	if (!s || level != SOL_SOCKET || option != SO_ERROR)
+		return LIBC(getsockopt)(fd, level, option, value, len);
+	alone = LIBC_DIRECT(CALL_getsockopt);
+	r = MAKE(alone, getsockopt, fd, level, option, value, len);
+	if (r == 0 && *len >= sizeof(int))
 		outcome_so_error(s, *(int *)value);
-	return r;
+	return (int)libc_result(r, alone);
 }
 
 WRAPPER(int, setsockopt, int fd, int level, int option, const void *value, socklen_t len)
@@ -177,12 +206,12 @@ WRAPPER(int, getpeername, int fd, struct sockaddr *addr, socklen_t *len)
 	struct run_socket *s = hook_object(ref);
 	int r;
 
-	if (LIKELY(!s))
-		return LIBC(getpeername)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_NONE)))
+	if (UNLIKELY(s && !hook_quiet_on(ref, SOCKSHIM_NONE)))
 		return (int)RUN(getpeername, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
+	if (LIKELY(!s || !(s->flags & RUN_SOCK_PENDING)))
+		return LIBC(getpeername)(fd, addr, len);
 	r = LIBC(getpeername)(fd, addr, len);
-	if (UNLIKELY(r == 0 && (s->flags & RUN_SOCK_PENDING)))
+	if (r == 0)
 		outcome_connected(s);
 	return r;
 }

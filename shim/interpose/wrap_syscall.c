@@ -95,7 +95,7 @@ WRAPPER(long, syscall, long nr, long a, long b, long c, long d, long e, long f)
 		if (filters)
 			hook_prepare_sandbox();
 		if (a == 0)
-			run_clock_forgo_counter();
+			hook_forgo_counter();
 		r = sys_call(nr, a, b, c, d, e, f);
 		if (filters && r == 0)
 			hook_enter_sandbox();

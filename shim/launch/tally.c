@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "run/clock.h"
+
 const char *const tally_count_names[RUN_COUNTS] = {
 	"opened", "connected", "listened", "accepted", "closed",
 	"openfailed", "connectfailed", "listenfailed", "acceptfailed", "closefailed",
@@ -180,9 +182,26 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* When a socket was opened, on CLOCK_MONOTONIC, by the rate at which the processor's counter has run since the process
+ * started. */
+static bool opened_ns(const struct run_file *f, const struct run_socket *s, int64_t now_ns, int64_t *opened)
+{
+	uint64_t now = run_clock_ticks();
+	double ticks = (double)now - (double)f->started_ticks, ns = (double)now_ns - (double)f->started_mono_ns, since;
+
+	if (!s->opened_ticks || !f->started_ticks || s->opened_ticks > now || f->started_mono_ns > (uint64_t)now_ns ||
+	    ticks <= 0 || ns <= 0)
+		return false;
+	since = (double)(int64_t)(s->opened_ticks - f->started_ticks) * (ns / ticks);
+	if (since < -(double)now_ns || since > (double)now_ns)
+		return false;
+	*opened = (int64_t)f->started_mono_ns + (int64_t)since;
+	return true;
+}
+
 int64_t tally_socket_age_ns(const struct run_image *image, const struct run_socket *s)
 {
-	int64_t monotonic = clock_ns(CLOCK_MONOTONIC), end = monotonic, age;
+	int64_t monotonic = clock_ns(CLOCK_MONOTONIC), end = monotonic, opened, age;
 	uint64_t ended = image->file->ended_ns;
 
 	if (image->fate != RUN_FATE_RUNNING) {
@@ -190,8 +209,8 @@ int64_t tally_socket_age_ns(const struct run_image *image, const struct run_sock
 			return -1;		/* it was killed: nobody knows when */
 		end = (int64_t)ended - (clock_ns(CLOCK_REALTIME) - monotonic);
 	}
-	if (s->opened_ns == 0 || s->opened_ns > INT64_MAX || __builtin_sub_overflow(end, (int64_t)s->opened_ns, &age))
+	if (!opened_ns(image->file, s, monotonic, &opened) || __builtin_sub_overflow(end, opened, &age))
 		return -1;
-	/* The coarse clock lags by up to a tick; more than that is from before a reboot. */
+	/* Where the clock was slewed meanwhile it may be a little off; more than that is from before a reboot. */
 	return age >= 0 ? age : age > -20000000 ? 0 : -1;
 }

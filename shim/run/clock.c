@@ -23,6 +23,11 @@ uint64_t run_clock_ns(clockid_t clock)
 	return read_ns(CLOCK_MONOTONIC_COARSE) + (clock == CLOCK_BOOTTIME ? boot_ahead_ns : 0);
 }
 
+uint64_t run_clock_ticks(void)
+{
+	return __atomic_load_n(&coarse, __ATOMIC_ACQUIRE) ? 0 : run_clock_counter();
+}
+
 void run_clock_forgo_counter(void)
 {
 	boot_ahead_ns = read_ns(CLOCK_BOOTTIME) - read_ns(CLOCK_MONOTONIC);

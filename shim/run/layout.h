@@ -25,7 +25,7 @@
 #define RUN_MAGIC		0x316d696873636f73ull	/* "socshim1" */
 #define RUN_CONTROL_MAGIC	0x316c727463636f73ull	/* "socctrl1" */
 #define RUN_TRACE_MAGIC		0x3163727463636f73ull	/* "soctrc1" */
-#define RUN_VERSION		1
+#define RUN_VERSION		2
 
 /* Sizes. A process costs RUN_FILE_BYTES and RUN_CHUNK_BYTES for each 64 descriptors it uses. */
 #define RUN_STATS		64	/* distinct cookies; the last entry takes the rest */
@@ -101,7 +101,7 @@ enum run_socket_flags {
 	RUN_SOCK_LATE = 256,	/* late_err is to be reported by SO_ERROR */
 };
 
-/* One socket. The chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. */
+/* One socket. The chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one sets is together. */
 struct run_socket {
 	uint64_t cookie;
 	uint32_t refs;		/* descriptors of this process that name it; 0: free */
@@ -111,15 +111,15 @@ struct run_socket {
 	int32_t socket_err;
 	int32_t late_err;	/* what SO_ERROR must say next (fail ... late, reset) */
 	uint64_t opener;	/* program counter of the call that made it */
+	uint64_t opened_ticks;	/* of the processor's counter (run/clock.h), 0: not known */
 	uint64_t rx_bytes, tx_bytes;
 	struct run_addr local, peer;
-	uint64_t opened_ns;	/* CLOCK_MONOTONIC_COARSE */
-	uint64_t backtrace[RUN_BACKTRACE];
-	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
 	uint64_t stack_cookie;	/* its name with the stack host, 0: a socket of the kernel's */
 	uint32_t stack_board;	/* index of its entry on the host's board */
 	uint32_t stack_flags;	/* the writer's own: what it remembers of a redirected socket */
 	uint64_t stack_checked;	/* the same */
+	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+	uint64_t backtrace[RUN_BACKTRACE];
 };
 
 /* One call. It is complete when `seq` is its number + 1. */
@@ -153,12 +153,13 @@ struct run_file {
 	uint32_t chunks;		/* chunks of sockets behind this struct */
 	uint64_t sockets_untracked;	/* sockets that found no place */
 	uint64_t events_next;		/* number of the next event */
+	uint64_t started_ticks, started_mono_ns;	/* the processor's counter, and CLOCK_MONOTONIC then */
 	uint64_t control_start;		/* offset of this file's own struct run_control, 0: it has none */
 	uint64_t sockets_start;		/* offset of the chunks of sockets */
 	char control_file[32];		/* name of the file in the directory whose control block it follows */
 	char program[64];		/* basename of argv[0] */
 	char command[448];		/* the command line, NUL between arguments */
-	char reserved[376];
+	char reserved[360];
 	struct run_stat stats[RUN_STATS];
 	struct run_rule_count rules[RUN_RULES];
 	struct run_module modules[RUN_MODULES];

@@ -316,6 +316,8 @@ static void file_init(struct run_writer *w, const struct run_file *parent, uint6
 	f->state = RUN_ALIVE;
 	f->started_ns = run_clock_ns(CLOCK_REALTIME);
 	f->boot_ns = run_clock_ns(CLOCK_BOOTTIME);
+	f->started_mono_ns = run_clock_ns(CLOCK_MONOTONIC);
+	f->started_ticks = run_clock_ticks();
 	f->control_start = control_start;
 	f->sockets_start = sockets_start;
 	if (parent == f) {

@@ -27,18 +27,6 @@ static uint64_t *word_make(struct socktab *tab, int fd)
 	return socktab_word(tab, fd);
 }
 
-/* The cookie of a descriptor whose word is there. */
-static sockshim_cookie *cookie_of(struct socktab *tab, int fd)
-{
-	struct socktab_leaf *leaf;
-
-	if ((unsigned)fd < SOCKTAB_LOW_FDS)
-		return &tab->low_cookie[fd];
-	/* Atomic, since a thread that came too late with a leaf of its own still tries to put it there. */
-	leaf = __atomic_load_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], __ATOMIC_RELAXED);
-	return &leaf->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
-}
-
 static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 {
 	struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
@@ -54,23 +42,6 @@ static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 void socktab_reserve(struct socktab *tab, unsigned i)
 {
 	chunk_make(tab, i);
-}
-
-static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd)
-{
-	uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_RELAXED);
-
-	/* All but refs, which says whether the rest is valid; a backtrace only if there is one. */
-	memset(&s->flags, 0, offsetof(struct run_socket, backtrace) - offsetof(struct run_socket, flags));
-	if (s->backtrace[0])
-		memset(s->backtrace, 0, sizeof(s->backtrace));
-	s->cookie = cookie;
-	s->fd = fd;
-	s->stack_cookie = 0;
-	s->stack_board = s->stack_flags = 0;
-	s->stack_checked = 0;
-	if (refs == 0)
-		__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
 }
 
 static struct run_socket *spill_claim(struct socktab *tab)
@@ -90,6 +61,17 @@ static struct run_socket *spill_claim(struct socktab *tab)
 	return NULL;
 }
 
+/* Of an object that has been claimed, or is in the place of its descriptor and nobody's. */
+static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
+{
+	socktab_init(s, cookie, fd, flags);
+	s->stack_cookie = s->stack_checked = s->copied_from = 0;
+	s->stack_board = s->stack_flags = 0;
+	s->backtrace[0] = 0;
+	if (__atomic_load_n(&s->refs, __ATOMIC_RELAXED) == 0)
+		__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+}
+
 static struct run_socket *object_claim(struct socktab *tab, int fd)
 {
 	struct run_socket *chunk = chunk_make(tab, (unsigned)fd / RUN_CHUNK_SOCKETS);
@@ -100,15 +82,40 @@ static struct run_socket *object_claim(struct socktab *tab, int fd)
 	return s;
 }
 
+static void refs_add(const struct socktab *tab, struct run_socket *s)
+{
+#ifdef __x86_64__
+	if (*tab->alone) {
+		__asm__("incl %0" : "+m"(s->refs) : : "cc");
+		return;
+	}
+#endif
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_ACQ_REL);
+}
+
+/* Whether it was the last one. */
+static bool refs_drop(const struct socktab *tab, struct run_socket *s)
+{
+#ifdef __x86_64__
+	if (*tab->alone) {
+		bool none;
+
+		__asm__("decl %0" : "+m"(s->refs), "=@ccz"(none) : : "memory");
+		return none;
+	}
+#endif
+	return __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
 /* Replaces what a word says. Returns whether that was a socket, with its cookie if that has lost its last
  * descriptor, else 0. */
-static bool word_replace(uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
+static bool word_replace(const struct socktab *tab, uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
 {
 	uint64_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
 	sockshim_cookie was;
 	struct run_socket *s;
 
-	if (old & SOCKTAB_SHARED)
+	if ((old & SOCKTAB_SHARED) && !*tab->alone)
 		old = __atomic_exchange_n(w, ref, __ATOMIC_ACQ_REL);
 	else
 		__atomic_store_n(w, ref, __ATOMIC_RELEASE);
@@ -119,14 +126,14 @@ static bool word_replace(uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
 	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
 	if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
-	else if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
+	else if (!refs_drop(tab, s))
 		was = 0;
 	if (cookie)
 		*cookie = was;
 	return true;
 }
 
-struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, sockshim_cookie *stale)
+struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, sockshim_cookie *stale)
 {
 	uint64_t *w = word_make(tab, fd);
 	struct run_socket *s;
@@ -135,23 +142,21 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
 	if (!w)
 		return NULL;
 	if (__atomic_load_n(w, __ATOMIC_RELAXED) > SOCKTAB_OTHER)
-		word_replace(w, SOCKTAB_OTHER, stale);
+		word_replace(tab, w, SOCKTAB_OTHER, stale);
 	s = object_claim(tab, fd);
 	if (!s) {
 		__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 		return NULL;
 	}
-	object_init(s, cookie, fd);
-	__atomic_store_n(cookie_of(tab, fd), cookie, __ATOMIC_RELAXED);
+	object_init(s, cookie, fd, flags);
+	__atomic_store_n(socktab_cookie(tab, fd), cookie, __ATOMIC_RELAXED);
 	__atomic_store_n(w, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
 	return s;
 }
 
-bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie)
+bool socktab_remove_shared(struct socktab *tab, int fd, sockshim_cookie *cookie)
 {
-	uint64_t *w = socktab_word(tab, fd);
-
-	return w && word_replace(w, SOCKTAB_OTHER, cookie);
+	return word_replace(tab, socktab_word(tab, fd), SOCKTAB_OTHER, cookie);
 }
 
 bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped)
@@ -164,19 +169,19 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 	if (ref <= SOCKTAB_OTHER) {
 		/* Not a socket, or not known to be one: neither is the duplicate. */
 		dst = ref == SOCKTAB_OTHER ? word_make(tab, to) : socktab_word(tab, to);
-		return dst && word_replace(dst, ref, dropped);
+		return dst && word_replace(tab, dst, ref, dropped);
 	}
-	dst = word_make(tab, to);
-	if (!dst)
+	dst = socktab_word(tab, to);
+	if (!dst && !(dst = word_make(tab, to)))
 		return false;
 	/* Marked first. If `from` is closed meanwhile nothing is known of the duplicate until it is used. */
 	if (!(ref & SOCKTAB_SHARED) &&
 	    !__atomic_compare_exchange_n(src, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !(ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED)))
-		return word_replace(dst, SOCKTAB_UNKNOWN, dropped);
-	__atomic_add_fetch(&socktab_object(ref)->refs, 1, __ATOMIC_ACQ_REL);
-	*cookie_of(tab, to) = *cookie_of(tab, from);
-	return word_replace(dst, ref | SOCKTAB_SHARED, dropped);
+		return word_replace(tab, dst, SOCKTAB_UNKNOWN, dropped);
+	refs_add(tab, socktab_object(ref));
+	*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
+	return word_replace(tab, dst, ref | SOCKTAB_SHARED, dropped);
 }
 
 void socktab_set_other(struct socktab *tab, int fd)
@@ -184,7 +189,7 @@ void socktab_set_other(struct socktab *tab, int fd)
 	uint64_t *w = word_make(tab, fd);
 
 	if (w)
-		word_replace(w, SOCKTAB_OTHER, NULL);
+		word_replace(tab, w, SOCKTAB_OTHER, NULL);
 }
 
 void socktab_settle_other(struct socktab *tab, int fd)
@@ -200,7 +205,7 @@ void socktab_set_unknown(struct socktab *tab, int fd)
 	uint64_t *w = socktab_word(tab, fd);
 
 	if (w)
-		word_replace(w, SOCKTAB_UNKNOWN, NULL);
+		word_replace(tab, w, SOCKTAB_UNKNOWN, NULL);
 }
 
 void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, void *ctx), void *ctx)
@@ -266,7 +271,7 @@ static void copy_socket(int fd, uint64_t *w, void *ctx)
 	struct socktab *tab = ctx;
 	const struct run_socket *old = socktab_object(*w);
 	struct run_socket *s = *w & SOCKTAB_SHARED ? copy_of(tab, fd, *w) : NULL;
-	sockshim_cookie cookie = *cookie_of(tab, fd);
+	sockshim_cookie cookie = *socktab_cookie(tab, fd);
 
 	if (s) {
 		s->refs++;
@@ -278,12 +283,12 @@ static void copy_socket(int fd, uint64_t *w, void *ctx)
 		*w = SOCKTAB_OTHER;
 		return;
 	}
-	object_init(s, cookie, fd);
+	object_init(s, cookie, fd, 0);
 	/* The parent goes on meanwhile: what its object says holds only if it is still the same socket. */
 	if (old->cookie == cookie && old->refs) {
 		s->flags = old->flags & ~(uint32_t)RUN_SOCK_PENDING;
 		s->opener = old->opener;
-		s->opened_ns = old->opened_ns;
+		s->opened_ticks = old->opened_ticks;
 		s->local = old->local;
 		s->peer = old->peer;
 		s->late_err = old->late_err;
@@ -328,7 +333,7 @@ void socktab_detached_dup(struct socktab *tab, int from, int to)
 		return;
 	if (*src > SOCKTAB_OTHER) {
 		*src |= SOCKTAB_SHARED;
-		*cookie_of(tab, to) = *cookie_of(tab, from);
+		*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
 	}
 	*dst = *src;
 }

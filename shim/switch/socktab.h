@@ -47,8 +47,9 @@ struct socktab_leaf {
 };
 
 struct socktab {
-	uint64_t low[SOCKTAB_LOW_FDS];
+	const char *alone;		/* not 0 there: the process has a single thread */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
+	uint64_t low[SOCKTAB_LOW_FDS];
 	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
 	void *ctx;
@@ -66,7 +67,7 @@ static inline uint64_t *socktab_word(const struct socktab *tab, int fd)
 {
 	struct socktab_leaf *leaf;
 
-	if ((unsigned)fd < SOCKTAB_LOW_FDS)
+	if (__builtin_expect((unsigned)fd < SOCKTAB_LOW_FDS, 1))
 		return (uint64_t *)&tab->low[fd];
 	if ((unsigned)fd >= SOCKTAB_FDS)
 		return NULL;
@@ -90,14 +91,74 @@ static inline struct run_socket *socktab_find(const struct socktab *tab, int fd)
 	return ref > SOCKTAB_OTHER ? socktab_object(ref) : NULL;
 }
 
-/* Enters a socket and returns its object, with cookie, fd and one reference set and all else zero. What
+/* The cookie of a descriptor whose word is there. */
+static inline sockshim_cookie *socktab_cookie(struct socktab *tab, int fd)
+{
+	struct socktab_leaf *leaf;
+
+	if (__builtin_expect((unsigned)fd < SOCKTAB_LOW_FDS, 1))
+		return &tab->low_cookie[fd];
+	/* Atomic, since a thread that came too late with a leaf of its own still tries to put it there. */
+	leaf = __atomic_load_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], __ATOMIC_RELAXED);
+	return &leaf->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
+}
+
+/* Makes an object that of a new socket, but for what only stacks and backtraces use. Stores and no loads: it is seldom in
+ * the cache, and a store doesn't wait. */
+static inline void socktab_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
+{
+	s->cookie = cookie;
+	s->flags = flags;
+	s->fd = fd;
+	s->err = s->socket_err = s->late_err = 0;
+	s->opener = s->opened_ticks = 0;
+	s->rx_bytes = s->tx_bytes = 0;
+	s->local.len = s->peer.len = 0;
+}
+
+bool socktab_remove_shared(struct socktab *tab, int fd, sockshim_cookie *cookie);
+
+/* The same as socktab_add where nothing stands in the way, else NULL; for an owner who never uses stacks and
+ * backtraces. */
+static inline struct run_socket *socktab_add_quickly(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags)
+{
+	uint64_t *w = socktab_word(tab, fd);
+	struct run_socket *chunk, *s;
+
+	if (__builtin_expect(!w || __atomic_load_n(w, __ATOMIC_RELAXED) > SOCKTAB_OTHER, 0))
+		return NULL;
+	chunk = __atomic_load_n(&tab->chunk[(unsigned)fd / RUN_CHUNK_SOCKETS], __ATOMIC_ACQUIRE);
+	s = &chunk[(unsigned)fd % RUN_CHUNK_SOCKETS];
+	if (__builtin_expect(!chunk || __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0, 0))
+		return NULL;
+	socktab_init(s, cookie, fd, flags);
+	__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(socktab_cookie(tab, fd), cookie, __ATOMIC_RELAXED);
+	__atomic_store_n(w, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
+	return s;
+}
+
+/* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero. What
  * the table had under that number, a socket closed behind our back, is dropped: its cookie goes to
  * *stale (else 0 is put there). NULL: no memory, or fd out of range; the descriptor is then "no socket". */
-struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, sockshim_cookie *stale);
+struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, sockshim_cookie *stale);
 
-/* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table; *cookie is
- * the socket's, if this was its last descriptor, else 0. */
-bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
+/* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table; *cookie (which may be NULL)
+ * is the socket's, if this was its last descriptor, else 0. */
+static inline bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie)
+{
+	uint64_t *w = socktab_word(tab, fd);
+	uint64_t ref = w ? __atomic_load_n(w, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+
+	if (__builtin_expect(ref <= SOCKTAB_OTHER || (ref & SOCKTAB_SHARED), 0))
+		return w && socktab_remove_shared(tab, fd, cookie);
+	if (cookie)
+		*cookie = socktab_object(ref)->cookie;
+	__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+	/* No other descriptor can come to name the object, since dup marks this word first. */
+	__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
+	return true;
+}
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
  * if that was a socket. */

@@ -110,6 +110,7 @@ int sockshim_switch_new(struct sockshim_switch **sw)
 	own->tab.new_chunk = own_chunk;
 	own->tab.ctx = &own->tab;
 	own->tab.chunk = own->chunks;
+	own->tab.alone = "";
 	own->sw.tab = &own->tab;
 	own->sw.stats = own->stats;
 	*sw = &own->sw;
@@ -211,7 +212,7 @@ static int socket_step(struct sockshim_switch *sw, int family, int type, int pro
 	}
 	run_count(sw->stats, p.st.cookie, fd < 0 ? RUN_OPEN_FAILED : RUN_OPENED);
 	if (fd >= 0)
-		socktab_add(sw->tab, fd, p.st.cookie, &stale);
+		socktab_add(sw->tab, fd, p.st.cookie, 0, &stale);
 	return fd < 0 ? -p.st.err : fd;
 }
 
@@ -307,7 +308,7 @@ static int accept_step(struct sockshim_switch *sw, int fd, struct sockaddr *addr
 	}
 	run_count(sw->stats, p.st.cookie, ns < 0 ? RUN_ACCEPT_FAILED : RUN_ACCEPTED);
 	if (ns >= 0)
-		socktab_add(sw->tab, ns, p.st.cookie, &stale);
+		socktab_add(sw->tab, ns, p.st.cookie, 0, &stale);
 	return ns < 0 ? -p.st.err : ns;
 }
 

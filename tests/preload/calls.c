@@ -119,7 +119,7 @@ Test(calls, fortified_variant_ends_the_program_that_overflows)
 
 /* The functions that are interposed and are no socket calls, to follow processes by. */
 static const char *const process_calls[] = {
-	"fclose", "fork", "__fork", "vfork", "__vfork", "syscall", "execve", "execv", "execvpe", "execvp", "fexecve",
+	"fclose", "fork", "pthread_cancel", "__fork", "vfork", "__vfork", "syscall", "execve", "execv", "execvpe", "execvp", "fexecve",
 	"execveat", "execl", "execlp", "execle", "posix_spawn", "posix_spawnp", "_exit", "_Exit", "setuid", "seteuid",
 	"setreuid", "setresuid", "setgid", "setegid", "setregid", "setresgid", "setgroups", "initgroups", "chroot",
 	"prctl",

@@ -249,7 +249,7 @@ Test(table, says_who_opened_each_socket)
 		cr_expect(strstr(module_of(c.files[0], s->opener), "/process"), "opened by %s",
 			  module_of(c.files[0], s->opener));
 		cr_expect_eq(s->backtrace[0], 0, "a backtrace that nobody asked for");
-		cr_expect_gt(s->opened_ns, 0);
+		cr_expect_gt(s->opened_ticks, 0);
 	}
 	child_done(&c);
 }

@@ -143,6 +143,18 @@ Test(cancellation, ends_a_blocked_call)
 	child_done(&c);
 }
 
+Test(cancellation, of_the_only_thread_by_itself)
+{
+	struct child recv = { .prog = "signals", .args = { "cancel-self", "recv" } };
+	struct child close = { .prog = "signals", .args = { "cancel-self", "close" } };
+
+	child_compare(&recv);
+	cr_assert_str_eq(recv.out, "self: cancelled in recv\n");
+	child_done(&recv);
+	child_compare(&close);
+	child_done(&close);
+}
+
 Test(cancellation, ends_a_blocked_call_while_rules_look_on)
 {
 	struct child c = { .prog = "signals", .args = { "cancel" }, .rules = WATCHED };

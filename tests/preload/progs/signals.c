@@ -348,6 +348,31 @@ static void cancel(int argc, char **argv)
 	printf("close: cancelled %d\n", ret == PTHREAD_CANCELED);
 }
 
+static void say_cancelled(void *arg)
+{
+	printf("self: cancelled in %s\n", (const char *)arg);
+	fflush(stdout);
+	_exit(0);
+}
+
+/* The only thread there is cancels itself. */
+static void cancel_self(int argc, char **argv)
+{
+	char byte;
+	int fd[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+	CHECK(send(fd[1], "ab", 2, 0) == 2 && recv(fd[0], &byte, 1, 0) == 1);
+	pthread_cleanup_push(say_cancelled, (void *)(intptr_t)argv[1]);
+	pthread_cancel(pthread_self());
+	if (strcmp(argv[1], "recv") == 0)
+		recv(fd[0], &byte, 1, 0);
+	else
+		close(fd[0]);
+	printf("self: not cancelled in %s\n", argv[1]);
+	pthread_cleanup_pop(0);
+}
+
 static void cancel_delayed(int argc, char **argv)
 {
 	cancel_in("send", sender);
@@ -431,6 +456,6 @@ static void reset_signal_mask(int argc, char **argv)
 }
 
 PROG({ "first", first_call }, { "storm", storm }, { "longjmp", longjmp_out }, { "change", longjmp_and_change },
-     { "cancel", cancel }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
+     { "cancel", cancel }, { "cancel-self", cancel_self }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
      { "stack", small_stacks },
      { "forkstorm", fork_storm })

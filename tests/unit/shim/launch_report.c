@@ -2,6 +2,8 @@
 #include "launch/report.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <time.h>
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <netinet/in.h>
@@ -11,6 +13,7 @@
 
 #include "launch/control.h"
 #include "launch/message.h"
+#include "run/clock.h"
 #include "run_fixture.h"
 
 static struct rundir run;
@@ -253,15 +256,24 @@ Test(report, addresses)
 Test(report, ages_that_cannot_be_are_not_known)
 {
 	struct run_image image = { .fate = RUN_FATE_RUNNING };
-	struct run_file file = { .pid = 1 };
-	struct run_socket s = { .opened_ns = UINT64_MAX };
+	struct timespec now;
+	uint64_t ticks = run_clock_ticks();
+	struct run_file file = { .pid = 1, .started_ticks = ticks - 20000000000u };
+	struct run_socket s = { .opened_ticks = UINT64_MAX };
+	int64_t age;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	file.started_mono_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - 10000000000u;
 	image.file = &file;
 	cr_assert_eq(tally_socket_age_ns(&image, &s), -1);
-	s.opened_ns = 0;
+	s.opened_ticks = 0;
 	cr_assert_eq(tally_socket_age_ns(&image, &s), -1);
-	s.opened_ns = 1;
-	cr_assert_gt(tally_socket_age_ns(&image, &s), 0);
+	s.opened_ticks = ticks - 10000000000u;	/* half the time that the process has run */
+	age = tally_socket_age_ns(&image, &s);
+	cr_assert(age >= 5000000000 && age < 8000000000, "%" PRId64, age);
+	file.started_ticks = 0;
+	cr_assert_eq(tally_socket_age_ns(&image, &s), -1);
+	file.started_ticks = ticks - 20000000000u;
 	image.fate = RUN_FATE_DIED;		/* and nobody knows when */
 	cr_assert_eq(tally_socket_age_ns(&image, &s), -1);
 	file.ended_ns = 1ull << 63;

@@ -1,4 +1,5 @@
 /* run_fixture.c - makes run files for tests. */
+#include "run/clock.h"
 #include "run_fixture.h"
 
 #include <arpa/inet.h>
@@ -10,6 +11,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "run/clock.h"
 
 static char path[256];
 
@@ -70,6 +73,8 @@ struct fixture *fixture_new(unsigned chunks)
 	f->file.state = RUN_ALIVE;
 	f->file.started_ns = now_ns(CLOCK_REALTIME);
 	f->file.boot_ns = now_ns(CLOCK_BOOTTIME);
+	f->file.started_mono_ns = now_ns(CLOCK_MONOTONIC) - 10000000000u;
+	f->file.started_ticks = run_clock_ticks() - 20000000000u;
 	f->file.chunks = chunks;
 	f->file.sockets_start = sizeof(f->file);
 	strcpy(f->file.control_file, "control");
@@ -86,7 +91,7 @@ struct run_socket *fixture_socket(struct fixture *f, unsigned i, int family, int
 	s->refs = 1;
 	s->fd = (int)i;
 	s->cookie = sockshim_cookie_make(family, type, protocol);
-	s->opened_ns = now_ns(CLOCK_MONOTONIC) - 5000000000u;
+	s->opened_ticks = f->file.started_ticks + 10000000000u;		/* five seconds ago */
 	return s;
 }
 

@@ -377,7 +377,7 @@ Test(run_reader, control_blocks_are_checked)
 	cr_assert_eq(read_control(c, sizeof(*c), out), -EBADMSG);
 	c->rules_bytes = 100;
 	cr_assert_eq(read_control(c, sizeof(*c), out), -EBADMSG);
-	c->version = 2;
+	c->version = RUN_VERSION + 1;
 	cr_assert_eq(read_control(c, sizeof(*c), out), -EPROTONOSUPPORT);
 	c->magic = 0;
 	cr_assert_eq(read_control(c, sizeof(*c), out), -EBADMSG);

@@ -26,6 +26,6 @@ static struct run_socket *make_chunk(void *ctx, unsigned i)
 	return p;
 }
 
-static struct socktab tab = { .chunk = chunks, .new_chunk = make_chunk };
+static struct socktab tab = { .alone = "", .chunk = chunks, .new_chunk = make_chunk };
 
 #endif

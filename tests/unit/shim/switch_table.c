@@ -6,7 +6,7 @@ static struct run_socket *add(int fd, int n)
 {
 	sockshim_cookie stale;
 
-	return socktab_add(&tab, fd, COOKIE(n), &stale);
+	return socktab_add(&tab, fd, COOKIE(n), 0, &stale);
 }
 
 Test(switch_table, what_nobody_entered_is_unknown)
@@ -46,7 +46,7 @@ Test(switch_table, a_socket_entered_over_another_drops_it_and_says_so)
 	sockshim_cookie stale = 0;
 
 	add(5, 1);
-	cr_assert_not_null(socktab_add(&tab, 5, COOKIE(2), &stale));
+	cr_assert_not_null(socktab_add(&tab, 5, COOKIE(2), 0, &stale));
 	cr_assert_eq(stale, COOKIE(1));
 	cr_assert_eq(socktab_find(&tab, 5)->cookie, COOKIE(2));
 	cr_assert_eq(socktab_find(&tab, 5)->refs, 1);

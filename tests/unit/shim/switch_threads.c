@@ -20,7 +20,7 @@ static void *churn(void *arg)
 		/* Each thread has numbers of its own, as the kernel deals them out, some in one leaf, some not. */
 		int fd = me + THREADS * (i % 900), copy = 20000 + fd;
 		sockshim_cookie stale, c = 0;
-		struct run_socket *s = socktab_add(&tab, fd, COOKIE(me), &stale);
+		struct run_socket *s = socktab_add(&tab, fd, COOKIE(me), 0, &stale);
 
 		if (!s || stale)
 			abort();
@@ -92,7 +92,7 @@ Test(switch_threads, duplicates_made_and_closed_by_threads_leave_one_reference)
 	pthread_t t[4], reader;
 	sockshim_cookie stale;
 
-	cr_assert_not_null(socktab_add(&tab, SHARED_FD, COOKIE(1), &stale));
+	cr_assert_not_null(socktab_add(&tab, SHARED_FD, COOKIE(1), 0, &stale));
 	pthread_create(&reader, NULL, look, NULL);
 	for (int i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, dup_and_close, (void *)(intptr_t)(SHARED_FD + 1 + i));
