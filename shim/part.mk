@@ -44,19 +44,16 @@ $(B)/libsockshim.7: shim/libsockshim.7.in shim/interpose/calls.def scripts/calls
 	@mkdir -p $(@D)
 	scripts/calls-table shim/interpose/calls.def shim/libsockshim.7.in >$@
 
-$(B)/sockshim.pc: shim/sockshim.pc.in
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
-
 ALL += $(if $(SAN),,$(B)/libsockshim.7)
 
 .PHONY: install-shim
-install-shim: all $(B)/sockshim.pc
+install-shim: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/bash-completion/completions \
 		$(addprefix share/man/man,1 5 7))
 	install -m 755 $(B)/sockshim $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/libsockshim.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 shim/sockshim.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 $(B)/sockshim.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' shim/sockshim.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/sockshim.pc
 	install -m 644 shim/launch/sockshim.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockshim
 	for p in $(MAN_PAGES); do \
 		install -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/ || exit 1; \
