@@ -58,7 +58,7 @@ WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_BIND)))
 		return (int)RUN(bind, fd, s, (uint64_t)fd, (uint64_t)addr, len);
 	r = LIBC(bind)(fd, addr, len);
-	outcome_bind(s, ERR(r), addr, len);
+	outcome_bind(fd, s, ERR(r), addr, len);
 	return r;
 }
 
