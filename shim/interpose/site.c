@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "fault/glob.h"
 #include "interpose/hook.h"
 #include "interpose/symbol.h"
 #include "run/sys.h"
@@ -215,13 +216,16 @@ void site_note(struct run_socket *s, const void *pc)
 		note_backtrace(s, pc, max < RUN_BACKTRACE ? max : RUN_BACKTRACE);
 }
 
-static bool same_module(const char *path, const char *module)
+/* libcurl.so.4 is also libcurl.so, and libcurl. */
+static bool same_module(const char *path, const char *pattern)
 {
-	const char *base = strrchr(path, '/');
-	size_t n = strlen(module);
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *so = strstr(base, ".so");
 
-	base = base ? base + 1 : path;
-	return strncmp(base, module, n) == 0 && (base[n] == 0 || strncmp(base + n, ".so", 3) == 0);
+	if (fault_glob_match(pattern, base, strlen(base), false))
+		return true;
+	return so && (so[3] == 0 || so[3] == '.') &&
+	       (fault_glob_match(pattern, base, (size_t)(so - base), false) ||
+		fault_glob_match(pattern, base, (size_t)(so - base) + 3, false));
 }
 
 bool site_is(const void *pc, const char *module, const char *function)
