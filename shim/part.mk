@@ -5,7 +5,7 @@ include shim/fault/part.mk shim/plugin/part.mk
 SHIM_SWITCH_SRCS := shim/switch/cookie.c shim/switch/socktab.c shim/switch/switch.c \
                     shim/run/stat.c shim/run/errno_name.c
 SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
-                 $(addprefix shim/run/,clock.c config.c writer.c) \
+                 $(addprefix shim/run/,clock.c complain.c config.c writer.c) \
                  $(addprefix shim/backend/,ahead.c board.c channel.c client.c hatch.c start.c traffic.c) \
                  $(addprefix shim/interpose/,asan.c call.c calls.c ending.c facts.c hook.c impair.c libc.c \
                    memory.c netlink.c netlink_call.c netlink_route.c outcome.c procnet.c redirect.c redirect_dgram.c redirect_io.c redirect_move.c redirect_name.c \
