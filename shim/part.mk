@@ -5,9 +5,9 @@ include shim/fault/part.mk shim/plugin/part.mk
 SHIM_SWITCH_SRCS := shim/switch/cookie.c shim/switch/socktab.c shim/switch/switch.c \
                     shim/run/stat.c shim/run/errno_name.c
 SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
-                 $(addprefix shim/run/,clock.c config.c writer.c) \
+                 $(addprefix shim/run/,clock.c complain.c config.c writer.c) \
                  $(addprefix shim/backend/,ahead.c board.c channel.c client.c hatch.c start.c traffic.c) \
-                 $(addprefix shim/interpose/,call.c calls.c ending.c facts.c hook.c impair.c libc.c \
+                 $(addprefix shim/interpose/,asan.c call.c calls.c ending.c facts.c hook.c impair.c libc.c \
                    memory.c netlink.c netlink_call.c netlink_route.c object.c outcome.c procnet.c redirect.c redirect_dgram.c redirect_io.c redirect_move.c redirect_name.c \
                    redirect_fastopen.c redirect_idle.c redirect_option.c redirect_ring.c redirect_stream.c redirect_wait.c resolve.c rules.c site.c symbol.c trace.c \
                    wrap_fd.c wrap_identity.c wrap_io.c wrap_mmap.c wrap_names.c wrap_open.c wrap_poll.c wrap_process.c wrap_socket.c \
@@ -44,19 +44,16 @@ $(B)/libsockshim.7: shim/libsockshim.7.in shim/interpose/calls.def scripts/calls
 	@mkdir -p $(@D)
 	scripts/calls-table shim/interpose/calls.def shim/libsockshim.7.in >$@
 
-$(B)/sockshim.pc: shim/sockshim.pc.in
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
-
 ALL += $(if $(SAN),,$(B)/libsockshim.7)
 
 .PHONY: install-shim
-install-shim: all $(B)/sockshim.pc
+install-shim: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include share/bash-completion/completions \
 		$(addprefix share/man/man,1 5 7))
 	install -m 755 $(B)/sockshim $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/libsockshim.so $(DESTDIR)$(PREFIX)/lib/
 	install -m 644 shim/sockshim.h $(DESTDIR)$(PREFIX)/include/
-	install -m 644 $(B)/sockshim.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' shim/sockshim.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/sockshim.pc
 	install -m 644 shim/launch/sockshim.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sockshim
 	for p in $(MAN_PAGES); do \
 		install -m 644 $$p $(DESTDIR)$(PREFIX)/share/man/man$${p##*.}/ || exit 1; \

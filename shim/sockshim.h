@@ -57,7 +57,7 @@ enum sockshim_filter_type {
 	SOCKSHIM_SETSOCKOPT,
 	SOCKSHIM_SEND,		/* send, sendto, sendmsg, sendmmsg, write, writev, sendfile */
 	SOCKSHIM_RECV,		/* recv, recvfrom, recvmsg, recvmmsg, read, readv */
-	SOCKSHIM_POLL,		/* poll, ppoll, select, pselect, epoll_wait, epoll_pwait */
+	SOCKSHIM_POLL,		/* poll, ppoll, select, pselect, epoll_wait, epoll_pwait, epoll_pwait2 */
 	SOCKSHIM_RESOLVE,	/* getaddrinfo: runs always, there is no socket */
 	SOCKSHIM_FILTER_TYPES
 };

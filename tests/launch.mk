@@ -13,7 +13,7 @@ $(LAUNCH_TESTS): $(B)/tests/unit/shim/%: tests/unit/shim/%.c $(LAUNCH_TEST_FIXTU
 # The command itself, with a program that uses sockets as it is told.
 LAUNCH_CLIENT  := $(B)/tests/launch/client
 LAUNCH_SCRIPTS := tests/launch/run.sh tests/launch/bad_input.sh tests/launch/show.sh tests/launch/fault.sh \
-                  tests/launch/trace.sh tests/launch/docs.sh tests/launch/capture.sh
+                  tests/launch/trace.sh tests/launch/docs.sh tests/launch/capture.sh tests/launch/install.sh
 TEST_SCRIPTS   += $(LAUNCH_SCRIPTS)
 test-programs: $(LAUNCH_CLIENT)
 

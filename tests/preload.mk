@@ -11,6 +11,7 @@ PRELOAD_PROGS := $(patsubst $(PRELOAD_SRC)/%.c,$(PRELOAD_OUT)/%,$(wildcard $(PRE
 ifneq ($(shell command -v musl-gcc),)
 PRELOAD_PROGS += $(addprefix $(PRELOAD_OUT)/progs/musl/,simple signals)
 endif
+PRELOAD_PROGS += $(addprefix $(PRELOAD_OUT)/progs/asan/,simple signals)
 PRELOAD_OBJS  := $(B)/unit/tests/preload/child.o $(B)/unit/shim/switch/cookie.o $(B)/unit/shim/run/errno_name.o
 
 $(B)/unit/tests/preload/%.o: UNIT_CFLAGS += -Itests
@@ -43,6 +44,12 @@ $(PRELOAD_OUT)/progs/lib/%.so: $(PRELOAD_SRC)/progs/lib/%.c
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -shared -fno-builtin -Wl,-soname,$(@F) -o $@ $< -ldl
+
+# Its run time as a shared object, as gcc links it.
+$(PRELOAD_OUT)/progs/asan/%: $(PRELOAD_SRC)/progs/%.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@gcc $(ALL_CFLAGS) $(PRELOAD_PROG_CFLAGS) -fsanitize=address -o $@ $< -pthread
 
 $(PRELOAD_OUT)/progs/musl/%: $(PRELOAD_SRC)/progs/%.c
 	@mkdir -p $(@D)

@@ -8,6 +8,7 @@
 #include "backend/ahead.h"
 #include "backend/hatch.h"
 #include "backend/start.h"
+#include "run/complain.h"
 #include "run/config.h"
 #include "run/errno_name.h"
 #include "run/layout.h"
@@ -34,7 +35,7 @@ void client_say(const char *what, const char *value, const char *then)
 	text_str(&t, then);
 	text_char(&t, '\n');
 	text_end(&t);
-	sys(SYS_write, 2, buf, t.len < t.n ? t.len : t.n - 1);
+	run_complain(buf, t.len < t.n ? t.len : t.n - 1, 0);
 }
 
 static void say_gone(int err)

@@ -39,6 +39,7 @@ static const struct fault_call_name calls[] = {
 	{ "pselect", SOCKSHIM_POLL, true },
 	{ "epoll_wait", SOCKSHIM_POLL, true },
 	{ "epoll_pwait", SOCKSHIM_POLL, true },
+	{ "epoll_pwait2", SOCKSHIM_POLL, true },
 	{ "getaddrinfo", SOCKSHIM_RESOLVE, true },
 };
 

@@ -6,17 +6,21 @@
 
 #include "interpose/hook.h"
 #include "run/clock.h"
+#include "run/complain.h"
 #include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
 #include "run/text.h"
+
+#define ROOM_MS 1000	/* for a reader of standard error to make some */
 
 /* Appends the statistics, one line per cookie, each led by program and pid. */
 static void dump(const char *path)
 {
 	static struct sockshim_stat stats[RUN_STATS];	/* the stack may be a signal handler's */
 	size_t n = run_stats_copy(hook.stats, stats, RUN_STATS);
-	int fd = path[0] == '-' && !path[1] ? 2 : hook_sandboxed ? -EPERM :
+	bool said = path[0] == '-' && !path[1];
+	int fd = said ? 2 : hook_sandboxed ? -EPERM :
 		(int)sys(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 
 	if (fd < 0 && hook_sandboxed)
@@ -37,9 +41,11 @@ static void dump(const char *path)
 			t.len += (size_t)sockshim_stat_format(line + t.len, t.n - t.len, &stats[i]);
 		text_char(&t, '\n');
 		text_end(&t);
-		sys(SYS_write, fd, line, t.len < t.n ? t.len : t.n - 1);
+		t.len = t.len < t.n ? t.len : t.n - 1;
+		if (!(said ? run_complain(line, t.len, ROOM_MS) : run_write(fd, line, t.len)))
+			break;
 	}
-	if (fd != 2)
+	if (!said)
 		sys(SYS_close, fd);
 }
 

@@ -62,9 +62,9 @@ void facts_addr(struct call *c)
 	}
 }
 
-static void known_by_stack(bool peer, const struct call *c, struct sockaddr_storage *ss, socklen_t *len)
+static void known_by_stack(const struct run_socket *s, bool peer, struct sockaddr_storage *ss, socklen_t *len)
 {
-	const struct stack_board_entry *e = board_entry(c->s->stack_board, c->s->stack_cookie);
+	const struct stack_board_entry *e = board_entry(s->stack_board, s->stack_cookie);
 	struct stack_board_entry copy;
 	const struct stack_addr *a = peer ? &copy.peer : &copy.local;
 
@@ -73,17 +73,16 @@ static void known_by_stack(bool peer, const struct call *c, struct sockaddr_stor
 		memcpy(ss, a->bytes, *len = a->len);
 }
 
-/* An address that the socket itself knows; in a sandbox what the table remembers of it. */
-static void ask_kernel(long nr, const struct call *c, struct sockaddr_storage *ss, socklen_t *len)
+void facts_name(int fd, const struct run_socket *s, bool peer, struct sockaddr_storage *ss, socklen_t *len)
 {
-	const struct run_addr *known = nr == SYS_getpeername ? &c->s->peer : &c->s->local;
+	const struct run_addr *known = peer ? &s->peer : &s->local;
 
 	*len = sizeof(*ss);
-	if (redirect_is(c->s))
-		known_by_stack(nr == SYS_getpeername, c, ss, len);
+	if (redirect_is(s))
+		known_by_stack(s, peer, ss, len);
 	else if (hook_sandboxed)
 		memcpy(ss, known->data, *len = known->len);
-	else if (sys(nr, c->fd, ss, len) != 0)
+	else if (sys(peer ? SYS_getpeername : SYS_getsockname, fd, ss, len) != 0)
 		*len = 0;
 }
 
@@ -117,14 +116,14 @@ void facts_gather(struct call *c, struct fault_call *f, uint32_t needs)
 		if (c->addr.len && c->id != CALL_bind && c->id != CALL_getaddrinfo)
 			memcpy(&peer, c->addr.data, f->peer_len = c->addr.len);
 		else if (c->s)
-			ask_kernel(SYS_getpeername, c, &peer, &f->peer_len);
+			facts_name(c->fd, c->s, true, &peer, &f->peer_len);
 		f->peer = f->peer_len ? (struct sockaddr *)&peer : NULL;
 	}
 	if (needs & FAULT_NEED_LOCAL) {
 		if (c->addr.len && c->id == CALL_bind)
 			memcpy(&local, c->addr.data, f->local_len = c->addr.len);
 		else if (c->s)
-			ask_kernel(SYS_getsockname, c, &local, &f->local_len);
+			facts_name(c->fd, c->s, false, &local, &f->local_len);
 		f->local = f->local_len ? (struct sockaddr *)&local : NULL;
 	}
 	if ((needs & FAULT_NEED_THREAD) && !hook_sandboxed) {
@@ -200,7 +199,7 @@ int facts_ask(struct call *c, const struct plugin *p)
 	if (c->addr.len && c->id != CALL_getaddrinfo)
 		memcpy(&ss, c->addr.data, f.addr_len = c->addr.len);
 	else if (c->s)
-		ask_kernel(SYS_getpeername, c, &ss, &f.addr_len);
+		facts_name(c->fd, c->s, true, &ss, &f.addr_len);
 	f.addr = (struct sockaddr *)&ss;
 	buffer_facts(c, &f);
 	return ask(p, &f);
@@ -263,7 +262,7 @@ static void outcome_on_socket(struct call *c)
 		outcome_connect(s, c->err, c->err ? NULL : addr, (socklen_t)c->a[2]);
 		break;
 	case CALL_bind:
-		outcome_bind(s, c->err, addr, (socklen_t)c->a[2]);
+		outcome_bind(c->fd, s, c->err, addr, (socklen_t)c->a[2]);
 		break;
 	case CALL_listen:
 		outcome_listen(s, c->err);

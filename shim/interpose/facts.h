@@ -15,6 +15,9 @@ void facts_addr(struct call *c);
 /* Fills in the facts that the rules for this type of call need (enum fault_need). */
 void facts_gather(struct call *c, struct fault_call *f, uint32_t needs);
 
+/* The address of a socket, or its peer's: *len is 0 if it has none. In a sandbox what the table remembers of it. */
+void facts_name(int fd, const struct run_socket *s, bool peer, struct sockaddr_storage *ss, socklen_t *len);
+
 /* Asks a bound function. 0, or the errno it answers; 0 if p is NULL. */
 int facts_ask(struct call *c, const struct plugin *p);
 

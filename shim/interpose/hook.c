@@ -8,6 +8,7 @@
 #include "interpose/redirect.h"
 #include "interpose/rules.h"
 #include "run/clock.h"
+#include "run/complain.h"
 #include "run/config.h"
 #include "run/stat.h"
 #include "run/sys.h"
@@ -276,6 +277,7 @@ void hook_enter_sandbox(void)
 	if (hook_vforked)
 		return;
 	hook.run.mapped = false;	/* no more files: what follows is kept in memory */
+	run_complain_in_sandbox();
 	channel_sandboxed = true;
 	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
 }

@@ -4,10 +4,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Copies n bytes; false if some can't be read (or it can't be known here), in which case `to` is
  * undefined. Costs a system call. */
 bool memory_read(void *to, const void *from, size_t n);
+
+/* Whether n bytes can be read; signals are held (sys_hold_signals). *page, 0 at first, is the page that was asked
+ * about last: it is not asked about again. */
+bool memory_readable_held(const void *from, size_t n, uintptr_t *page);
 
 /* The other way: false if some can't be written, in which case a part of it may have been. */
 bool memory_write(void *to, const void *from, size_t n);

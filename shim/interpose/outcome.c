@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "interpose/facts.h"
 #include "interpose/redirect.h"
 
 static void set_flags(struct run_socket *s, uint32_t set, uint32_t clear)
@@ -138,11 +139,24 @@ void outcome_io_failed(struct run_socket *s, int err)
 	}
 }
 
-void outcome_bind(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len)
+static bool without_port(const struct sockaddr *addr, socklen_t len)
 {
+	return len >= sizeof(struct sockaddr_in) && (addr->sa_family == AF_INET || addr->sa_family == AF_INET6) &&
+	       ((const struct sockaddr_in *)addr)->sin_port == 0;
+}
+
+void outcome_bind(int fd, struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len)
+{
+	struct sockaddr_storage chosen;
+
 	set_err(s, err);
-	if (!err)
-		set_addr(&s->local, addr, len);
+	if (err)
+		return;
+	set_addr(&s->local, addr, len);
+	if (without_port(addr, len)) {
+		facts_name(fd, s, false, &chosen, &len);
+		set_addr(&s->local, (struct sockaddr *)&chosen, len);
+	}
 }
 
 void outcome_listen(struct run_socket *s, int err)

@@ -57,7 +57,8 @@ void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr,
 /* getsockopt(SO_ERROR) has read `value`. */
 void outcome_so_error(struct run_socket *s, int value);
 
-void outcome_bind(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len);
+/* bind of fd returned err. A port that was left to the kernel is asked for. */
+void outcome_bind(int fd, struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len);
 void outcome_listen(struct run_socket *s, int err);
 
 /* accept on `s` returned fd; addr and len are what it filled in, both may be NULL. */

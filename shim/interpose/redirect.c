@@ -35,6 +35,7 @@ static redirect_op *const ops[CALLS] = {
 	[CALL_sendmmsg] = redirect_many, [CALL_recvmmsg] = redirect_many,
 	[CALL_poll] = redirect_wait, [CALL_ppoll] = redirect_wait, [CALL_select] = redirect_wait,
 	[CALL_pselect] = redirect_wait, [CALL_epoll_wait] = redirect_wait, [CALL_epoll_pwait] = redirect_wait,
+	[CALL_epoll_pwait2] = redirect_wait,
 };
 
 static bool waits(enum call_id id)

@@ -320,7 +320,8 @@ static int noted_fd(int epfd, uint64_t data, uint32_t *events)
 static long wait_epoll(enum call_id id, const uint64_t *a)
 {
 	struct epoll_event *events = (struct epoll_event *)a[1];
-	uint64_t now[] = { a[0], a[1], a[2], 0, a[4] };
+	static const struct timespec zero;
+	uint64_t now[] = { a[0], a[1], a[2], id == CALL_epoll_pwait2 ? (uint64_t)&zero : 0, a[4] };
 	bool idle = redirect_idle_events((int)a[0], NULL, 0);
 	long r = libc_call(id, idle ? now : a), more;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "fault/glob.h"
 #include "interpose/hook.h"
 #include "interpose/object.h"
 #include "interpose/symbol.h"
@@ -196,13 +197,16 @@ void site_note_module(const void *pc)
 	__atomic_store_n(&hook.module_end, m->end, __ATOMIC_RELAXED);
 }
 
-static bool same_module(const char *path, const char *module)
+/* libcurl.so.4 is also libcurl.so, and libcurl. */
+static bool same_module(const char *path, const char *pattern)
 {
-	const char *base = strrchr(path, '/');
-	size_t n = strlen(module);
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *so = strstr(base, ".so");
 
-	base = base ? base + 1 : path;
-	return strncmp(base, module, n) == 0 && (base[n] == 0 || strncmp(base + n, ".so", 3) == 0);
+	if (fault_glob_match(pattern, base, strlen(base), false))
+		return true;
+	return so && (so[3] == 0 || so[3] == '.') &&
+	       (fault_glob_match(pattern, base, (size_t)(so - base), false) ||
+		fault_glob_match(pattern, base, (size_t)(so - base) + 3, false));
 }
 
 bool site_is(const void *pc, const char *module, const char *function)

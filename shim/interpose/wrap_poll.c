@@ -155,6 +155,15 @@ WRAPPER(int, epoll_pwait, int fd, struct epoll_event *events, int n, int timeout
 			(uint64_t)mask);
 }
 
+WRAPPER(int, epoll_pwait2, int fd, struct epoll_event *events, int n, const struct timespec *timeout,
+	const sigset_t *mask)
+{
+	if (quiet())
+		return WAIT(epoll_pwait2, (fd, events, n, timeout, mask), (uint64_t)fd, (uint64_t)events, (uint64_t)n, (uint64_t)timeout, (uint64_t)mask);
+	return (int)RUN(epoll_pwait2, fd, NULL, (uint64_t)fd, (uint64_t)events, (uint64_t)n, (uint64_t)timeout,
+			(uint64_t)mask);
+}
+
 WRAPPER(int, epoll_ctl, int epfd, int op, int fd, struct epoll_event *event)
 {
 	int r = UNLIKELY(!hook_quiet(SOCKSHIM_NONE)) && hook_ref(fd)

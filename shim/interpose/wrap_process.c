@@ -67,18 +67,31 @@ static bool has(strings env, const char *entry)
 
 #define ENTRIES_MAX (sizeof(((struct run_config *)0)->entries) / sizeof(char *))
 
-/* Whether env can be read: of one that can't, the kernel is to say EFAULT. */
+static bool readable_held(strings env)
+{
+	uintptr_t table = 0, text = 0;
+
+	for (; memory_readable_held(env, sizeof(*env), &table); env++)
+		if (!*env)
+			return true;
+		else if (!memory_readable_held(*env, 1, &text))
+			break;
+	return false;
+}
+
+/* Whether env can be read: of one that can't, the kernel is to say EFAULT. The process's own is read by libc
+ * as it is. */
 static bool readable(strings env)
 {
-	const char *entry;
-	char c;
+	uint64_t signals;
+	bool yes;
 
-	for (; env; env++)
-		if (!memory_read(&entry, env, sizeof(entry)) || (entry && !memory_read(&c, entry, 1)))
-			return false;
-		else if (!entry)
-			break;
-	return true;
+	if (!env || env == environ)
+		return true;
+	sys_hold_signals(&signals);
+	yes = readable_held(env);
+	sys_release_signals(&signals);
+	return yes;
 }
 
 /* Whether env is to be completed. */

@@ -77,7 +77,7 @@ WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 		return (int)RUN(bind, fd, s, (uint64_t)fd, (uint64_t)addr, len);
 	alone = LIBC_DIRECT(CALL_bind);
 	r = MAKE(alone, bind, fd, addr, len);
-	outcome_bind(s, ERR(r), addr, len);
+	outcome_bind(fd, s, ERR(r), addr, len);
 	return (int)libc_result(r, alone);
 }
 

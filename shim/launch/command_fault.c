@@ -293,6 +293,8 @@ int command_fault(int argc, char **argv)
 	if (rundir_find(&run, a.run) < 0)
 		return 1;
 	rc = control_open(&control, &run, action->write) < 0 ? 1 : action->run(&a, &run, &control);
+	if (rc == 0 && action->write && !rundir_is_active(&run))
+		message_warning("run %s has ended: no program is left for the change to have an effect on", run.id);
 	control_close(&control);
 	rundir_close(&run);
 	return rc;

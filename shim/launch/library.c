@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "launch/elf.h"
 #include "launch/message.h"
+#include "launch/self.h"
 
 #ifndef SOCKSHIM_LIBDIR
 #define SOCKSHIM_LIBDIR "/usr/local/lib"
@@ -43,8 +43,8 @@ static int check(const char *path)
 
 int library_find(char path[PATH_MAX], const char *given)
 {
-	char self[PATH_MAX], tried[PATH_MAX];
-	ssize_t n;
+	char self[PATH_MAX] = "", tried[PATH_MAX];
+	bool known;
 
 	if (given) {
 		if (realpath(given, path))
@@ -52,11 +52,8 @@ int library_find(char path[PATH_MAX], const char *given)
 		message_error("%s: cannot find the library: %s", given, strerror(errno));
 		return -1;
 	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[n > 0 ? n : 0] = '\0';
-	if (n > 0)
-		*strrchr(self, '/') = '\0';
-	for (int i = n > 0 ? 0 : 2; i < 3; i++) {
+	known = self_directory(self);
+	for (int i = known ? 0 : 2; i < 3; i++) {
 		static const char *const places[] = { "/" NAME, "/../lib/" NAME };
 
 		if (i < 2)

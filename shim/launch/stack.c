@@ -16,6 +16,7 @@
 
 #include "launch/message.h"
 #include "launch/rundir.h"
+#include "launch/self.h"
 
 #define PROGRAM "sockshim-stackd"
 
@@ -98,14 +99,11 @@ static bool find_program(char path[PATH_MAX])
 	static const char *const places[] = { "/" PROGRAM, "/../libexec/" PROGRAM, "/../libexec/sockshim/" PROGRAM };
 	const char *given = getenv("SOCKSHIM_STACKD");
 	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	bool known = self_directory(self);
 
 	if (given && given[0])
 		return snprintf(path, PATH_MAX, "%s", given) < PATH_MAX;
-	self[n > 0 ? n : 0] = '\0';
-	if (n > 0)
-		*strrchr(self, '/') = '\0';
-	for (size_t i = 0; n > 0 && i < sizeof(places) / sizeof(places[0]); i++)
+	for (size_t i = 0; known && i < sizeof(places) / sizeof(places[0]); i++)
 		if (snprintf(path, PATH_MAX, "%s%s", self, places[i]) < PATH_MAX && access(path, X_OK) == 0)
 			return true;
 	return snprintf(path, PATH_MAX, "%s", PROGRAM) > 0;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/complain.h"
 #include "run/sys.h"
 #include "run/text.h"
 
@@ -111,6 +112,7 @@ static void read_early_environment(void)
 
 static void read_environment(void)
 {
+	run_complain_start();
 	config.secure = getauxval(AT_SECURE) != 0;
 	if (config.secure)
 		return;

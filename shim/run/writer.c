@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "run/clock.h"
+#include "run/complain.h"
 #include "run/config.h"
 #include "run/errno_name.h"
 #include "run/sys.h"
@@ -44,7 +45,7 @@ void run_say(struct run_writer *w, const char *what, const char *value, int err,
 	text_str(&t, then);
 	text_char(&t, '\n');
 	text_end(&t);
-	sys(SYS_write, 2, buf, t.len < t.n ? t.len : t.n - 1);
+	run_complain(buf, t.len < t.n ? t.len : t.n - 1, 0);
 }
 
 static void *map_private(size_t bytes)

@@ -1,21 +1,36 @@
 /* tcp_wait.c - waiting: poll, ppoll, select, epoll level, edge, one shot, on sockets as they change. */
 #include "log.h"
+#include <dlfcn.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 
 static char buf[65536];
 
-static void log_epoll(const char *what, int ep, int timeout)
+static void log_found(const char *what, const struct epoll_event *e, int n)
 {
-	struct epoll_event e[4];
-	int n = epoll_wait(ep, e, 4, timeout);
-
 	printf("%s: %d", what, n);
 	for (int i = 0; i < n; i++)
 		printf(" [%d", e[i].data.fd >= 0 ? 0 : 1);
 	printf("%s\n", n > 0 ? "]" : "");
 	for (int i = 0; i < n; i++)
 		log_events("  events", (int)(e[i].events & 0xffff));
+}
+
+static void log_epoll(const char *what, int ep, int timeout)
+{
+	struct epoll_event e[4];
+
+	log_found(what, e, epoll_wait(ep, e, 4, timeout));
+}
+
+/* By epoll_pwait2, where it is: glibc has it since 2.35, Linux since 5.11. */
+static void log_epoll_fine(const char *what, int ep)
+{
+	int (*fn)(int, struct epoll_event *, int, const struct timespec *, const sigset_t *) = dlsym(RTLD_DEFAULT, "epoll_pwait2");
+	struct timespec ts = { 2, 0 };
+	struct epoll_event e[4];
+
+	log_found(what, e, fn ? fn(ep, e, 4, &ts, NULL) : epoll_wait(ep, e, 4, 2000));
 }
 
 static void add(int ep, int op, int fd, unsigned events)
@@ -173,6 +188,7 @@ static void fresh(void)
 	log_epoll("level", ep, 2000);
 	log_epoll("again", ep, 2000);
 	log_epoll("for ever", ep, -1);
+	log_epoll_fine("to the nanosecond", ep);
 	add(ep, EPOLL_CTL_MOD, s, EPOLLIN);
 	log_epoll("hung up alone", ep, 2000);
 	add(ep, EPOLL_CTL_MOD, s, EPOLLIN | EPOLLOUT | EPOLLET);

@@ -106,6 +106,14 @@ t_missing_library() {
 	has err "space or a colon"
 }
 
+t_no_proc() {
+	mkdir here; cp "$sockshim" "$lib" here/
+	unshare -m true 2>/dev/null || { skip "no right to mount"; return; }
+	unshare -m sh -c 'mount -t tmpfs tmpfs /proc && here/sockshim run -s -- "$0" tcp' "$client" 2>err
+	same status $? 0 || return
+	has err "1 process with sockets"
+}
+
 t_unwritable_outputs() {
 	refused --summary=/nonexistent/x || return
 	has err "/nonexistent/x: cannot open for writing" || return

@@ -108,6 +108,15 @@ t_rules_longer_than_a_run_holds_are_refused() {
 	once; last
 }
 
+t_a_run_that_has_ended_is_said_to_have() {
+	start
+	fault add 'fail bind' 2>err || return
+	same "while it goes on" "$(cat err)" "" || return
+	once; last
+	fault add 'fail connect' 2>err || return
+	has err "has ended: no program is left"
+}
+
 t_programs_without_a_run_have_rules_of_their_own() {
 	mkfifo ready go
 	LD_PRELOAD=$lib "$client" refused tell ready hear go fork refused >out & local job=$!

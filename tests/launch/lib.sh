@@ -2,6 +2,11 @@
 # A test is a function whose name begins with t_; it fails by returning non-zero, or skips with
 # `skip why`. Each gets an empty directory to work in and one for runs.
 set -u
+# Programs print descriptors' numbers: whoever runs the tests may have left some open.
+for fd in /proc/$$/fd/*; do
+	fd=${fd##*/}
+	[ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
+done
 root=$(cd "$(dirname "$0")/../.." && pwd)
 B=${B:-build}
 case $B in /*) ;; *) B=$root/$B ;; esac

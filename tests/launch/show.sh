@@ -45,6 +45,14 @@ t_a_killed_process_leaves_its_sockets_to_be_read() {
 	has out died
 }
 
+t_a_port_that_the_kernel_chose_is_shown() {
+	for rule in "" "fail bind on 9th"; do
+		run ${rule:+-f "$rule"} "$client" listen kill 9
+		"$sockshim" sockets >out || return
+		grep -q ' 127\.0\.0\.1:[1-9]' out || fail "with '$rule': $(cat out)" || return
+	done
+}
+
 t_json_of_sockets() {
 	start listen
 	"$sockshim" sockets --json >out

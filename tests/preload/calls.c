@@ -131,6 +131,8 @@ static const char *const process_calls[] = {
 	"open", "open64", "openat", "openat64", "__open_2", "__open64_2", "__openat_2", "__openat64_2", "fopen", "fopen64",
 	/* Packet sockets of a stack have rings that are mapped. */
 	"mmap", "mmap64",
+	/* The run time of AddressSanitizer asks whether it may come behind the library. */
+	"__asan_default_options",
 };
 
 static bool is_process_call(const char *name)

@@ -159,6 +159,14 @@ Test(company, jemalloc_after_the_library)
 	beside("process", "vfork", NULL, jemalloc, NULL);
 }
 
+Test(company, programs_with_address_sanitizer)
+{
+	beside(child_prog("asan/simple"), "connections", NULL, NULL, NULL);
+	beside(child_prog("asan/simple"), "processes", NULL, NULL, NULL);
+	beside(child_prog("asan/signals"), "threads", NULL, NULL, NULL);
+	beside(child_prog("asan/signals"), "threads", NULL, NULL, "fail recv with ENOMEM to 10.9.9.9; fail send with EPIPE at nowhere:nothing");
+}
+
 /* Programs for musl's loader. */
 static void musl(const char *prog, const char *scenario)
 {

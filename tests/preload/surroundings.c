@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,53 @@ static void says_once(const char *scenario, void (*setup)(const char *), const c
 	cr_expect(strstr(c.err, want) != NULL, "stderr does not say %s: %s", want, c.err);
 	child_done(&bare);
 	child_done(&c);
+}
+
+static void nobody_reads(const char *dir)
+{
+	int fd[2];
+
+	must(pipe(fd) == 0 && dup2(fd[1], 2) == 2 && close(fd[0]) == 0 && close(fd[1]) == 0, "pipe");
+}
+
+static void nobody_reads_any_more(const char *dir)
+{
+	static char page[4096];
+	int fd[2];
+
+	must(pipe(fd) == 0 && dup2(fd[1], 2) == 2 && fcntl(2, F_SETFL, O_NONBLOCK) == 0, "pipe");
+	while (write(2, page, sizeof(page)) > 0)
+		;
+	must(fcntl(2, F_SETFL, 0) == 0, "fcntl");
+}
+
+/* What there is to say, of a directory that can't be used and of the end, is no harm to the program. */
+static void is_unharmed(const char *scenario, void (*setup)(const char *), const char *want)
+{
+	struct child c = { .prog = "surroundings", .args = { scenario, "x" }, .setup = setup, .seconds = 5,
+			   .sockshim_dir = "/proc/nosuch", .env = { "SOCKSHIM_DUMP=-" } };
+
+	child_run(&c);
+	cr_expect(!c.hung && c.signal == 0 && c.code == 0, "%s: hung %d signal %d status %d", scenario, c.hung, c.signal,
+		  c.code);
+	cr_expect_str_eq(c.out, want);
+	child_done(&c);
+}
+
+Test(standard_error, that_nobody_reads_is_no_signal)
+{
+	is_unharmed("plain", nobody_reads, "used\n");
+}
+
+Test(standard_error, that_is_full_stops_nobody)
+{
+	is_unharmed("plain", nobody_reads_any_more, "used\n");
+}
+
+Test(standard_error, whose_number_is_something_elses_is_left_alone)
+{
+	is_unharmed("reuse", NULL, "in the file: 0\non the network: -1\n");
+	is_unharmed("network", NULL, "on the network: -1\n");
 }
 
 static const char *tmpfs_size;

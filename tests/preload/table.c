@@ -3,7 +3,9 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STREAM sockshim_cookie_make(AF_INET, SOCK_STREAM, 0)
 #define STREAM6 sockshim_cookie_make(AF_INET6, SOCK_STREAM, 0)
@@ -304,11 +306,16 @@ Test(limits, more_duplicates_of_closed_sockets_than_places_for_others)
 
 static void small_files(const char *bytes)
 {
-	struct child c = { .prog = "table", .args = { "smallfiles", bytes } };
+	char path[] = "/tmp/sockshim-dump.XXXXXX", dump[64];
+	struct child c = { .prog = "table", .args = { "smallfiles", bytes }, .env = { dump } };
+	int fd = mkstemp(path);
 
+	cr_assert(fd >= 0 && close(fd) == 0);
+	snprintf(dump, sizeof(dump), "SOCKSHIM_DUMP=%s", path);
 	child_run(&c);
 	cr_expect(c.signal == 0 && c.code == 0 && strcmp(c.out, "done\n") == 0, "%s bytes: signal %d", bytes, c.signal);
 	child_done(&c);
+	unlink(path);
 }
 
 Test(limits, files_that_may_not_grow_are_no_signal)

@@ -82,9 +82,15 @@ process_tree() {
 
 call_site() {
 	ldd "$(command -v curl)" | grep -q libcurl.so.4 || skip "curl has no libcurl.so.4"
-	shim --fault "fail connect with ETIMEDOUT at libcurl.so.4" -- curl -sS "$URL/hello"
-	is "exit status" $? 28
-	is fired "$(fired 1)" 1
+	for module in libcurl.so.4 libcurl.so libcurl 'libcu*' 'lib*.so'; do
+		shim --fault "fail connect with ETIMEDOUT at $module" -- curl -sS "$URL/hello"
+		is "exit status, at $module" $? 28
+		is fired "$(fired 1)" 1
+	done
+	for module in libcur url libcurl.so.40 libcurl.s; do
+		shim --fault "fail connect with ETIMEDOUT at $module" -- curl -sS "$URL/hello"
+		is "exit status, at $module" $? 0
+	done
 	shim --fault "fail connect with ETIMEDOUT at libcurl.so.4" -- wget -q -O out "$URL/hello" || fail "wget: exit status $?"
 	is fired "$(fired 1)" 0
 }

@@ -552,6 +552,20 @@ static void use_epoll_pwait(int (*fn)(int, struct epoll_event *, int, int, const
 	close(ep);
 }
 
+static void use_epoll_pwait2(int (*fn)(int, struct epoll_event *, int, const struct timespec *, const sigset_t *))
+{
+	struct timespec zero = { 0 }, wrong = { 0, -1 };
+	struct epoll_event e[2];
+	int ep = epoll_of(here[0]);
+
+	DO("one", fn(ep, e, 2, NULL, NULL));
+	CHECK(epoll_ctl(ep, EPOLL_CTL_DEL, here[0], NULL) == 0);
+	DO("none", fn(ep, e, 2, &zero, NULL));
+	DO("wrong", fn(ep, e, 2, &wrong, NULL));
+	DO("gone", fn(gone, e, 2, &zero, NULL));
+	close(ep);
+}
+
 static void use_getaddrinfo(int (*fn)(const char *, const char *, const struct addrinfo *, struct addrinfo **))
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM }, *res = NULL;

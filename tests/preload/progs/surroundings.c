@@ -31,6 +31,43 @@ static void plain(int argc, char **argv)
 	puts("used");
 }
 
+/* Puts something of its own in the place of standard error, and says what comes into it. */
+static void reuse(int argc, char **argv)
+{
+	FILE *file;
+	int fd[2], u[2], n;
+
+	close(2);
+	file = tmpfile();
+	CHECK(file && fileno(file) == 2);
+	use();
+	printf("in the file: %ld\n", (long)lseek(2, 0, SEEK_END));
+	CHECK(fclose(file) == 0);
+	tcp_pair(u);
+	CHECK(dup2(u[0], 2) == 2);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+	n = (int)recv(u[1], &fd, sizeof(fd), MSG_DONTWAIT);
+	printf("on the network: %d\n", n);
+}
+
+/* The same, for a program that starts with a socket there. */
+static void network(int argc, char **argv)
+{
+	int u[2];
+	char c;
+
+	if (argc < 3) {
+		char number[16];
+
+		tcp_pair(u);
+		CHECK(dup2(u[0], 2) == 2);
+		snprintf(number, sizeof(number), "%d", u[1]);
+		execl("/proc/self/exe", argv[0], "network", "x", number, NULL);
+	}
+	use();
+	printf("on the network: %zd\n", recv(atoi(argv[2]), &c, 1, MSG_DONTWAIT));
+}
+
 /* So many sockets that the table outgrows what there is room for. */
 static void many(int argc, char **argv)
 {
@@ -277,6 +314,6 @@ static void contained(int argc, char **argv)
 	close(l);
 }
 
-PROG({ "plain", plain }, { "many", many }, { "fill", fill }, { "wander", wander }, { "root", root_changed }, { "user", user_changed },
+PROG({ "plain", plain }, { "reuse", reuse }, { "network", network }, { "many", many }, { "fill", fill }, { "wander", wander }, { "root", root_changed }, { "user", user_changed },
      { "worker", worker }, { "sandbox", sandbox }, { "heir", sandboxed_heir }, { "sandboxheir", sandbox_heir },
      { "contained", contained })
