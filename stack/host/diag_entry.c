@@ -168,6 +168,7 @@ static uint32_t unread_by_program(struct diag_record *rec, uint64_t taken)
 static void put_pair(struct diag_record *rec, uint32_t protocol, struct inet_diag_msg *m)
 {
 	const struct relay *r = rec->relay;
+	uint32_t unread;
 
 	if (m->idiag_state == DIAG_TCP_LISTEN) {
 		/* Whom it has not accepted yet; of the backlog the stack is told only the rest. */
@@ -179,10 +180,11 @@ static void put_pair(struct diag_record *rec, uint32_t protocol, struct inet_dia
 		m->idiag_wqueue += (uint32_t)relay_unread(r);
 	if (protocol != IPPROTO_TCP)
 		return;
-	/* A FIN counts until it is read, which is when the pair was told of it. */
-	if ((r->shut & RELAY_SHUT_WR) && m->idiag_rqueue)
+	unread = unread_by_program(rec, tcp_diag_taken(r->k->ep));
+	/* A FIN counts until it is read: who was told of it and has read what is before it, is taken to have done that. */
+	if ((r->shut & RELAY_SHUT_WR) && m->idiag_rqueue && !unread)
 		m->idiag_rqueue--;
-	m->idiag_rqueue += unread_by_program(rec, tcp_diag_taken(r->k->ep));
+	m->idiag_rqueue += unread;
 }
 
 void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
@@ -192,6 +194,8 @@ void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
 
 	if (r && r->relay)
 		put_pair(r, diag_protocol_of(ep), &e->msg);
+	else if (r && r->told_fin && e->msg.idiag_rqueue)
+		e->msg.idiag_rqueue--;
 	if (ep && (ext & DIAG_EXT_CONG) && diag_protocol_of(ep) == IPPROTO_TCP)
 		e->cong = tcp_diag_congestion(ep);
 }
