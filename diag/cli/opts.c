@@ -342,6 +342,10 @@ static int settle(struct parse *p)
 		return usage("--history is of TCP connections only");
 	if (o->history && o->filter.states)
 		return usage("--history: connections that have ended are in no state");
+	if (o->record && (o->kill || o->events || o->watch_s || o->summary || o->format != FORMAT_TEXT))
+		return usage("-D writes a file of its own; it does not go with -K, -E, -s, --watch or another form");
+	if (o->summary && o->format != FORMAT_TEXT && o->format != FORMAT_JSON && o->format != FORMAT_NDJSON)
+		return usage("-s goes with text, --json and --ndjson only");
 	if (o->events && (o->watch_s || o->summary || (o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)))
 		return usage("-E goes with text and --ndjson only");
 	if (o->watch_s && o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)
