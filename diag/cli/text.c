@@ -266,18 +266,13 @@ static void put_tos(struct out *o, const struct diag_inet *s)
 
 static void put_sockopt(struct out *o, const struct diag_attr *a)
 {
-	static const char *const names[] = {
-		"recverr", "is_icsk", "freebind", "hdrincl", "mc_loop", "transparent", "mc_all", "nodefrag",
-		"bind_addr_no_port", "recverr_rfc4884", "defer_connect",
-	};
-
 	if (!a->data || a->len < sizeof(struct inet_diag_sockopt))
 		return;
 	out_lit(o, "inet-sockopt: (");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (unsigned int i = 0; names_sockopt(i); i++)
 		if (a->data[i / 8] >> (i % 8) & 1) {
 			out_lit(o, " ");
-			out_str(o, names[i]);
+			out_str(o, names_sockopt(i));
 		}
 	out_lit(o, ")");
 }
