@@ -321,10 +321,16 @@ static ssize_t pass_lost(struct talk *t, int fd, struct msghdr *msg, int flags)
 }
 
 /* The kernel's part of a dump is read. Returns whether *r is the result. */
-static bool serve_dump(struct talk *t, int fd, struct msghdr *msg, int flags, ssize_t *r)
+static bool serve_dump(struct talk *t, int fd, const struct head *done, struct msghdr *msg, int flags, ssize_t *r)
 {
 	struct head h;
 
+	/* A kernel that has no such table is asked for it in another way: of /proc/net/raw, where the stack's are too. */
+	if (done->error) {
+		line_close(&t->host);
+		t->waiting = IDLE;
+		return false;
+	}
 	if (!peek_host(t, &h)) {
 		line_close(&t->host);
 		t->waiting = LOST;
@@ -500,7 +506,7 @@ bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r)
 		return true;
 	case DUMP:
 		if (h.nlh.nlmsg_type == NLMSG_DONE)
-			return serve_dump(t, fd, msg, flags, r);
+			return serve_dump(t, fd, &h, msg, flags, r);
 		if (h.nlh.nlmsg_type != NLMSG_ERROR)
 			return false;
 		/* The kernel refuses it: the host does too, and need not say so. */

@@ -6,7 +6,8 @@
  *
  *  - A dump. The kernel's answers are read as they come, until its NLMSG_DONE is next in the queue. That is left
  *    there (so poll says readable) while the host's answers are served; the host's own DONE is dropped, and then
- *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET.
+ *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET. If the kernel's DONE says that
+ *    there is no such table, that is all there is.
  *  - A look-up or SOCK_DESTROY. When the kernel's answer is an error, the host is asked, and what it answers
  *    takes the error's place unless that is an error too. So it is when the kernel has found a socket without having
  *    been given a cookie, if the host has one that fits as well: a connection before a listener, and else the

@@ -57,7 +57,7 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 	e->tos = ep->opts.tos;
 	e->tclass = ep->opts.traffic_class;
 	/* To be bound to an address of IPv6's alone is to be open to IPv6 alone (inet6_bind()). */
-	e->v6only = v6 && (ep->opts.v6_only || is_v6_alone(e->msg.id.idiag_src));
+	e->v6only = v6 && protocol != IPPROTO_RAW && (ep->opts.v6_only || is_v6_alone(e->msg.id.idiag_src));
 	/* struct inet_diag_sockopt: recverr, is_icsk, freebind, hdrincl, mc_loop, transparent, mc_all */
 	e->sockopt[0] = (uint8_t)((protocol == IPPROTO_TCP ? 2 : 0) | (ep->opts.multicast_loop ? 0x10 : 0) |
 				  (v6 ? 0 : 0x40));
