@@ -344,6 +344,8 @@ static int settle(struct parse *p)
 		return usage("--history: connections that have ended are in no state");
 	if (o->record && (o->kill || o->events || o->watch_s || o->summary || o->format != FORMAT_TEXT))
 		return usage("-D writes a file of its own; it does not go with -K, -E, -s, --watch or another form");
+	if (o->record && (o->tables & ~(uint32_t)KIND_TCP))
+		return usage("-D records TCP sockets only");
 	if (o->summary && o->format != FORMAT_TEXT && o->format != FORMAT_JSON && o->format != FORMAT_NDJSON)
 		return usage("-s goes with text, --json and --ndjson only");
 	if (o->events && (o->watch_s || o->summary || (o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)))
