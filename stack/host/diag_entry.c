@@ -70,12 +70,18 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 	e->class_id = k->priority;
 }
 
+/* In the queue of a listening socket, so that no program has it yet. */
+static bool is_offered(const struct relay *r)
+{
+	return r->state != STACK_BOARD_LISTENING && !list_empty(&r->offered) && !r->moved;
+}
+
 static void put_owner(const struct diag_record *r, struct sock_entry *e)
 {
 	e->msg.id.idiag_cookie[0] = (uint32_t)r->cookie;
 	e->msg.id.idiag_cookie[1] = (uint32_t)(r->cookie >> 32);
 	e->msg.idiag_uid = e->kind == SOCK_KIND_TIMEWAIT ? 0 : r->uid;
-	e->msg.idiag_inode = r->relay ? r->inode : 0;
+	e->msg.idiag_inode = r->relay && !is_offered(r->relay) ? r->inode : 0;
 	e->process = r->process;
 }
 
