@@ -11,7 +11,7 @@ SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
                    memory.c netlink.c netlink_call.c netlink_route.c object.c outcome.c procnet.c redirect.c redirect_dgram.c redirect_io.c redirect_move.c redirect_name.c \
                    redirect_fastopen.c redirect_idle.c redirect_option.c redirect_ring.c redirect_stream.c redirect_wait.c resolve.c rules.c site.c symbol.c trace.c \
                    wrap_fd.c wrap_identity.c wrap_io.c wrap_mmap.c wrap_names.c wrap_open.c wrap_poll.c wrap_process.c wrap_socket.c \
-                   wrap_syscall.c)
+                   wrap_syscall.c netlink_aim.c)
 
 # The library is loaded into programs of every kind: hidden symbols, no fortified calls (musl has none of
 # them), no stack protector (vfork and setcontext).

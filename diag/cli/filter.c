@@ -198,6 +198,12 @@ static const struct diag_expr *hosts_expr(struct parser *p, enum diag_expr_op op
 		e->host = l->hosts[i];
 		all = all ? join(p, DIAG_EXPR_OR, all, e) : e;
 	}
+	if (l->only_ipv4) {
+		struct diag_expr *e = node(p, op);
+
+		e->host = (struct diag_expr_host){ .family = AF_INET6, .port = -1 };
+		all = join(p, DIAG_EXPR_AND, all, negate_if(p, true, e));
+	}
 	return all;
 }
 

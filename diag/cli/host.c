@@ -41,7 +41,7 @@ const char *host_unix_pattern(const char *text)
 	return strncasecmp(text, "unix:", 5) ? text : text + 5;
 }
 
-/* "10", "10.1": fewer than four parts, the rest zero, as people write networks. */
+/* "10.0.0.1"; of fewer than four parts the rest is zero, as people write networks: "10", "10.1". */
 static bool short_ipv4(const char *s, uint32_t *addr_be)
 {
 	uint8_t b[4] = { 0 };
@@ -119,6 +119,17 @@ static const char *split(char *s, char **addr, char **prefix, char **port)
 	return NULL;
 }
 
+/* "255.255.0.0" as 16; -1 for what is no netmask. */
+static int netmask(const char *text)
+{
+	uint32_t mask, host;
+
+	if (inet_pton(AF_INET, text, &mask) != 1)
+		return -1;
+	host = ~ntohl(mask);
+	return host & (host + 1) ? -1 : host ? __builtin_clz(host) : 32;
+}
+
 static const char *parse_prefix(const char *text, struct diag_expr_host *h)
 {
 	unsigned int max = h->family == AF_INET ? 32 : 128;
@@ -127,6 +138,10 @@ static const char *parse_prefix(const char *text, struct diag_expr_host *h)
 
 	if (!text)
 		return NULL;
+	if (h->family == AF_INET && netmask(text) >= 0) {
+		h->prefix = (uint8_t)netmask(text);
+		return NULL;
+	}
 	n = strtoul(text, &end, 10);
 	if (end == text || *end || n > max)
 		return max == 32 ? "a prefix length of at most 32" : "a prefix length of at most 128";
@@ -134,12 +149,22 @@ static const char *parse_prefix(const char *text, struct diag_expr_host *h)
 	return NULL;
 }
 
+static bool is_any(const char *addr)
+{
+	static const char *const words[] = { "", "*", "any", "all", "default" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(addr, words[i]))
+			return true;
+	return false;
+}
+
 static const char *parse_addr(const char *addr, const char *prefix, int family, int port, struct host_list *out)
 {
 	struct diag_expr_host *h = &out->hosts[0];
 
 	*h = (struct diag_expr_host){ .port = port };
-	if (!*addr || !strcmp(addr, "*")) {
+	if (is_any(addr)) {
 		h->family = prefix || family == AF_UNSPEC ? AF_UNSPEC : (uint8_t)family;
 		out->count = 1;
 		return prefix ? "an address before '/'" : NULL;
@@ -147,8 +172,7 @@ static const char *parse_addr(const char *addr, const char *prefix, int family, 
 	if (family != AF_INET && inet_pton(AF_INET6, addr, h->addr_be) == 1) {
 		h->family = AF_INET6;
 		h->prefix = 128;
-	} else if (family != AF_INET6 && (inet_pton(AF_INET, addr, h->addr_be) == 1 ||
-					  (prefix && short_ipv4(addr, h->addr_be)))) {
+	} else if (family != AF_INET6 && short_ipv4(addr, h->addr_be)) {
 		h->family = AF_INET;
 		h->prefix = 32;
 	} else {
@@ -168,11 +192,12 @@ const char *host_parse(const char *text, struct host_list *out)
 	int family = AF_UNSPEC, number = -1;
 	const char *why;
 
-	out->count = 0;
+	*out = (struct host_list){ 0 };
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if (!strncasecmp(text, families[i].word, strlen(families[i].word))) {
 			family = families[i].family;
 			text += strlen(families[i].word);
+			out->only_ipv4 = family == AF_INET;
 			break;
 		}
 	if (strlen(text) >= sizeof(buf))

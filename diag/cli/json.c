@@ -205,6 +205,40 @@ static void put_numbers(struct out *o, const struct diag_inet *s)
 	}
 }
 
+/* The names of those that are set. */
+static void put_sockopt(struct out *o, const struct diag_attr *a)
+{
+	bool first = true;
+
+	if (!a->data || a->len < sizeof(struct inet_diag_sockopt))
+		return;
+	out_lit(o, ",\"inet_sockopt\":[");
+	for (unsigned int i = 0; names_sockopt(i); i++)
+		if (a->data[i / 8] >> (i % 8) & 1) {
+			out_str(o, first ? "\"" : ",\"");
+			out_str(o, names_sockopt(i));
+			out_lit(o, "\"");
+			first = false;
+		}
+	out_lit(o, "]");
+}
+
+/* The sockets of connections that wait to be accepted. */
+static void put_pending(struct out *o, const struct diag_attr *a)
+{
+	if (!a->data)
+		return;
+	out_lit(o, ",\"pending_inodes\":[");
+	for (size_t i = 0; i + 4 <= a->len; i += 4) {
+		uint32_t inode;
+
+		memcpy(&inode, a->data + i, sizeof(inode));
+		out_str(o, i ? "," : "");
+		out_u64(o, inode);
+	}
+	out_lit(o, "]");
+}
+
 static void json_inet(struct sink *sink, const struct inet_view *v)
 {
 	struct json *j = (struct json *)sink;
@@ -234,6 +268,8 @@ static void json_inet(struct sink *sink, const struct inet_view *v)
 	}
 	put_numbers(o, v->s);
 	put_cgroup(j, &v->s->attrs[INET_DIAG_CGROUP_ID]);
+	if (sink->opts->sockopt)
+		put_sockopt(o, &v->s->attrs[INET_DIAG_SOCKOPT]);
 	put_skmem(o, &v->s->attrs[INET_DIAG_SKMEMINFO]);
 	put_congestion(o, v->s);
 	put_tcp_info(o, &v->s->attrs[INET_DIAG_INFO]);
@@ -281,6 +317,7 @@ static void json_unix(struct sink *sink, const struct unix_view *v)
 		json_u64(o, "file_inode", f.udiag_vfs_ino);
 		json_u64(o, "file_dev", f.udiag_vfs_dev);
 	}
+	put_pending(o, &s->attrs[UNIX_DIAG_ICONS]);
 	put_skmem(o, &s->attrs[UNIX_DIAG_MEMINFO]);
 	put_processes(j, s->msg.udiag_ino, NULL);
 	finish(j);
@@ -341,7 +378,7 @@ struct sink *json_sink(const struct opts *opts, const struct procs *procs, struc
 		j->sink.ext |= DIAG_EXT_TOS | DIAG_EXT_TCLASS;
 	j->sink.show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
 	if (opts->extended)
-		j->sink.show |= UDIAG_SHOW_VFS;
+		j->sink.show |= UDIAG_SHOW_VFS | UDIAG_SHOW_ICONS;
 	if (opts->memory)
 		j->sink.show |= UDIAG_SHOW_MEMINFO;
 	j->document = opts->format == FORMAT_JSON;

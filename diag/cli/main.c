@@ -76,6 +76,10 @@ static int check(const struct opts *o, const struct sources *sources)
 		fprintf(stderr, "sockdiag: -%c: '%s' is a recording\n", o->kill ? 'K' : o->events ? 'E' : 'D', o->source);
 		return EXIT_FAILED;
 	}
+	if (!(o->tables & KIND_TCP) && has_kind(sources, SOURCE_RECORDING)) {
+		fprintf(stderr, "sockdiag: '%s' is a recording, which has TCP sockets only\n", o->source);
+		return EXIT_FAILED;
+	}
 	if (o->history && !has_kind(sources, SOURCE_SOCKET)) {
 		fprintf(stderr, "sockdiag: --history: %s\n",
 			strcmp(o->source, "kernel") ? "there is no stack here that keeps one" :

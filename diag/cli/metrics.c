@@ -195,8 +195,8 @@ static void put_tcp(struct metrics *m)
 	for (size_t b = 0; b <= BOUNDS; b++) {
 		below += m->rtt_bucket[b];
 		if (b < BOUNDS)
-			out_printf(o, "sockdiag_tcp_rtt_seconds_bucket{le=\"%g\"} %llu\n", rtt_bounds_us[b] / 1e6,
-				   (unsigned long long)below);
+			out_printf(o, "sockdiag_tcp_rtt_seconds_bucket{le=\"%g%s\"} %llu\n", rtt_bounds_us[b] / 1e6,
+				   rtt_bounds_us[b] % 1000000 ? "" : ".0", (unsigned long long)below);
 	}
 	out_printf(o, "sockdiag_tcp_rtt_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)below);
 	out_printf(o, "sockdiag_tcp_rtt_seconds_gcount %llu\n", (unsigned long long)below);

@@ -113,6 +113,16 @@ const char *names_protocol(uint32_t protocol)
 	return p ? p->p_name : NULL;
 }
 
+const char *names_sockopt(unsigned int bit)
+{
+	static const char *const names[] = {
+		"recverr", "is_icsk", "freebind", "hdrincl", "mc_loop", "transparent", "mc_all", "nodefrag",
+		"bind_addr_no_port", "recverr_rfc4884", "defer_connect",
+	};
+
+	return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
+}
+
 const char *names_timer(uint8_t timer)
 {
 	static const char *const timers[] = { "off", "on", "keepalive", "timewait", "persist", "delack" };

@@ -24,6 +24,9 @@ const char *names_device(uint32_t ifindex);
 /** names_protocol - an IP protocol's name, or NULL. Valid until the next call */
 const char *names_protocol(uint32_t protocol);
 
+/** names_sockopt - the option at a bit of struct inet_diag_sockopt; NULL beyond those that are known */
+const char *names_sockopt(unsigned int bit);
+
 /** names_timer - "on", "keepalive", "timewait", "persist", ... for idiag_timer */
 const char *names_timer(uint8_t timer);
 

@@ -134,6 +134,7 @@ struct parse {
 	struct opts *o;
 	int scope; /* 'a', 'l' or 0: the last of -a and -l */
 	bool unix_family;
+	bool family; /* -4 or -6 */
 	const char *filter_file;
 	char **argv;
 };
@@ -141,15 +142,21 @@ struct parse {
 static int add_tables(struct opts *o, char *list)
 {
 	for (char *save, *w = strtok_r(list, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		bool without = w[0] == '!';
 		size_t i = 0;
 
+		w += without;
 		while (i < COUNT(kinds) && strcmp(w, kinds[i].word))
 			i++;
 		if (i == COUNT(kinds))
 			return usage("-A: '%s': expected all, inet, tcp, mptcp, udp, raw, unix, unix_dgram, "
 				     "unix_stream or unix_seqpacket", w);
 		o->tables |= kinds[i].tables;
+		if (without)
+			o->tables &= ~kinds[i].tables;
 	}
+	if (!o->tables)
+		return usage("-A: that leaves no kind of socket");
 	return -1;
 }
 
@@ -315,7 +322,7 @@ static uint32_t default_states(const struct parse *p)
 		return all;
 	if (p->scope == 'l')
 		return idle;
-	if (!(p->o->tables & ~(uint32_t)(KIND_UDP | KIND_RAW)))
+	if (!(p->o->tables & ~(uint32_t)(KIND_UDP | KIND_RAW)) && !p->family)
 		return DIAG_STATE_BIT(DIAG_TCP_ESTABLISHED);
 	return all & ~(idle | diag_state_mask("bucket"));
 }
@@ -335,6 +342,12 @@ static int settle(struct parse *p)
 		return usage("--history is of TCP connections only");
 	if (o->history && o->filter.states)
 		return usage("--history: connections that have ended are in no state");
+	if (o->record && (o->kill || o->events || o->watch_s || o->summary || o->format != FORMAT_TEXT))
+		return usage("-D writes a file of its own; it does not go with -K, -E, -s, --watch or another form");
+	if (o->record && (o->tables & ~(uint32_t)KIND_TCP))
+		return usage("-D records TCP sockets only");
+	if (o->summary && o->format != FORMAT_TEXT && o->format != FORMAT_JSON && o->format != FORMAT_NDJSON)
+		return usage("-s goes with text, --json and --ndjson only");
 	if (o->events && (o->watch_s || o->summary || (o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)))
 		return usage("-E goes with text and --ndjson only");
 	if (o->watch_s && o->format != FORMAT_TEXT && o->format != FORMAT_NDJSON)
@@ -345,16 +358,17 @@ static int settle(struct parse *p)
 		return usage("--watch shows TCP connections only: only they count what they carry");
 	if (o->kill && ((o->tables & KIND_UNIX) || p->unix_family))
 		return usage("-K: the kernel closes inet sockets only");
-	if (p->unix_family && !o->tables)
-		o->tables = KIND_UNIX;
 	if (!o->tables && (o->watch_s || o->history))
 		o->tables = KIND_TCP;
-	if (!o->tables) {
-		o->tables = KIND_RAW | KIND_UDP | KIND_TCP;
-		if (!o->ipv4 && !o->ipv6 && !o->kill)
-			o->tables |= KIND_UNIX;
-	}
-	if (!o->ipv4 && !o->ipv6)
+	/* A family brings its kinds, unless some of them are named. */
+	p->family = o->ipv4 || o->ipv6;
+	if (p->unix_family && !(o->tables & KIND_UNIX))
+		o->tables |= KIND_UNIX;
+	if (p->family && !(o->tables & KIND_INET))
+		o->tables |= KIND_RAW | KIND_UDP | KIND_TCP;
+	if (!o->tables)
+		o->tables = KIND_RAW | KIND_UDP | KIND_TCP | (o->kill ? 0 : KIND_UNIX);
+	if (!p->family)
 		o->ipv4 = o->ipv6 = true;
 	o->states = o->filter.states ? o->filter.states : default_states(p);
 	/* -e implies -o, as it does in ss. */

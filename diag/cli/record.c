@@ -22,63 +22,95 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 	return o->error ? -1 : 0;
 }
 
-static struct diag_err record_family(const struct opts *opts, struct source *source, uint8_t family, void *code,
-				     size_t code_len, void *buf, struct out *o)
-{
-	size_t room = DIAG_REQ_ROOM + code_len;
-	void *mem = malloc(room);
-	struct diag_req r;
-	struct diag_err e;
+/* What a recording needs at hand. */
+struct record {
+	const struct opts *opts;
+	struct out out;
+	void *buf, *code;
+	size_t code_len;
+	bool any; /* answers were written */
+	int status;
+};
 
-	if (!mem)
-		return diag_err_sys(ENOMEM);
+static void complain(struct record *rec, const struct source *source, const char *why)
+{
+	fprintf(stderr, "sockdiag: -D: %s: %s\n", source->name, why);
+	if (rec->status == EXIT_GOOD)
+		rec->status = EXIT_PARTIAL;
+}
+
+static bool record_family(struct record *rec, struct source *source, uint8_t family)
+{
+	size_t room = DIAG_REQ_ROOM + rec->code_len;
+	struct diag_dump_result res = { 0 };
+	void *mem = malloc(room);
+	struct diag_err e;
+	struct diag_req r;
+	char text[128];
+
+	if (!mem) {
+		complain(rec, source, strerror(ENOMEM));
+		return false;
+	}
 	diag_req_inet(&r, mem, room, family, IPPROTO_TCP);
-	diag_req_inet_body(&r)->idiag_states = opts->states;
+	diag_req_inet_body(&r)->idiag_states = rec->opts->states;
 	diag_req_inet_body(&r)->idiag_ext = UINT8_MAX; /* whatever is asked of the recording later */
-	e = diag_req_bytecode(&r, code, code_len);
+	e = diag_req_bytecode(&r, rec->code, rec->code_len);
 	if (!diag_failed(e))
-		e = diag_dump(&source->conn, &r, buf, DIAG_BUF_SIZE, on_message, o, NULL);
+		e = diag_dump(&source->conn, &r, rec->buf, DIAG_BUF_SIZE, on_message, &rec->out, &res);
 	free(mem);
-	return e;
+	rec->any = rec->any || res.messages;
+	if (res.interrupted)
+		complain(rec, source, SOURCE_CHANGED);
+	if (diag_failed(e) && !rec->out.error)
+		complain(rec, source, diag_err_text(e, text, sizeof(text)));
+	return !diag_failed(e);
+}
+
+static void record_source(struct record *rec, struct source *source)
+{
+	if (source->dead)
+		rec->status = EXIT_FAILED;
+	else if (!rec->opts->ipv4 || record_family(rec, source, AF_INET))
+		if (rec->opts->ipv6)
+			record_family(rec, source, AF_INET6);
+}
+
+static int record_to(struct record *rec, struct sources *sources, int fd)
+{
+	struct diag_err e = diag_expr_compile(rec->opts->filter.expr, rec->code, UINT16_MAX, &rec->code_len);
+	char text[128];
+	int err;
+
+	if (diag_failed(e)) {
+		fprintf(stderr, "sockdiag: -D: %s\n", diag_err_text(e, text, sizeof(text)));
+		return EXIT_FAILED;
+	}
+	out_open(&rec->out, fd);
+	for (size_t i = 0; i < sources->n && !rec->out.error; i++)
+		record_source(rec, &sources->v[i]);
+	err = out_close(&rec->out);
+	if (fd != STDOUT_FILENO && close(fd) < 0 && !err)
+		err = -errno;
+	if (err)
+		fprintf(stderr, "sockdiag: -D: %s\n", strerror(-err));
+	/* Of nothing there is no part. */
+	return err || (rec->status == EXIT_PARTIAL && !rec->any) ? EXIT_FAILED : rec->status;
 }
 
 int record_write(const struct opts *opts, struct sources *sources)
 {
-	int fd = STDOUT_FILENO, err, status = EXIT_GOOD;
-	void *buf = malloc(DIAG_BUF_SIZE), *code = malloc(UINT16_MAX);
-	size_t code_len = 0;
-	char text[128];
-	struct diag_err e;
-	struct out o;
+	struct record rec = { .opts = opts, .buf = malloc(DIAG_BUF_SIZE), .code = malloc(UINT16_MAX), .status = EXIT_GOOD };
+	int fd = STDOUT_FILENO, rc = EXIT_FAILED;
 
-	if (!buf || !code)
-		return EXIT_FAILED;
-	if (strcmp(opts->record, "-"))
-		fd = open(opts->record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0) {
+	if (!rec.buf || !rec.code)
+		fputs("sockdiag: out of memory\n", stderr);
+	else if (strcmp(opts->record, "-") &&
+		 (fd = open(opts->record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
 		fprintf(stderr, "sockdiag: -D: cannot write '%s': %s\n", opts->record, strerror(errno));
-		return EXIT_FAILED;
-	}
-	out_open(&o, fd);
-	e = diag_expr_compile(opts->filter.expr, code, UINT16_MAX, &code_len);
-	for (size_t i = 0; i < sources->n && !diag_failed(e); i++) {
-		struct source *s = &sources->v[i];
-
-		if (s->dead)
-			status = EXIT_FAILED;
-		if (!s->dead && opts->ipv4)
-			e = record_family(opts, s, AF_INET, code, code_len, buf, &o);
-		if (!s->dead && !diag_failed(e) && opts->ipv6)
-			e = record_family(opts, s, AF_INET6, code, code_len, buf, &o);
-	}
-	err = out_close(&o);
-	if (fd != STDOUT_FILENO && close(fd) < 0 && !err)
-		err = -errno;
-	if (err || diag_failed(e)) {
-		fprintf(stderr, "sockdiag: -D: %s\n", err ? strerror(-err) : diag_err_text(e, text, sizeof(text)));
-		status = EXIT_FAILED;
-	}
-	free(buf);
-	free(code);
-	return status;
+	else
+		rc = record_to(&rec, sources, fd);
+	free(rec.buf);
+	free(rec.code);
+	return rc;
 }

@@ -159,7 +159,8 @@ static int add_stack(struct sources *s, const char *name)
 		return refuse(shown, diag_err_sys(ENAMETOOLONG));
 	snprintf(path, sizeof(path), "%s/stack/%s" SUFFIX, base, name);
 	if (stat(path, &st) < 0) {
-		fprintf(stderr, "sockdiag: source '%s': no such stack is up (%s: %s)\n", shown, path, strerror(errno));
+		fprintf(stderr, "sockdiag: source '%s': %s (%s: %s)\n", shown,
+			errno == ENOENT ? "no such stack is up" : "it cannot be reached", path, strerror(errno));
 		return EXIT_FAILED;
 	}
 	return add(s, SOURCE_SOCKET, shown, path) ? 0 : refuse(shown, diag_err_sys(ENOMEM));

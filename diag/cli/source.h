@@ -42,6 +42,9 @@ struct source {
 	struct diag_err error;
 };
 
+/* What is to be said of a dump with NLM_F_DUMP_INTR. */
+#define SOURCE_CHANGED "the tables changed during the dump: sockets may be missing or listed twice"
+
 /** struct sources - all that is read from; @run: only what processes of a run have, or NULL */
 struct sources {
 	struct source *v;

@@ -218,6 +218,14 @@ static void put_cgroup(struct out *o, const struct diag_attr *a)
 	}
 }
 
+static void put_v6only(struct out *o, const struct diag_inet *s)
+{
+	const struct diag_attr *v6only = &s->attrs[INET_DIAG_SKV6ONLY];
+
+	if (v6only->data && s->msg.idiag_family == AF_INET6)
+		out_printf(o, " v6only:%u", diag_attr_u8(v6only, 0));
+}
+
 static void put_details(struct text *t, const struct diag_inet *s)
 {
 	struct out *o = &t->table.row;
@@ -228,20 +236,17 @@ static void put_details(struct text *t, const struct diag_inet *s)
 	}
 	out_lit(o, " ino:");
 	out_u64(o, s->msg.idiag_inode);
-	out_lit(o, " sk:");
-	out_hex(o, diag_inet_cookie(&s->msg));
+	if (diag_inet_cookie(&s->msg)) { /* a file of /proc names none */
+		out_lit(o, " sk:");
+		out_hex(o, diag_inet_cookie(&s->msg));
+	}
 	if (diag_attr_u32(&s->attrs[INET_DIAG_MARK], 0)) {
 		out_lit(o, " fwmark:0x");
 		out_hex(o, diag_attr_u32(&s->attrs[INET_DIAG_MARK], 0));
 	}
-}
-
-static void put_v6only(struct out *o, const struct diag_inet *s)
-{
-	const struct diag_attr *v6only = &s->attrs[INET_DIAG_SKV6ONLY];
-
-	if (v6only->data && s->msg.idiag_family == AF_INET6)
-		out_printf(o, " v6only:%u", diag_attr_u8(v6only, 0));
+	put_cgroup(o, &s->attrs[INET_DIAG_CGROUP_ID]);
+	put_v6only(o, s);
+	put_shutdown(o, &s->attrs[INET_DIAG_SHUTDOWN]);
 }
 
 static void put_tos(struct out *o, const struct diag_inet *s)
@@ -261,18 +266,13 @@ static void put_tos(struct out *o, const struct diag_inet *s)
 
 static void put_sockopt(struct out *o, const struct diag_attr *a)
 {
-	static const char *const names[] = {
-		"recverr", "is_icsk", "freebind", "hdrincl", "mc_loop", "transparent", "mc_all", "nodefrag",
-		"bind_addr_no_port", "recverr_rfc4884", "defer_connect",
-	};
-
 	if (!a->data || a->len < sizeof(struct inet_diag_sockopt))
 		return;
 	out_lit(o, "inet-sockopt: (");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (unsigned int i = 0; names_sockopt(i); i++)
 		if (a->data[i / 8] >> (i % 8) & 1) {
 			out_lit(o, " ");
-			out_str(o, names[i]);
+			out_str(o, names_sockopt(i));
 		}
 	out_lit(o, ")");
 }
@@ -285,6 +285,14 @@ static void put_lines(struct text *t, const struct inet_view *v)
 	struct out *o = &t->table.row;
 	size_t start, text;
 
+	if (opts->sockopt) {
+		start = o->len;
+		out_str(o, opts->oneline ? " " : "\n\t");
+		text = o->len;
+		put_sockopt(o, &s->attrs[INET_DIAG_SOCKOPT]);
+		if (o->len == text)
+			o->len = start;
+	}
 	if (opts->memory || opts->info) {
 		start = o->len;
 		out_str(o, opts->oneline ? " " : "\n\t");
@@ -295,14 +303,6 @@ static void put_lines(struct text *t, const struct inet_view *v)
 			o->len = text = start; /* the internals bring their own blank */
 		if (opts->info)
 			tcptext_put(o, s, opts->timers, opts->numeric);
-		if (o->len == text)
-			o->len = start;
-	}
-	if (opts->sockopt) {
-		start = o->len;
-		out_str(o, opts->oneline ? " " : "\n\t");
-		text = o->len;
-		put_sockopt(o, &s->attrs[INET_DIAG_SOCKOPT]);
 		if (o->len == text)
 			o->len = start;
 	}
@@ -327,14 +327,10 @@ static void text_inet(struct sink *sink, const struct inet_view *v)
 		put_timer(o, m);
 	if (opts->extended)
 		put_details(t, v->s);
-	if (opts->cgroup)
-		put_cgroup(o, &v->s->attrs[INET_DIAG_CGROUP_ID]);
-	if (opts->extended) {
-		put_v6only(o, v->s);
-		put_shutdown(o, &v->s->attrs[INET_DIAG_SHUTDOWN]);
-	}
 	if (opts->tos)
 		put_tos(o, v->s);
+	if (opts->cgroup && !opts->extended)
+		put_cgroup(o, &v->s->attrs[INET_DIAG_CGROUP_ID]);
 	put_lines(t, v);
 	table_row_end(&t->table);
 }

@@ -188,8 +188,7 @@ static void warn_inconsistent(struct walk *w, const char *what)
 {
 	char why[128];
 
-	snprintf(why, sizeof(why), "%s: the tables changed during the dump: sockets may be missing or listed twice",
-		 what);
+	snprintf(why, sizeof(why), "%s: " SOURCE_CHANGED, what);
 	fprintf(stderr, "sockdiag: %s\n", why);
 	w->sink->ops->gap(w->sink, why);
 	w->partial = true;

@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <poll.h>
 
+/* So many datagrams one after another with nothing in them of what was asked: more than a dump that was given up leaves. */
+#define STRAY_MAX 4096
+
 struct reader {
 	uint32_t seq;
 	uint32_t portid;
@@ -98,6 +101,7 @@ static struct diag_err deliver(struct reader *rd, const void *data, size_t len)
 static struct diag_err converse(struct diag_conn *c, struct diag_req *r, void *buf, size_t size, struct reader *rd)
 {
 	struct diag_err e = diag_conn_send(c, r);
+	unsigned int stray = 0;
 	size_t len;
 
 	rd->seq = c->seq;
@@ -105,11 +109,15 @@ static struct diag_err converse(struct diag_conn *c, struct diag_req *r, void *b
 	rd->check = true;
 	while (!diag_failed(e) && !rd->ended) {
 		struct diag_err received = diag_conn_recv(c, buf, size, &len);
+		uint64_t before = rd->result.messages;
 
 		/* Of a truncated datagram the whole messages at its beginning are still good. */
 		e = deliver(rd, buf, len);
+		stray = rd->result.messages == before && !rd->ended ? stray + 1 : 0;
 		if (diag_failed(received))
 			e = received;
+		else if (stray > STRAY_MAX)
+			e = diag_err_nle(DIAG_NLE_SEQ_MISMATCH);
 	}
 	if (diag_failed(e))
 		rd->result.complete = false;

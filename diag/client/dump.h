@@ -46,7 +46,8 @@ struct diag_dump_result {
  *
  * Return: DIAG_OK; kind DIAG_ERR_KERNEL with the error in NLMSG_ERROR or inside NLMSG_DONE; the
  * errors of diag_conn_recv(); DIAG_NLE_MSG_TOOSHORT for a datagram whose lengths do not add up;
- * DIAG_NLE_MSG_OVERFLOW for NLMSG_OVERRUN.
+ * DIAG_NLE_MSG_OVERFLOW for NLMSG_OVERRUN; DIAG_NLE_SEQ_MISMATCH for a source that answers something else and does
+ * not stop.
  */
 struct diag_err diag_dump(struct diag_conn *c, struct diag_req *r, void *buf, size_t size, diag_msg_fn fn,
 			  void *arg, struct diag_dump_result *result);

@@ -39,6 +39,7 @@ static const struct {
 	{ "bucket", BIT(SYN_RECV) | BIT(TIME_WAIT) },
 	{ "big", ALL_STATES & ~(BIT(SYN_RECV) | BIT(TIME_WAIT)) },
 	{ "close", BIT(CLOSE) },
+	{ "unconnected", BIT(CLOSE) },
 	{ "listen", BIT(LISTEN) },
 };
 

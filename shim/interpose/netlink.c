@@ -11,13 +11,13 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 
+#include "interpose/netlink_answer.h"
 #include "proto/stack_proto.h"
 #include "run/sys.h"
 
 #define TALKS		8
 #define IOVS		16	/* a request in more pieces is the kernel's alone */
 #define EXACT_MAX	512	/* so is a look-up that is longer */
-#define PATIENCE_MS	5000	/* for a host that does not answer */
 
 /* What the program waits for. */
 enum waiting {
@@ -46,18 +46,6 @@ struct talk {
 	bool ack;		/* the request wants one */
 	size_t request_len;
 	_Alignas(4) uint8_t request[EXACT_MAX];
-};
-
-/* What tells one answer from another. */
-struct head {
-	struct nlmsghdr nlh;
-	union {
-		struct {
-			int error;		/* of NLMSG_ERROR and NLMSG_DONE */
-			struct nlmsghdr of;	/* of NLMSG_ERROR: the request */
-		};
-		struct inet_diag_msg socket;
-	};
 };
 
 #define DONE_LEN offsetof(struct head, of)
@@ -269,7 +257,7 @@ static void drop(int fd)
 static bool peek_host(struct talk *t, struct head *h)
 {
 	struct pollfd p = { .fd = t->host.fd, .events = POLLIN };
-	struct timespec patience = { PATIENCE_MS / 1000, PATIENCE_MS % 1000 * 1000000 };
+	struct timespec patience = { NETLINK_PATIENCE_MS / 1000, NETLINK_PATIENCE_MS % 1000 * 1000000 };
 	long n;
 
 	/* The rest of the time is kept there by the kernel. */
@@ -333,10 +321,16 @@ static ssize_t pass_lost(struct talk *t, int fd, struct msghdr *msg, int flags)
 }
 
 /* The kernel's part of a dump is read. Returns whether *r is the result. */
-static bool serve_dump(struct talk *t, int fd, struct msghdr *msg, int flags, ssize_t *r)
+static bool serve_dump(struct talk *t, int fd, const struct head *done, struct msghdr *msg, int flags, ssize_t *r)
 {
 	struct head h;
 
+	/* A kernel that has no such table is asked for it in another way: of /proc/net/raw, where the stack's are too. */
+	if (done->error) {
+		line_close(&t->host);
+		t->waiting = IDLE;
+		return false;
+	}
 	if (!peek_host(t, &h)) {
 		line_close(&t->host);
 		t->waiting = LOST;
@@ -362,14 +356,7 @@ static bool is_ambiguous(const struct talk *t)
 	if (t->request_len < at + sizeof(id))
 		return false;
 	memcpy(&id, t->request + at, sizeof(id));
-	return id.idiag_cookie[0] == INET_DIAG_NOCOOKIE && id.idiag_cookie[1] == INET_DIAG_NOCOOKIE;
-}
-
-/* Whether `ours`, which the host has found, is what a look-up means rather than what the kernel has: a connection is,
- * before what waits for any. Of two alike it is the stack's: the program's addresses are those of its stack. */
-static bool is_better(const struct head *ours, const struct head *kernel)
-{
-	return ours->socket.id.idiag_dport || !kernel->socket.id.idiag_dport;
+	return netlink_is_any_cookie(&id);
 }
 
 /* The kernel knows no such socket, or perhaps one that is not meant: does the host? */
@@ -388,7 +375,7 @@ static bool ask_host(struct talk *t, const struct head *kernel)
 	if (kernel->nlh.nlmsg_type == NLMSG_ERROR) {
 		if (head.nlh.nlmsg_type != NLMSG_ERROR || !head.error)
 			return true;
-	} else if (head.nlh.nlmsg_type != NLMSG_ERROR && is_better(&head, kernel)) {
+	} else if (head.nlh.nlmsg_type != NLMSG_ERROR && netlink_is_better(&head, kernel)) {
 		return true;
 	}
 	/* With it goes the acknowledgement. */
@@ -519,7 +506,7 @@ bool netlink_receive(int fd, struct msghdr *msg, int flags, ssize_t *r)
 		return true;
 	case DUMP:
 		if (h.nlh.nlmsg_type == NLMSG_DONE)
-			return serve_dump(t, fd, msg, flags, r);
+			return serve_dump(t, fd, &h, msg, flags, r);
 		if (h.nlh.nlmsg_type != NLMSG_ERROR)
 			return false;
 		/* The kernel refuses it: the host does too, and need not say so. */
@@ -555,7 +542,7 @@ void netlink_joined(int fd, uint32_t groups)
 static void wait_for_end(const struct line *l)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
-	struct timespec patience = { PATIENCE_MS / 1000, 0 };
+	struct timespec patience = { NETLINK_PATIENCE_MS / 1000, 0 };
 
 	if (l->fd < 0 || cookie_of(l->fd) != l->cookie)
 		return;

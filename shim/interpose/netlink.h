@@ -6,12 +6,16 @@
  *
  *  - A dump. The kernel's answers are read as they come, until its NLMSG_DONE is next in the queue. That is left
  *    there (so poll says readable) while the host's answers are served; the host's own DONE is dropped, and then
- *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET.
+ *    the kernel's is read. Should the host die meanwhile, the DONE says ECONNRESET. If the kernel's DONE says that
+ *    there is no such table, that is all there is.
  *  - A look-up or SOCK_DESTROY. When the kernel's answer is an error, the host is asked, and what it answers
  *    takes the error's place unless that is an error too. So it is when the kernel has found a socket without having
  *    been given a cookie, if the host has one that fits as well: a connection before a listener, and else the
  *    stack's, whose addresses are those that the program means. Who gives the cookie, as ss does, means one of
- *    them. A SOCK_DESTROY without one destroys the kernel's, if there is one: it has by then.
+ *    them.
+ *  - A SOCK_DESTROY without a cookie means what a look-up would find. The kernel would destroy its own at once, so if
+ *    the stack's is meant and the kernel has one that fits too, the request is given the stack's cookie before it
+ *    is sent: the kernel knows none such, and the host is asked as above.
  *  - Joining a group of destroy events. Receiving then waits for both. For poll and its kin the host has the program's
  *    socket as well, and rings it for each event: it has the kernel acknowledge a request that says nothing, and
  *    the acknowledgement stands in the queue for the event, which is read in its place.
@@ -46,6 +50,13 @@ static inline bool netlink_watched(sockshim_cookie cookie)
 	       (sockshim_cookie_protocol(cookie) == NETLINK_SOCK_DIAG ||
 		sockshim_cookie_protocol(cookie) == NETLINK_ROUTE) && netlink_host;
 }
+
+#define NETLINK_PATIENCE_MS 5000	/* for a host that does not answer */
+#define NETLINK_AIM_MAX 128		/* a SOCK_DESTROY of more bytes is sent as it is */
+
+/* A copy of what is about to be sent: whether it was a SOCK_DESTROY without a cookie that means a socket of the
+ * stack's, whose cookie it then has. */
+bool netlink_aim(void *request, size_t len);
 
 /* fd, a sock_diag socket, has sent this message, of `len` bytes. */
 void netlink_sent(int fd, const struct msghdr *msg, size_t len);

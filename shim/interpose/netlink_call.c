@@ -113,15 +113,89 @@ static void made(enum call_id id, int fd, const uint64_t *a, long r)
 	}
 }
 
+/* Copies what a call sends, if that is short; how many bytes it is, 0: it is none, or long, or cannot be read. */
+static size_t copy_sent(enum call_id id, const uint64_t *a, void *to, size_t max)
+{
+	const struct iovec *iov = NULL;
+	struct msghdr m = { 0 };
+	size_t n = 0, count = 0;
+
+	switch (id) {
+	case CALL_send:
+	case CALL_sendto:
+	case CALL_write:
+		n = (size_t)a[2];
+		return n <= max && memory_read(to, (const void *)(uintptr_t)a[1], n) ? n : 0;
+	case CALL_writev:
+		iov = (const struct iovec *)(uintptr_t)a[1];
+		count = (size_t)a[2];
+		break;
+	case CALL_sendmsg:
+		if (!copy_header(&m, a[1]))
+			return 0;
+		iov = m.msg_iov;
+		count = m.msg_iovlen;
+		break;
+	default:
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct iovec part;
+
+		if (!memory_read(&part, &iov[i], sizeof(part)) || part.iov_len > max - n ||
+		    !memory_read((char *)to + n, part.iov_base, part.iov_len))
+			return 0;
+		n += part.iov_len;
+	}
+	return n;
+}
+
+/* Sends other bytes than the call would. */
+static long send_instead(enum call_id id, const uint64_t *a, void *request, size_t len)
+{
+	struct iovec iov = { request, len };
+	struct msghdr m = { 0 };
+	uint64_t b[CALL_ARGS_MAX];
+
+	memcpy(b, a, sizeof(b));
+	b[1] = (uint64_t)(uintptr_t)request;
+	if (id == CALL_writev) {
+		b[1] = (uint64_t)(uintptr_t)&iov;
+		b[2] = 1;
+	} else if (id == CALL_sendmsg && copy_header(&m, a[1])) {
+		m.msg_iov = &iov;
+		m.msg_iovlen = 1;
+		b[1] = (uint64_t)(uintptr_t)&m;
+	}
+	return libc_call(id, b);
+}
+
+/* Whether it is a SOCK_DESTROY that had to be told which socket is meant: *r is its result. */
+static bool send_aimed(enum call_id id, int fd, const uint64_t *a, long *r)
+{
+	_Alignas(8) char request[NETLINK_AIM_MAX];
+	size_t len = copy_sent(id, a, request, sizeof(request));
+
+	if (!len || !netlink_aim(request, len))
+		return false;
+	*r = send_instead(id, a, request, len);
+	if (*r >= 0)
+		netlink_sent_bytes(fd, request, (size_t)*r);
+	return true;
+}
+
 long netlink_call(enum call_id id, int fd, const uint64_t *a)
 {
 	const struct run_socket *s = hook_socket(fd);
 	ssize_t r;
+	long sent;
 
 	if (s && sockshim_cookie_protocol(s->cookie) == NETLINK_ROUTE)
 		return netlink_route_made(id, fd, a, libc_call(id, a));
 	if (receive(id, fd, a, &r))
 		return r;
+	if (send_aimed(id, fd, a, &sent))
+		return sent;
 	r = libc_call(id, a);
 	if (r >= 0)
 		made(id, fd, a, r);

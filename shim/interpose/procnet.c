@@ -30,7 +30,8 @@ struct table {
 
 static const struct table tables[] = {
 	{ "tcp", AF_INET, IPPROTO_TCP }, { "tcp6", AF_INET6, IPPROTO_TCP },
-	{ "udp", AF_INET, IPPROTO_UDP }, { "udp6", AF_INET6, IPPROTO_UDP }, { "unix", AF_UNIX, 0 },
+	{ "udp", AF_INET, IPPROTO_UDP }, { "udp6", AF_INET6, IPPROTO_UDP },
+	{ "raw", AF_INET, IPPROTO_RAW }, { "raw6", AF_INET6, IPPROTO_RAW }, { "unix", AF_UNIX, 0 },
 	/* These are the stack's alone, as its interfaces are. */
 	{ "dev", AF_PACKET, STACK_IFTEXT_DEV }, { "if_inet6", AF_PACKET, STACK_IFTEXT_INET6 },
 	{ "route", AF_PACKET, STACK_IFTEXT_ROUTE }, { "ipv6_route", AF_PACKET, STACK_IFTEXT_ROUTE6 },

@@ -98,7 +98,7 @@ enum stack_op {
 				 * text */
 	STACK_OP_KEEP,		/* (arg[0] = 1: stay without clients, 0: leave with the last) */
 	STACK_OP_DOWN,		/* (): the host leaves; replied to first */
-	STACK_OP_PROCNET,	/* (arg = AF_INET or AF_INET6, IPPROTO_TCP or IPPROTO_UDP, number of the first line)
+	STACK_OP_PROCNET,	/* (arg = AF_INET or AF_INET6, IPPROTO_TCP, _UDP or _RAW, number of the first line)
 				 * -> SCM_RIGHTS: a memfd with lines as in /proc/net/tcp, without the heading.
 				 * (arg[0] = AF_UNIX) -> a memfd with the inodes of programs' ends of pairs: a
 				 * table of uint32_t, 0 where there is none, of arg[0] slots, a power of two;

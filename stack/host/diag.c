@@ -274,8 +274,10 @@ void diag_detach(struct relay *r)
 {
 	struct diag_record *rec = diag_record_of(r->k->ep);
 
-	if (rec)
-		rec->relay = NULL;
+	if (!rec)
+		return;
+	rec->relay = NULL;
+	rec->told_fin = r->shut & RELAY_SHUT_WR;
 }
 
 struct diag *diag_new(struct host *h, uint32_t history)

@@ -31,6 +31,7 @@ struct client;
 /**
  * struct diag_record - what is kept of an endpoint, in its @books
  * @relay: while a program has it
+ * @told_fin: its program was told of the peer's FIN while it had it
  * @emptied: how many bytes the stack had given when the program was last seen to have read them all
  */
 struct diag_record {
@@ -39,6 +40,7 @@ struct diag_record {
 	uint64_t opened_ns;
 	uint64_t emptied;
 	uint32_t inode, uid;
+	bool told_fin;
 	struct diag_stack_process process;
 };
 

@@ -57,7 +57,7 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 	e->tos = ep->opts.tos;
 	e->tclass = ep->opts.traffic_class;
 	/* To be bound to an address of IPv6's alone is to be open to IPv6 alone (inet6_bind()). */
-	e->v6only = v6 && (ep->opts.v6_only || is_v6_alone(e->msg.id.idiag_src));
+	e->v6only = v6 && protocol != IPPROTO_RAW && (ep->opts.v6_only || is_v6_alone(e->msg.id.idiag_src));
 	/* struct inet_diag_sockopt: recverr, is_icsk, freebind, hdrincl, mc_loop, transparent, mc_all */
 	e->sockopt[0] = (uint8_t)((protocol == IPPROTO_TCP ? 2 : 0) | (ep->opts.multicast_loop ? 0x10 : 0) |
 				  (v6 ? 0 : 0x40));
@@ -70,12 +70,18 @@ static void put_options(const struct endpoint *ep, const struct sock *k, uint32_
 	e->class_id = k->priority;
 }
 
+/* In the queue of a listening socket, so that no program has it yet. */
+static bool is_offered(const struct relay *r)
+{
+	return r->state != STACK_BOARD_LISTENING && !list_empty(&r->offered) && !r->moved;
+}
+
 static void put_owner(const struct diag_record *r, struct sock_entry *e)
 {
 	e->msg.id.idiag_cookie[0] = (uint32_t)r->cookie;
 	e->msg.id.idiag_cookie[1] = (uint32_t)(r->cookie >> 32);
 	e->msg.idiag_uid = e->kind == SOCK_KIND_TIMEWAIT ? 0 : r->uid;
-	e->msg.idiag_inode = r->relay ? r->inode : 0;
+	e->msg.idiag_inode = r->relay && !is_offered(r->relay) ? r->inode : 0;
 	e->process = r->process;
 }
 
@@ -168,6 +174,7 @@ static uint32_t unread_by_program(struct diag_record *rec, uint64_t taken)
 static void put_pair(struct diag_record *rec, uint32_t protocol, struct inet_diag_msg *m)
 {
 	const struct relay *r = rec->relay;
+	uint32_t unread;
 
 	if (m->idiag_state == DIAG_TCP_LISTEN) {
 		/* Whom it has not accepted yet; of the backlog the stack is told only the rest. */
@@ -179,10 +186,11 @@ static void put_pair(struct diag_record *rec, uint32_t protocol, struct inet_dia
 		m->idiag_wqueue += (uint32_t)relay_unread(r);
 	if (protocol != IPPROTO_TCP)
 		return;
-	/* A FIN counts until it is read, which is when the pair was told of it. */
-	if ((r->shut & RELAY_SHUT_WR) && m->idiag_rqueue)
+	unread = unread_by_program(rec, tcp_diag_taken(r->k->ep));
+	/* A FIN counts until it is read: who was told of it and has read what is before it, is taken to have done that. */
+	if ((r->shut & RELAY_SHUT_WR) && m->idiag_rqueue && !unread)
 		m->idiag_rqueue--;
-	m->idiag_rqueue += unread_by_program(rec, tcp_diag_taken(r->k->ep));
+	m->idiag_rqueue += unread;
 }
 
 void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
@@ -192,6 +200,8 @@ void diag_complete(void *source, struct sock_entry *e, uint8_t ext)
 
 	if (r && r->relay)
 		put_pair(r, diag_protocol_of(ep), &e->msg);
+	else if (r && r->told_fin && e->msg.idiag_rqueue)
+		e->msg.idiag_rqueue--;
 	if (ep && (ext & DIAG_EXT_CONG) && diag_protocol_of(ep) == IPPROTO_TCP)
 		e->cong = tcp_diag_congestion(ep);
 }

@@ -209,7 +209,7 @@ int op_procnet(struct request *q)
 
 	if (family == AF_UNIX)
 		return begin_inodes(q);
-	if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) ||
+	if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_RAW) ||
 	    first < 0 || first > INT32_MAX)
 		return -EINVAL;
 	j = calloc(1, sizeof(*j));

@@ -12,6 +12,8 @@ SO_MARK, SO_PRIORITY, IP_RECVERR, TCP_DEFER_ACCEPT = 36, 12, 11, 9
 
 def sock(family, kind, port, host=None):
     s = socket.socket(family, kind)
+    if kind == socket.SOCK_STREAM:
+        s.setsockopt(TCP, socket.TCP_CONGESTION, b"reno")
     s.bind((host or ("127.0.0.1" if family == socket.AF_INET else "::1"), port))
     KEEP.append(s)
     return s
@@ -39,6 +41,7 @@ V4, V6 = socket.AF_INET, socket.AF_INET6
 l4 = listener(V4, 4001, 7)
 l6 = listener(V6, 4002, 9, "::")
 only6 = socket.socket(V6)
+only6.setsockopt(TCP, socket.TCP_CONGESTION, b"reno")
 only6.setsockopt(IP6, socket.IPV6_V6ONLY, 1)
 only6.bind(("::1", 4012))
 only6.listen(2)

@@ -14,6 +14,8 @@ TCP_DEFER_ACCEPT = 9
 def make(family, kind, port, *options, host=None):
     s = socket.socket(family, kind)
     s.setsockopt(SOL, socket.SO_REUSEADDR, kind == STREAM)
+    if kind == STREAM:
+        s.setsockopt(TCP, socket.TCP_CONGESTION, b"reno")
     for o in options:
         s.setsockopt(*o)
     s.bind((LOOPBACK[family] if host is None else host, port))

@@ -24,6 +24,7 @@ struct tcp_conn *tcp_conn_new(struct tcp_proto *p, enum net_index net)
 	list_init(&c->rcvq);
 	ooo_init(&c->ooo);
 	tcp_timer_init(c);
+	c->n.rate_app_limited = true;
 	rtt_init(&c->rtt, &limits);
 	tcp_cc_init(&c->cc, p->set.cc);
 	c->cc.cwnd = p->set.init_cwnd;

@@ -20,7 +20,8 @@ enum {
 	TCP_MIN_IPV6_MSS = 1220,
 	TCP_WINDOW_MAX = 65535,
 	TCP_MAX_QUICKACKS = 16,
-	TCP_LOOP_MTU = 65535,		/* to an address of our own: never cut on the way */
+	TCP_LOOP_MTU_V4 = 65535,	/* to an address of our own: never cut on the way */
+	TCP_LOOP_MTU_V6 = 65536,	/* its header is not counted in a packet's length */
 	TCP_DUPTHRESH = 3,
 };
 

@@ -180,6 +180,7 @@ static void new_req(struct tcp_conn *l, struct tcp_rx *rx)
 	l->listener->nreqs++;
 	l->proto->nreqs++;
 	send_synack(r, &fo);
+	r->first_sent_ns = r->sent_ns;
 	timer_arm_in(l->ep.stack->clock, &r->timer, l->proto->set.init_rto_ns);
 }
 

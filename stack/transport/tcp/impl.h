@@ -162,6 +162,12 @@ void tcp_send_fin(struct tcp_conn *c);
 /** tcp_mss() - the MSS now; follows route, path MTU and options */
 uint32_t tcp_mss(struct tcp_conn *c);
 void tcp_sync_mss(struct tcp_conn *c);
+/** tcp_loop_mtu() - the MTU to an address of one's own */
+static inline uint32_t tcp_loop_mtu(uint8_t addr_len)
+{
+	return addr_len == ADDR_LEN_V4 ? TCP_LOOP_MTU_V4 : TCP_LOOP_MTU_V6;
+}
+
 /** tcp_local_mss() - what to announce to an address of @addr_len bytes; @user_mss 0: the user set none */
 uint32_t tcp_local_mss(uint8_t addr_len, const struct route *r, uint32_t user_mss);
 /** tcp_path_mss() - what goes through to the peer, as far as is known before it has said anything */
@@ -288,6 +294,9 @@ int64_t tcp_rack_reo_wnd(struct tcp_conn *c);
 /** tcp_fast_retransmit_alert() - what an ACK that may tell of a loss leads to; @ndup: so many duplicates */
 void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, uint32_t ndup);
 void tcp_enter_loss(struct tcp_conn *c);
+
+/** tcp_rto_over() - what was sent again after timeouts has arrived: how long that took is counted */
+void tcp_rto_over(struct tcp_conn *c);
 void tcp_enter_cwr(struct tcp_conn *c);
 void tcp_enter_recovery(struct tcp_conn *c, bool ece);
 void tcp_cwnd_reduction(struct tcp_conn *c, uint32_t acked_sacked, uint32_t newly_lost, unsigned flag);

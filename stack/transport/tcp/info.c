@@ -21,6 +21,12 @@ static uint32_t to_us(int64_t ns)
 	return in_units(ns, NS_PER_US);
 }
 
+/* One that has been measured is not 0, which says that none has. */
+static uint32_t round_trip_us(int64_t ns)
+{
+	return ns > 0 && ns < NS_PER_US ? 1 : to_us(ns);
+}
+
 void tcp_chrono(struct tcp_conn *c, unsigned kind, bool on)
 {
 	int64_t now = tcp_now(c);
@@ -91,7 +97,7 @@ static void fill_counts(const struct tcp_conn *c, struct tcp_conn_info *o)
 	o->rcv_ooopack = n->rcv_ooo;
 	o->total_rto = n->total_rto;
 	o->total_rto_recoveries = n->total_rto_recoveries;
-	o->total_rto_time_ms = n->total_rto_ms;
+	o->total_rto_time_ms = n->total_rto_ms + (n->rto_start_ns ? since_ms(tcp_now(c), n->rto_start_ns) : 0);
 	o->received_ce = n->received_ce;
 	o->busy_time = chrono_us(c, CHRONO_BUSY);
 	o->rwnd_limited = chrono_us(c, CHRONO_RWND);
@@ -109,10 +115,12 @@ static void fill_sender(const struct tcp_conn *c, int64_t now, struct tcp_conn_i
 	o->retransmits = c->retransmits;
 	o->probes = c->probes ? c->probes : c->keep_probes;
 	o->backoff = (uint8_t)c->rtt.backoff;
-	o->rto = to_us(rtt_rto(&c->rtt));
-	o->rtt = to_us(c->rtt.srtt_ns);
-	o->rttvar = to_us(c->rtt.mdev4_ns / 4);
-	o->min_rtt = rtt_min(&c->rtt) < 0 ? UINT32_MAX : to_us(rtt_min(&c->rtt));
+	/* Probes are sent ever more seldom; the RTO stays as it is. */
+	o->rto = to_us(c->rtx_kind == RTX_PERSIST ? c->rtt.base_rto_ns : rtt_rto(&c->rtt));
+	o->rtt = round_trip_us(c->rtt.srtt_ns);
+	/* As if the first RTO were of four deviations. */
+	o->rttvar = to_us((c->rtt.srtt_ns ? c->rtt.mdev4_ns : c->rtt.limits.init_ns) / 4);
+	o->min_rtt = rtt_min(&c->rtt) < 0 ? UINT32_MAX : round_trip_us(rtt_min(&c->rtt));
 	o->unacked = c->packets_out;
 	o->sacked = c->sacked_out;
 	o->lost = c->lost_out;
@@ -123,12 +131,27 @@ static void fill_sender(const struct tcp_conn *c, int64_t now, struct tcp_conn_i
 	o->snd_mss = c->mss;
 	o->pmtu = c->pmtu;
 	o->snd_wnd = c->snd_wnd;
-	o->notsent_bytes = tcp_unsent(c);
+	o->notsent_bytes = tcp_unsent(c) + (c->fin_queued && !c->fin_sent);
 	o->max_pacing_rate = UINT64_MAX;
 	/* Linux's time is in eighths of a microsecond, and at least one. */
 	srtt_ns = c->rtt.srtt_ns < NS_PER_US / 8 ? NS_PER_US / 8 : c->rtt.srtt_ns;
 	o->pacing_rate = c->rtt.srtt_ns ? rate((uint64_t)c->cc.cwnd * c->mss * ratio / 100, srtt_ns) : UINT64_MAX;
 	o->last_data_sent_ms = since_ms(now, c->last_tx_ns);
+}
+
+/* In Linux a SYN is sent like data, and lost like data; nothing is known yet of what the peer takes. */
+static void fill_syn_sent(struct tcp_conn *c, struct tcp_conn_info *o)
+{
+	o->unacked = 1;
+	if (c->retransmits) {
+		o->ca_state = TCP_CA_LOSS;
+		o->lost = o->retrans = o->snd_cwnd = 1;
+	}
+	o->snd_mss = c->remote.addr.len == ADDR_LEN_V4 ? TCP_DEFAULT_MSS : TCP_MIN_IPV6_MSS;
+	o->snd_mss -= c->proto->set.timestamps ? 12 : 0;
+	o->rcv_mss = TCP_MIN_MSS;
+	if (route_is_set(&c->route))
+		o->pmtu = c->route.loop ? tcp_loop_mtu(c->remote.addr.len) : route_mtu(&c->route);
 }
 
 /* By libc: of a length that it knows the compiler makes a "rep stos", whose start alone takes longer than all of it. */
@@ -149,6 +172,7 @@ void tcp_fill_info(struct tcp_conn *c, struct tcp_conn_info *o)
 	o->ca_state = c->ca;
 	if (c->state == TCPS_LISTEN) {
 		tcp_listen_info(c, o);
+		o->pacing_rate = o->max_pacing_rate = UINT64_MAX;
 		o->reordering = c->reordering;
 		o->snd_cwnd = c->cc.cwnd;
 		return;
@@ -158,11 +182,13 @@ void tcp_fill_info(struct tcp_conn *c, struct tcp_conn_info *o)
 	fill_counts(c, o);
 	o->ato = to_us(c->ato_ns);
 	o->rcv_mss = c->rcv_mss;
-	o->advmss = c->advmss;
+	o->advmss = c->advmss - (c->has_ts ? 12 : 0);	/* as Linux has it of a connection */
 	o->rcv_ssthresh = c->rcv_ssthresh;
 	o->rcv_rtt = to_us(c->rcv_rtt_ns);
 	o->rcv_space = c->space_bytes;
 	o->rcv_wnd = tcp_rcv_window(c);
 	o->last_data_recv_ms = since_ms(now, c->last_rx_ns);
 	o->last_ack_recv_ms = since_ms(now, c->last_ack_rx_ns);
+	if (c->state == TCPS_SYN_SENT)
+		fill_syn_sent(c, o);
 }

@@ -185,6 +185,7 @@ static bool syn_recv_acked(struct tcp_conn *c, struct tcp_rx *rx)
 		fast_open_acked(c);
 	else
 		tcp_init_transfer(c);
+	tcp_rto_over(c);
 	c->retransmits = 0;
 	c->last_tx_ns = tcp_now(c);
 	stat_inc(&tcp_stats(c)->active_connection_openings);

@@ -200,6 +200,11 @@ static void fill_child(struct tcp_conn *c, const struct tcp_req *r)
 	c->ecn = r->ecn ? ECN_OK : 0;
 	c->last_tx_ns = r->sent_ns;
 	c->retransmits = r->timeouts;
+	if (r->timeouts && !r->cookie) {
+		c->n.total_retrans = c->n.total_rto = r->timeouts;
+		c->n.total_rto_recoveries = 1;
+		c->n.total_rto_ms = (uint32_t)((tcp_now(c) - r->first_sent_ns) / NS_PER_MS);
+	}
 	c->tuple = r->tuple;
 	c->tuple.kind = TUPLE_CONN;
 	c->tuple.entered = false;

@@ -29,7 +29,7 @@ struct tcp_req {
 	struct list list;
 	struct tcp_conn *listener;
 	struct timer timer;
-	int64_t sent_ns, oow_ns;
+	int64_t first_sent_ns, sent_ns, oow_ns;
 	uint32_t iss, irs, rcv_wnd, clamp, ts_recent, ts_off, nic;
 	uint16_t wnd, mss, advmss;
 	uint8_t rcv_wscale, snd_wscale, timeouts, tos;

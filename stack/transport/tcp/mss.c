@@ -30,7 +30,7 @@ void tcp_sync_mss(struct tcp_conn *c)
 	}
 	mtu = route_mtu(&c->route);
 	if (c->route.loop)
-		mtu = TCP_LOOP_MTU;
+		mtu = tcp_loop_mtu(c->remote.addr.len);
 	/* RFC 4821, 7.7: what was taken for a black hole may be gone. */
 	if (c->probe_mtu && c->proto->set.mtu_probing < 2 && tcp_now(c) - c->probe_mtu_ns > TCP_PROBE_AGAIN_NS)
 		c->probe_mtu = 0;
@@ -72,7 +72,7 @@ static uint32_t mss_of_mtu(uint8_t addr_len, const struct route *r, uint32_t mtu
 	uint32_t hdrs = (addr_len == ADDR_LEN_V4 ? IPV4_HDR_LEN : IPV6_HDR_LEN) + TCP_HDR_LEN, mss;
 
 	if (r->loop)
-		mtu = TCP_LOOP_MTU;
+		mtu = tcp_loop_mtu(addr_len);
 	mss = mtu > hdrs + TCP_MIN_MSS ? mtu - hdrs : TCP_MIN_MSS;
 	if (user_mss && mss > user_mss)
 		mss = user_mss;

@@ -111,7 +111,7 @@ static void begin(struct tcp_conn *c)
 	c->reordering = set->reordering;
 	c->rack = (struct tcp_rack){ .reo_steps = 1 };
 	c->xmit_no = 0;
-	memset(&c->n, 0, sizeof(c->n));
+	c->n = (struct tcp_count){ .rate_app_limited = true };
 	c->ca = TCP_CA_OPEN;
 	c->retransmits = c->probes = c->keep_probes = c->ecn = c->quick = 0;
 	c->ack_pending = 0;

@@ -328,6 +328,13 @@ static bool in_recovery(struct tcp_conn *c, struct tcp_ack_state *a, uint32_t nd
 	return false;
 }
 
+void tcp_rto_over(struct tcp_conn *c)
+{
+	if (c->n.rto_start_ns)
+		c->n.total_rto_ms += (uint32_t)((tcp_now(c) - c->n.rto_start_ns) / NS_PER_MS);
+	c->n.rto_start_ns = 0;
+}
+
 void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, uint32_t ndup)
 {
 	if (!c->packets_out && c->sacked_out)
@@ -347,10 +354,8 @@ void tcp_fast_retransmit_alert(struct tcp_conn *c, struct tcp_ack_state *a, uint
 		break;
 	case TCP_CA_LOSS:
 		process_loss(c, a, ndup);
-		if (c->ca != TCP_CA_LOSS) {
-			c->n.total_rto_recoveries++;
-			c->n.total_rto_ms += (uint32_t)((tcp_now(c) - c->n.rto_start_ns) / NS_PER_MS);
-		}
+		if (c->ca != TCP_CA_LOSS)
+			tcp_rto_over(c);
 		identify_loss(c, a);
 		if (!(c->ca == TCP_CA_OPEN || a->flag & AF_LOST_RETRANS))
 			return;

@@ -74,10 +74,12 @@ static void tcp_abort(struct endpoint *ep)
 	struct tcp_conn *c = tcp_of(ep);
 
 	tcp_hold(c);
-	if (c->state == TCPS_LISTEN)
+	if (c->state == TCPS_LISTEN) {
 		tcp_disconnect(ep);
-	else if (c->state != TCPS_CLOSE)
+		c->rx_shut = c->tx_shut = true;
+	} else if (c->state != TCPS_CLOSE) {
 		abort_conn(c, NS_OK);
+	}
 	tcp_put(c);
 }
 

@@ -65,6 +65,7 @@ static void established(struct tcp_conn *c, struct tcp_rx *rx)
 			   c->snd_una, c->snd_nxt);
 	tcp_set_state(c, c->fin_queued ? TCPS_FIN_WAIT1 : TCPS_ESTABLISHED);
 	tcp_init_transfer(c);
+	tcp_rto_over(c);
 	c->retransmits = 0;
 	c->was_connected = true;
 	stat_inc(&st->active_connection_openings);

@@ -141,6 +141,18 @@ static void rto_again(struct tcp_conn *c)
 	tcp_arm_rtx(c, RTX_RTO, tcp_now(c) + wait);
 }
 
+/* Linux's tcp_update_rto_stats(). */
+static void count_timeout(struct tcp_conn *c)
+{
+	if (!c->retransmits) {
+		c->n.total_rto_recoveries++;
+		c->n.rto_start_ns = tcp_now(c) ? tcp_now(c) : 1;
+	}
+	if (c->retransmits < UINT8_MAX)
+		c->retransmits++;
+	c->n.total_rto++;
+}
+
 static void syn_timeout(struct tcp_conn *c)
 {
 	uint8_t retries = c->syn_retries ? c->syn_retries : c->proto->set.syn_retries;
@@ -154,7 +166,7 @@ static void syn_timeout(struct tcp_conn *c)
 		give_up(c);
 		return;
 	}
-	c->retransmits++;
+	count_timeout(c);
 	c->n.total_retrans++;
 	if (!c->retrans_ns)
 		c->retrans_ns = tcp_now(c);
@@ -186,11 +198,9 @@ static void retransmit_timeout(struct tcp_conn *c)
 	}
 	stat_inc(&tcp_stats(c)->timeouts);
 	if (!c->retransmits)
-		c->n.rto_start_ns = c->retrans_ns = tcp_now(c);
-	c->n.total_rto++;
+		c->retrans_ns = tcp_now(c);
 	tcp_enter_loss(c);
-	if (c->retransmits < UINT8_MAX)
-		c->retransmits++;
+	count_timeout(c);
 	head = tcp_first_seg(c);
 	if (!tcp_retransmit_seg(c, head, 1)) {
 		tcp_arm_rtx(c, RTX_RTO, tcp_now(c) + NS_PER_SEC / 2);

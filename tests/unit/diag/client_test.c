@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -275,6 +276,32 @@ Test(peer, what_answers_something_else_is_skipped)
 	cr_assert_not(diag_failed(ask(&p, &n, &res)));
 	cr_assert_eq(n, 1);
 	cr_assert(res.complete && !res.interrupted && res.messages == 1);
+}
+
+Test(peer, what_never_answers_is_given_up, .timeout = 20)
+{
+	struct diag_dump_result res;
+	struct diag_err e;
+	struct peer p;
+	pid_t pid;
+	int n;
+
+	peer_open(&p);
+	peer_put(&p, SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, &a_socket, sizeof(a_socket));
+	peer_flush(&p);
+	peer_put(&p, SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, &a_socket, sizeof(a_socket))->nlmsg_seq += 9;
+	pid = fork();
+	if (pid == 0) {
+		close(p.c.fd);
+		while (send(p.fd, p.out, p.len, MSG_NOSIGNAL) > 0)
+			;
+		_exit(0);
+	}
+	e = ask(&p, &n, &res);
+	cr_assert(e.kind == DIAG_ERR_NLE && e.code == DIAG_NLE_SEQ_MISMATCH);
+	cr_assert(n == 1 && !res.complete);
+	diag_conn_close(&p.c);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
 }
 
 Test(peer, an_error_ends_the_dump_and_keeps_what_came)

@@ -21,13 +21,14 @@
 
 static uint32_t destroyed;	/* cookie of the last one */
 static int dies;		/* the host leaves after the first datagram of a dump */
+static bool any_protocol;	/* the host has a table of each */
 static int host_end = -1, bell = -1;
 
 static int host_next(void *source, uint32_t protocol, struct sock_cursor *c, struct sock_entry *e)
 {
 	uint32_t i = (uint32_t)c->at[0]++;
 
-	if (protocol != IPPROTO_TCP || i >= SOCKETS)
+	if ((protocol != IPPROTO_TCP && !any_protocol) || i >= SOCKETS)
 		return 0;
 	e->msg.idiag_family = AF_INET;
 	e->msg.idiag_state = DIAG_TCP_ESTABLISHED;
@@ -265,6 +266,24 @@ Test(netlink, refused_dump_leaves_nothing_behind)
 	ask(&good);
 	s = read_answers(44);
 	cr_assert_eq(s.host, SOCKETS);
+}
+
+Test(netlink, dump_of_a_table_that_the_kernel_has_not_is_its_error_alone)
+{
+	struct request r = request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, 52), good = request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, 53);
+	struct seen s;
+
+	begin();
+	any_protocol = true;
+	r.body.sdiag_protocol = IPPROTO_RAW; /* which some kernels have */
+	ask(&r);
+	s = read_answers(52);
+	cr_assert(s.error == 0 || s.error == -ENOENT);
+	cr_assert_eq(s.host, s.error ? 0 : SOCKETS);
+	ask(&good);
+	s = read_answers(53);
+	cr_assert_eq(s.host, SOCKETS);
+	cr_assert_eq(s.error, 0);
 }
 
 Test(netlink, other_families_are_the_kernels_alone)
