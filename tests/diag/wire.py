@@ -131,7 +131,7 @@ def row(body, learn=None):
         learn[key] = (body[4:44], cookie, state)
     return dict(family=family, state=state, timer=timer, retrans=0 if timer == 1 else retrans, sport=sport, dport=dport,
                 src=body[8:24][:4 if family == 2 else 16], dst=body[24:40][:4 if family == 2 else 16],
-                dev=struct.unpack_from("=I", body, 40)[0], expires=bool(expires) and timer != 1, rqueue=rqueue,
+                dev=struct.unpack_from("=I", body, 40)[0], expires=bool(expires) and timer not in (1, 4), rqueue=rqueue,
                 wqueue=wqueue, uid=uid, held=bool(inode), attrs=attrs)
 
 
