@@ -192,8 +192,8 @@ static int check_peer(int fd, int *pid)
 	return 0;
 }
 
-/* The first message of a connection. m is room for it. */
-static int hello(int fd, struct stack_msg *m, int pid, const uint64_t *signals)
+/* The first message of a connection, which is to be a hatch or not. m is room for it. */
+static int hello(int fd, struct stack_msg *m, bool hatch, int pid, const uint64_t *signals)
 {
 	int board_fd = -1, err;
 
@@ -202,6 +202,7 @@ static int hello(int fd, struct stack_msg *m, int pid, const uint64_t *signals)
 	m->op = STACK_OP_HELLO;
 	m->arg[0] = STACK_PROTO_VERSION;
 	m->arg[1] = sys(SYS_getpid, 0);
+	m->arg[2] = hatch;
 	if (sys(SYS_prctl, PR_GET_NAME, m->data) == 0)
 		m->len = (uint32_t)strnlen((char *)m->data, 15);
 	err = channel_transmit(fd, m, -1);
@@ -242,7 +243,7 @@ static int connect_host(const char *path, int *pid)
 	return err ? err : fd;
 }
 
-static int open_connection(const char *path, struct stack_msg *room, const uint64_t *signals)
+static int open_connection(const char *path, struct stack_msg *room, bool hatch, const uint64_t *signals)
 {
 	const struct timeval patience = { 0, PATIENCE_MS * 1000 };
 	int pid = 0, fd = connect_host(path, &pid), err, high;
@@ -255,7 +256,7 @@ static int open_connection(const char *path, struct stack_msg *room, const uint6
 		return fd;
 	err = (int)sys(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (!err)
-		err = hello(fd, room, pid, signals);
+		err = hello(fd, room, hatch, pid, signals);
 	if (err) {
 		sys(SYS_close, fd);
 		return err;
@@ -266,7 +267,7 @@ static int open_connection(const char *path, struct stack_msg *room, const uint6
 
 static int channel_open(struct channel *c, const char *path, const uint64_t *signals)
 {
-	int fd = open_connection(path, &c->msg, signals);
+	int fd = open_connection(path, &c->msg, false, signals);
 
 	if (fd < 0)
 		return fd;
@@ -380,7 +381,7 @@ void channel_release(struct channel *c)
 
 int channel_call_apart(const char *path, struct stack_msg msg[2], int *fd)
 {
-	int conn = open_connection(path, &msg[1], NULL), err;
+	int conn = open_connection(path, &msg[1], false, NULL), err;
 
 	*fd = -1;
 	if (conn < 0)
@@ -478,7 +479,7 @@ void channel_prepare(const char *path, int n)
 
 void channel_keep_hatch(const char *path)
 {
-	int fd = hatch_is_open() ? -1 : open_connection(path, &hatch_room, NULL);
+	int fd = hatch_is_open() ? -1 : open_connection(path, &hatch_room, true, NULL);
 
 	if (fd >= 0)
 		hatch_keep(fd);

@@ -1,6 +1,7 @@
 /* client.c - asking the stack host. */
 #include "backend/client.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -231,7 +232,7 @@ static int ask_apart(struct client_request *q)
 	return err;
 }
 
-int client_ask(struct client_request *q)
+static int ask(struct client_request *q)
 {
 	int err = -ENETDOWN;
 
@@ -259,6 +260,34 @@ int client_ask(struct client_request *q)
 	if (!__atomic_load_n(&client.gone, __ATOMIC_ACQUIRE))
 		set_gone(err);
 	return -ENETDOWN;
+}
+
+bool client_hold(uint64_t cookie)
+{
+	struct client_request q = { .op = STACK_OP_HELD, .cookie = cookie };
+	int fd = client.holder && !channel_sandboxed ? client.holder(cookie) : -1;
+	bool held;
+
+	/* 0 is a descriptor like any other, but for a request. */
+	q.send_fd = fd == 0 ? (int)sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 1) : fd;
+	held = q.send_fd > 0 && ask(&q) == 0;
+	if (fd == 0 && q.send_fd > 0)
+		sys(SYS_close, q.send_fd);
+	return held;
+}
+
+int client_ask(struct client_request *q)
+{
+	struct client_request again = *q;
+	int err = ask(q);
+
+	if (err != -ENOKEY || !q->cookie)
+		return err;
+	if (!client_hold(again.cookie))
+		return -EPERM;
+	*q = again;
+	err = ask(q);
+	return err == -ENOKEY ? -EPERM : err;
 }
 
 bool client_host_gone(void)

@@ -42,6 +42,7 @@ struct client {
 	uint32_t gone;			/* no host is to be had (any more) */
 	uint32_t *said;			/* where RUN_SAID_STACK is kept: told once a run */
 	struct traffic traffic;
+	int (*holder)(uint64_t cookie);		/* a descriptor of that socket, or negative */
 	int (*find_library)(char *path, size_t n);	/* the path of this library */
 };
 extern struct client client;
@@ -51,6 +52,9 @@ void client_init(uint32_t *said);
 
 /* Asks. 0 or -errno: the host's answer, or -ENETDOWN if there is none. */
 int client_ask(struct client_request *q);
+
+/* Shows the host that this process holds a socket: it may be another user's, who has passed it on. */
+bool client_hold(uint64_t cookie);
 
 /* A channel that is not given back yet, for who sends requests himself; NULL if there is none. */
 struct channel *client_channel(void);

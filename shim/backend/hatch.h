@@ -1,7 +1,7 @@
 /* hatch.h - how the descendants of a program that has changed its user, or its root, get to the stack host.
  *
  * Theory of operation. The control socket is its user's alone, and may be out of reach after chroot(2). So before such a
- * change a process opens one more connection, the hatch, which its children have too, also after exec. On it nothing is
+ * change a process opens one more connection, the hatch, which its children have too, also after exec. On it nothing may be
  * asked: a process that cannot connect makes a pair of sockets and sends one of them through the hatch, and the host
  * takes it for a connection. A message is sent whole or not at all and has no reply, so any number of processes may
  * use the same hatch. Who has no such descriptor is refused as before.

@@ -138,6 +138,7 @@ static void start_locked(void)
 		socktab_after_fork(&hook.tab);
 		redirect_after_fork();
 	}
+	client.holder = redirect_holder;
 	client_init(&hook.run.control->flags);
 	hook.unusual |= (hook.backtrace ? HOOK_BACKTRACES : 0) | (client.on ? HOOK_STACK : 0) |
 			(run_clock_ticks() ? 0 : HOOK_NO_COUNTER);
@@ -270,6 +271,7 @@ void hook_prepare_sandbox(void)
 		if (socktab_ref(&hook.tab, fd) == SOCKTAB_UNKNOWN)
 			hook_adopt(fd);
 	client_prepare(CHANNELS_AHEAD);
+	redirect_prepare_sandbox();
 }
 
 void hook_enter_sandbox(void)

@@ -193,6 +193,42 @@ static void check_copy(int fd, uint64_t *w, void *ctx)
 	s->stack_flags = 0;
 }
 
+struct holding {
+	uint64_t cookie;
+	int fd;
+};
+
+static void hold_one(int fd, uint64_t *w, void *ctx)
+{
+	struct holding *h = ctx;
+	const struct run_socket *s = socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE));
+
+	if (s && s->stack_cookie == h->cookie)
+		h->fd = fd;
+}
+
+int redirect_holder(uint64_t cookie)
+{
+	struct holding h = { cookie, -1 };
+
+	socktab_each(&hook.tab, hold_one, &h);
+	return h.fd;
+}
+
+static void show_one(int fd, uint64_t *w, void *ctx)
+{
+	const struct run_socket *s = socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE));
+
+	if (redirect_is(s))
+		client_hold(s->stack_cookie);
+}
+
+void redirect_prepare_sandbox(void)
+{
+	if (client.on)
+		socktab_each(&hook.tab, show_one, NULL);
+}
+
 void redirect_after_fork(void)
 {
 	if (!client.on)

@@ -83,6 +83,12 @@ void redirect_enter(int fd, struct run_socket *s);
 /* This thread has just got fd, a redirected socket that is still to be entered. */
 void redirect_note_fresh(int fd, uint64_t cookie, uint32_t index);
 
+/* The client's `holder`: a descriptor of a redirected socket, or -1. */
+int redirect_holder(uint64_t cookie);
+
+/* Nothing but what is asked by reading and writing can be asked from now on: shows the host what is held. */
+void redirect_prepare_sandbox(void);
+
 /* After fork, when the table is the child's own. */
 void redirect_after_fork(void);
 

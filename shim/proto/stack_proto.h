@@ -28,6 +28,11 @@
  * SCM_RIGHTS. A process that meets a descriptor it does not know, an AF_UNIX socket whose
  * SO_PEERCRED is the host's process, asks with STACK_OP_LOOKUP.
  *
+ * Requests about a socket are for its owner, the user who made it, for the host's user and root, and for who has shown to
+ * hold it (STACK_OP_HELD); others get -ENOKEY. Their user is that of the process that opened the connection, or,
+ * of one that root or the host's user opened, that of the process which sends the request: it may have changed since.
+ * A socket that was accepted has the owner and the holders of the listening one.
+ *
  * Everything is in host byte order but addresses, which are sockaddrs. Both sides check everything;
  * neither trusts a length, an index or an offset of the other.
  */
@@ -53,7 +58,8 @@ enum {
 enum stack_op {
 	STACK_OP_HELLO = 1,	/* (arg[0] = version, arg[1] = pid, data = the program's name) -> arg[0] = version, arg[1] = host's
 				 * pid, arg[2] = board entries, data = stack's name; SCM_RIGHTS: the board.
-				 * First message of a connection; -EPROTO: other version */
+				 * First message of a connection; -EPROTO: other version. With arg[2] = 1 nothing is asked
+				 * on this connection but STACK_OP_JOIN */
 	STACK_OP_SOCKET,	/* (arg = domain, type, protocol) -> cookie, arg[0] = board index;
 				 * SCM_RIGHTS: the descriptor, close-on-exec */
 	STACK_OP_LOOKUP,	/* (cookie) -> arg = domain, type, protocol, board index; -ENOENT */
@@ -115,6 +121,8 @@ enum stack_op {
 				 * Of one that is refused the host closes its end */
 	STACK_OP_FASTOPEN,	/* (cookie, arg[0] = bytes of address; data = sockaddr, what is to be sent) -> as CONNECT, and arg[1] =
 				 * bytes that went with the SYN, or will: no more than fits there (RFC 7413) */
+	STACK_OP_HELD,		/* (cookie; SCM_RIGHTS: a descriptor of that socket): the user who sends this holds the socket, and
+				 * may ask what its owner may */
 	STACK_OP_COUNT
 };
 

@@ -118,6 +118,17 @@ void client_reply(struct client *c, struct stack_msg *m, int fd)
 	loop_wake(&c->host->loop, &c->src);
 }
 
+/* Who sent a message. Each says so, since who has a connection from another keeps it after changing the user. */
+static uid_t sender(struct msghdr *h)
+{
+	struct ucred cred = { .uid = (uid_t)-1 };
+
+	for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m))
+		if (m->cmsg_level == SOL_SOCKET && m->cmsg_type == SCM_CREDENTIALS && m->cmsg_len >= CMSG_LEN(sizeof(cred)))
+			memcpy(&cred, CMSG_DATA(m), sizeof(cred));
+	return cred.uid;
+}
+
 /* The one descriptor a message may have; -1: none, -2: not what it may have. */
 static int received_fd(struct msghdr *h)
 {
@@ -149,7 +160,7 @@ static int serve(struct client *c, struct stack_msg *in, struct stack_msg *out)
 {
 	struct request q = { .host = c->host, .client = c, .in = in, .out = out, .fd_out = -1 };
 	struct iovec iov = { in, sizeof(*in) };
-	char control[CMSG_SPACE(8 * sizeof(int))] __attribute__((aligned(8)));
+	char control[CMSG_SPACE(8 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))] __attribute__((aligned(8)));
 	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -160,6 +171,7 @@ static int serve(struct client *c, struct stack_msg *in, struct stack_msg *out)
 	if (n == 0)
 		return -1;
 	q.fd_in = received_fd(&h);
+	q.uid = host_is_master(c->host, c->uid) ? sender(&h) : c->uid;
 	fine = q.fd_in != -2 && !(h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && (size_t)n >= STACK_MSG_HEAD &&
 	       in->len == (size_t)n - STACK_MSG_HEAD;
 	if (fine) {
@@ -218,13 +230,20 @@ int client_new(struct host *h, int fd)
 	struct client *c = calloc(1, sizeof(*c));
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
+	const int on = 1;
 	int err;
 
 	if (!c) {
 		close(fd);
 		return -ENOMEM;
 	}
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0) {
+		err = -errno;
+		close(fd);
+		free(c);
+		return err;
+	}
 	source_init(&c->src, client_turn);
 	timer_init(&c->retry, client_retry);
 	c->host = h;

@@ -10,7 +10,9 @@ struct relay;
 
 /**
  * struct client - a control connection
+ * @uid:     of who opened it
  * @comm:    the program's name, as it says
+ * @hatch:   nothing but STACK_OP_JOIN may be asked on it
  * @hello:   the first message came
  * @waiting: a request whose reply comes later; until then no other is read. Its owner ends it with
  *           client_reply(), or is told by @cancel that nobody waits any more.
@@ -25,7 +27,7 @@ struct client {
 	uid_t uid;
 	gid_t gid;
 	char comm[16];
-	bool hello, waiting, gone;
+	bool hello, hatch, waiting, gone;
 	void (*cancel)(struct client *c);
 	void *later;
 	struct stack_msg *unsent;
@@ -38,6 +40,7 @@ struct client {
  * struct request - one message, and the reply that is made of it
  * @relay:   the socket its cookie names
  * @in:      as it came, checked: @in->len bytes of data
+ * @uid:     whose request it is: that of the connection, or, of one that root or the host's user opened, the sender's own
  * @fd_in:   a descriptor that came with it, or -1; whoever keeps it sets it to -1
  * @out:     @out->len, @out->arg and data are for the operation to fill in; @out->cookie is @in's
  * @fd_out:  a descriptor to go with the reply, closed afterwards; or -1
@@ -50,6 +53,7 @@ struct request {
 	struct relay *relay;
 	const struct stack_msg *in;
 	struct stack_msg *out;
+	uid_t uid;
 	int fd_in, fd_out;
 	bool later, silent;
 };

@@ -144,7 +144,7 @@ void diag_tell(struct diag *d, uint32_t group, const void *event, size_t len)
 }
 
 /* A conversation on @fd, which is its own from now on, also in error. NULL: it cannot be had. */
-static struct talk *talk_new(struct diag *d, int fd, uint32_t groups)
+static struct talk *talk_new(struct diag *d, int fd, uint32_t groups, bool net_admin)
 {
 	struct talk *t = d->ntalks < TALKS_MAX ? calloc(1, sizeof(*t)) : NULL;
 
@@ -156,8 +156,8 @@ static struct talk *talk_new(struct diag *d, int fd, uint32_t groups)
 	t->diag = d;
 	t->fd = fd;
 	t->bell = -1;
-	/* Only the stack's user and root get here, and what is the stack's is theirs. */
-	diag_session_init(&t->session, &diag_table_ops, d, 0, true);
+	/* What is the stack's is its user's, and root's. Others who have joined may look. */
+	diag_session_init(&t->session, &diag_table_ops, d, 0, net_admin);
 	diag_session_join(&t->session, groups);
 	if (loop_add(&d->host->loop, fd, EPOLLIN, &t->src)) {
 		close(fd);
@@ -187,7 +187,7 @@ int op_diag(struct request *q)
 		return -EINVAL;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return errno == EMFILE ? -ENFILE : -errno;
-	t = talk_new(q->host->diag, sv[0], (uint32_t)q->in->arg[0]);
+	t = talk_new(q->host->diag, sv[0], (uint32_t)q->in->arg[0], host_is_master(q->host, q->uid));
 	if (!t) {
 		close(sv[1]);
 		return -ENOMEM;
@@ -225,8 +225,8 @@ static void listener_turn(struct source *s)
 				stop_listening(d);
 			return;
 		}
-		if (host_may_connect(fd)) {
-			talk_new(d, fd, 0);
+		if (host_may_connect(d->host, fd)) {
+			talk_new(d, fd, 0, true);
 		} else {
 			d->host->counters.clients_refused++;
 			close(fd);
@@ -257,7 +257,7 @@ void diag_attach(struct relay *r, int program_fd, const struct client *c, const 
 	rec->inode = fstat(program_fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
 	rec->opened_ns = (uint64_t)d->host->stack->clock->wall_ns;
 	if (c) {
-		rec->uid = c->uid;
+		rec->uid = r->owner;
 		rec->process.pid = (uint32_t)c->pid;
 		memcpy(rec->process.comm, c->comm, sizeof(rec->process.comm));
 	} else if (other) {

@@ -90,6 +90,7 @@ int host_new(const struct spec *spec, const char *name, struct host **out,
 	if (!h)
 		return -ENOMEM;
 	h->spec = *spec;
+	h->uid = geteuid();
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	h->loop.epoll = h->board.fd = h->listen_fd = h->watch_fd = h->diag_fd = h->filler_fd = -1;
 	htab_init(&h->relays);
@@ -148,13 +149,13 @@ void host_free(struct host *h)
 	free(h);
 }
 
-bool host_may_connect(int fd)
+bool host_may_connect(const struct host *h, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       (cred.uid == geteuid() || cred.uid == 0);
+	       host_is_master(h, cred.uid);
 }
 
 /* There is no descriptor, or no memory, for another client: it stays where it is until there may be. */
@@ -184,7 +185,7 @@ static void listener_turn(struct source *s)
 				stop_listening(h);
 			return;
 		}
-		if (!host_may_connect(fd) || h->nclients >= HOST_CLIENTS_MAX) {
+		if (!host_may_connect(h, fd) || h->nclients >= HOST_CLIENTS_MAX) {
 			h->counters.clients_refused++;
 			close(fd);
 		} else {
@@ -195,9 +196,14 @@ static void listener_turn(struct source *s)
 
 int host_listen(struct host *h, int fd)
 {
+	const int on = 1;
+
 	source_init(&h->listener, listener_turn);
 	timer_init(&h->listen_again, listen_again);
 	h->listen_fd = fd;
+	/* Those who connect inherit it: what they send before they are accepted says who they are too. */
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		return -errno;
 	return loop_add(&h->loop, fd, EPOLLIN, &h->listener);
 }
 

@@ -38,6 +38,7 @@ struct host_counters { HOST_COUNTERS(HOST_COUNTER_FIELD) };
  * @watched:   those pairs, oldest first, until asked about; @watch_timer: when to ask
  * @filler_fd: a file of zeros, and how many of them make a pair's sender unwritable
  * @scratch:   for whoever has his turn; @rx: what streams are read into
+ * @uid:       our user
  * @ring_bytes: of all packet sockets' rings
  * @keep:      stay when the last client has gone
  * @down:      leave
@@ -71,6 +72,7 @@ struct host {
 	struct host_counters counters;
 	size_t ring_bytes;
 	int64_t started_ns, empty_since_ns;
+	uid_t uid;
 	bool keep, down, served;
 };
 
@@ -90,8 +92,14 @@ void host_free(struct host *h);
 /** host_listen() - serve whoever connects to @fd, a listening SOCK_SEQPACKET; the host's from now on */
 int host_listen(struct host *h, int fd);
 
-/** host_may_connect() - whether who is at the other end of @fd may talk to us: our user, and root */
-bool host_may_connect(int fd);
+/** host_is_master() - whether a user may do anything here: ours, and root */
+static inline bool host_is_master(const struct host *h, uid_t uid)
+{
+	return uid == 0 || uid == h->uid;
+}
+
+/** host_may_connect() - whether who is at the other end of @fd may talk to us: a master */
+bool host_may_connect(const struct host *h, int fd);
 
 /** host_run() - until told to leave, or nobody needs it */
 void host_run(struct host *h);

@@ -33,6 +33,7 @@ int op_socket(struct request *q)
 		sock_close(k);
 		return err;
 	}
+	q->relay->owner = q->uid;
 	diag_attach(q->relay, q->fd_out, q->client, NULL);
 	q->out->cookie = q->relay->cookie;
 	q->out->arg[0] = q->relay->board;
@@ -47,6 +48,19 @@ int op_lookup(struct request *q)
 	q->out->arg[1] = q->relay->k->type;
 	q->out->arg[2] = q->relay->k->protocol;
 	q->out->arg[3] = q->relay->board;
+	return 0;
+}
+
+int op_held(struct request *q)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (q->fd_in < 0)
+		return OP_MALFORMED;
+	if (getsockopt(q->fd_in, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 || cookie != q->relay->cookie)
+		return -EPERM;
+	relay_held(q->relay, q->uid);
 	return 0;
 }
 

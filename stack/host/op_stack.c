@@ -18,6 +18,7 @@ int op_hello(struct request *q)
 	if (q->in->version != STACK_PROTO_VERSION || q->in->arg[0] != STACK_PROTO_VERSION)
 		return -EPROTO;
 	q->client->hello = true;
+	q->client->hatch = q->in->arg[2] == 1;
 	memcpy(q->client->comm, q->in->data, q->in->len < sizeof(q->client->comm) - 1 ? q->in->len :
 					     sizeof(q->client->comm) - 1);
 	q->out->arg[2] = q->host->board.entries;

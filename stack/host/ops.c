@@ -2,7 +2,6 @@
 #include "host/ops.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "host/again.h"
 
@@ -10,11 +9,11 @@
  * struct op - an operation
  * @socket: enum: whether the cookie must name a socket
  * @min_data: bytes of data it has at least
- * @flags: WITH_FD: it may come with a descriptor; OWNER: of the host's user, and root, alone: others may have
- *         joined (STACK_OP_JOIN)
+ * @flags: WITH_FD: it may come with a descriptor; MASTER: of the host's user, and root, alone: others may have
+ *         joined (STACK_OP_JOIN); ANYBODY: about a socket, and not only for its owner and who holds it
  */
 enum { NO_SOCKET, SOCKET, ANY_SOCKET };
-enum { WITH_FD = 1, OWNER = 2 };
+enum { WITH_FD = 1, MASTER = 2, ANYBODY = 4 };
 
 static const struct op {
 	int (*run)(struct request *q);
@@ -24,7 +23,7 @@ static const struct op {
 } ops[STACK_OP_COUNT] = {
 	[STACK_OP_HELLO] = { op_hello, NO_SOCKET, 0, 0 },
 	[STACK_OP_SOCKET] = { op_socket, NO_SOCKET, 0, 0 },
-	[STACK_OP_LOOKUP] = { op_lookup, SOCKET, 0, 0 },
+	[STACK_OP_LOOKUP] = { op_lookup, SOCKET, 0, ANYBODY },
 	[STACK_OP_BIND] = { op_bind, SOCKET, 0, 0 },
 	[STACK_OP_CONNECT] = { op_connect, SOCKET, 0, 0 },
 	[STACK_OP_FASTOPEN] = { op_fastopen, SOCKET, 2, 0 },
@@ -37,7 +36,7 @@ static const struct op {
 	[STACK_OP_CHECK] = { op_check, SOCKET, 0, 0 },
 	[STACK_OP_ERRQUEUE] = { op_errqueue, SOCKET, 0, 0 },
 	[STACK_OP_ABORT] = { op_abort, SOCKET, 0, 0 },
-	[STACK_OP_KILL] = { op_kill, SOCKET, 0, OWNER },
+	[STACK_OP_KILL] = { op_kill, SOCKET, 0, MASTER },
 	[STACK_OP_FLUSH] = { op_flush, SOCKET, 0, 0 },
 	[STACK_OP_OUTQ] = { op_outq, SOCKET, 0, 0 },
 	[STACK_OP_RESOLVE] = { op_resolve, NO_SOCKET, 2, 0 },
@@ -47,19 +46,24 @@ static const struct op {
 	[STACK_OP_PROCNET] = { op_procnet, NO_SOCKET, 0, 0 },
 	[STACK_OP_INFO] = { op_info, NO_SOCKET, 0, 0 },
 	[STACK_OP_STATS] = { op_stats, NO_SOCKET, 0, 0 },
-	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, WITH_FD | OWNER },
+	[STACK_OP_RULES] = { op_rules, NO_SOCKET, 0, WITH_FD | MASTER },
 	[STACK_OP_RING] = { op_ring, SOCKET, 0, 0 },
 	[STACK_OP_CONNECTIONS] = { op_connections, NO_SOCKET, 0, 0 },
 	[STACK_OP_IFTEXT] = { op_iftext, NO_SOCKET, 0, 0 },
 	[STACK_OP_ROUTE] = { op_route, NO_SOCKET, 2, 0 },
-	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, OWNER },
-	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, OWNER },
+	[STACK_OP_KEEP] = { op_keep, NO_SOCKET, 0, MASTER },
+	[STACK_OP_DOWN] = { op_down, NO_SOCKET, 0, MASTER },
 	[STACK_OP_JOIN] = { op_join, NO_SOCKET, 0, WITH_FD },
+	[STACK_OP_HELD] = { op_held, SOCKET, 0, WITH_FD | ANYBODY },
 };
 
-static bool is_owner(const struct client *c)
+static int check_rights(const struct request *q, const struct op *op)
 {
-	return c->uid == 0 || c->uid == geteuid();
+	if (host_is_master(q->host, q->uid))
+		return 0;
+	if (op->flags & MASTER)
+		return -EPERM;
+	return !q->relay || (op->flags & ANYBODY) || relay_allows(q->relay, q->uid) ? 0 : -ENOKEY;
 }
 
 bool request_run(struct request *q)
@@ -74,6 +78,8 @@ bool request_run(struct request *q)
 	if (q->client->hello == (in->op == STACK_OP_HELLO) ||
 	    (in->version != STACK_PROTO_VERSION && in->op != STACK_OP_HELLO))
 		return false;
+	if (q->client->hatch && in->op != STACK_OP_JOIN)
+		return false;
 	if (op->socket != NO_SOCKET && (in->cookie || op->socket == SOCKET)) {
 		q->relay = relay_find(q->host, in->cookie);
 		if (!q->relay) {
@@ -82,7 +88,9 @@ bool request_run(struct request *q)
 		}
 	}
 	q->host->counters.requests++;
-	err = (op->flags & OWNER) && !is_owner(q->client) ? -EPERM : op->run(q);
+	err = check_rights(q, op);
+	if (!err)
+		err = op->run(q);
 	if (err == OP_MALFORMED)
 		return false;
 	if (err == -EADDRINUSE && q->relay && q->fd_out < 0 && again_later(q, op->run))

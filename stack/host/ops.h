@@ -14,6 +14,7 @@ enum { OP_MALFORMED = -100000 };
 
 int op_hello(struct request *q);
 int op_join(struct request *q);
+int op_held(struct request *q);
 int op_socket(struct request *q);
 int op_lookup(struct request *q);
 int op_bind(struct request *q);

@@ -29,6 +29,25 @@ struct relay *relay_find(const struct host *h, uint64_t cookie)
 	return NULL;
 }
 
+bool relay_allows(const struct relay *r, uid_t uid)
+{
+	bool allowed = uid == r->owner;
+
+	for (unsigned i = 0; i < r->nholders && i < RELAY_HOLDERS; i++)
+		allowed |= uid == r->holders[i];
+	return allowed;
+}
+
+void relay_held(struct relay *r, uid_t uid)
+{
+	if (relay_allows(r, uid))
+		return;
+	r->holders[r->nholders % RELAY_HOLDERS] = uid;
+	/* Beyond twice as many the count only says whose turn it is. */
+	if (++r->nholders == 2 * RELAY_HOLDERS)
+		r->nholders = RELAY_HOLDERS;
+}
+
 static void relay_note(struct waiter *w, uint32_t events)
 {
 	struct relay *r = container_of(w, struct relay, waiter);

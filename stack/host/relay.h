@@ -46,9 +46,13 @@ struct relay_ops {
 	void (*end)(struct relay *r);
 };
 
+/* Users who hold a socket that is another's: the worker's of a server, mostly. One more takes the place of the oldest. */
+enum { RELAY_HOLDERS = 2 };
+
 /**
  * struct relay
  * @src:     turns
+ * @owner:   the user who made it; @holders: others who may act on it, @nholders of them ever
  * @waiter:  in the endpoint's wait queue
  * @by_cookie, @all: in the host's tables
  * @fd:      our end of the pair
@@ -84,6 +88,8 @@ struct relay {
 	uint64_t cookie;
 	uint32_t board;
 	int fd;
+	uid_t owner, holders[RELAY_HOLDERS];
+	uint8_t nholders;
 	enum stack_board_state state;
 	uint32_t ready;
 	uint32_t filler;
@@ -121,6 +127,10 @@ void relay_disown(struct relay *r);
 int relay_renew(struct relay *r, int *program_fd);
 
 struct relay *relay_find(const struct host *h, uint64_t cookie);
+
+/** relay_allows() - whether @uid is its owner, or was seen to hold it; relay_held() - it was */
+bool relay_allows(const struct relay *r, uid_t uid);
+void relay_held(struct relay *r, uid_t uid);
 
 /** relay_set_state() - on the board too, with the names, and who waits is woken */
 void relay_set_state(struct relay *r, enum stack_board_state state);

@@ -94,6 +94,9 @@ static int push(struct relay *r, struct sock *k)
 
 	if (err)
 		return -EAGAIN;
+	child->owner = r->owner;
+	child->nholders = r->nholders;
+	memcpy(child->holders, r->holders, sizeof(child->holders));
 	diag_attach(child, fd, NULL, r);
 	relay_connected(child);
 	err = send_accept(r, child, fd);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/futex.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -165,10 +166,10 @@ Test(control, descriptors_that_nobody_asked_for)
 	wait_gone(pid);
 }
 
-/* Sends a descriptor through the connection for the host to take for another one. */
-static void send_through(struct peer *p, int fd)
+/* Sends a request with a descriptor. */
+static void send_with(struct peer *p, int op, uint64_t cookie, int fd)
 {
-	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = STACK_OP_JOIN };
+	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = op, .cookie = cookie, .seq = ++p->seq };
 	struct iovec iov = { &m, STACK_MSG_HEAD };
 	union {
 		struct cmsghdr head;
@@ -179,7 +180,19 @@ static void send_through(struct peer *p, int fd)
 
 	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
 	cr_assert_gt(sendmsg(p->ctl, &h, 0), 0);
+}
+
+/* Sends a descriptor through the connection for the host to take for another one. */
+static void send_through(struct peer *p, int fd)
+{
+	send_with(p, STACK_OP_JOIN, 0, fd);
 	close(fd);
+}
+
+static int held(struct peer *p, const struct sockp *s, int fd)
+{
+	send_with(p, STACK_OP_HELD, s->cookie, fd);
+	return peer_wait(p);
 }
 
 Test(control, who_has_a_connection_lets_others_in)
@@ -221,6 +234,121 @@ Test(control, who_has_a_connection_lets_others_in)
 	if (child > 0)
 		cr_assert(waitpid(child, &status, 0) == child && status == 0, "%#x", status);
 	cr_assert_eq(peer_call(&p, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0), 0);
+	wait_gone(pid);
+}
+
+/* A connection that this process, whoever it is now, makes through p's. */
+static struct peer join_through(struct peer *p)
+{
+	struct peer other = { 0 };
+	int pair[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	send_through(p, pair[1]);
+	other.ctl = pair[0];
+	peer_hello(&other);
+	return other;
+}
+
+/* In a process of its own, which is of another user from before or after it has joined; its verdict. */
+static bool as_nobody(bool (*try)(struct peer *p, const struct sockp *s), bool own, struct peer *p, const struct sockp *s)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		struct peer other = *p;
+
+		if (setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		if (own)
+			other = join_through(p);
+		_exit(!try(&other, s));
+	}
+	return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static int set_nodelay(struct peer *p, const struct sockp *s)
+{
+	const int on = 1;
+
+	return peer_call(p, STACK_OP_SETOPT, s->cookie, IPPROTO_TCP, TCP_NODELAY, 0, &on, sizeof(on));
+}
+
+/* Criterion hears nothing of a child's asserts. */
+#define TRY(what) do { if (!(what)) { fprintf(stderr, "not so: %s\n", #what); return false; } } while (0)
+
+static bool is_kept_out(struct peer *p, const struct sockp *s)
+{
+	struct sockp mine = peer_socket(p, AF_INET, SOCK_STREAM);
+
+	TRY(set_nodelay(p, &mine) == 0);
+	TRY(set_nodelay(p, s) == -ENOKEY);
+	TRY(peer_call(p, STACK_OP_GETOPT, s->cookie, SOL_SOCKET, SO_ERROR, 4, NULL, 0) == -ENOKEY);
+	TRY(peer_call(p, STACK_OP_ABORT, s->cookie, 0, 0, 0, NULL, 0) == -ENOKEY);
+	TRY(peer_call(p, STACK_OP_SHUTDOWN, s->cookie, SHUT_RDWR, 0, 0, NULL, 0) == -ENOKEY);
+	TRY(peer_call(p, STACK_OP_LISTEN, s->cookie, 1, 0, 0, NULL, 0) == -ENOKEY);
+	TRY(peer_call(p, STACK_OP_KILL, s->cookie, 0, 0, 0, NULL, 0) == -EPERM);
+	TRY(peer_call(p, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0) == -EPERM);
+	/* Another's descriptor shows nothing. */
+	TRY(held(p, s, mine.fd) == -EPERM);
+	TRY(set_nodelay(p, s) == -ENOKEY);
+	return peer_call(p, STACK_OP_LOOKUP, s->cookie, 0, 0, 0, NULL, 0) == 0;
+}
+
+static bool is_let_in(struct peer *p, const struct sockp *s)
+{
+	struct sockaddr_in at = v4("127.0.0.1", 7777);
+	struct stack_accept a;
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &a, sizeof(a) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct sockp to, from = peer_socket(p, AF_INET, SOCK_STREAM);
+
+	TRY(held(p, s, s->fd) == 0);
+	TRY(set_nodelay(p, s) == 0);
+	/* And so what is accepted there. */
+	TRY(peer_call(p, STACK_OP_LISTEN, s->cookie, 8, 0, 0, NULL, 0) == 0);
+	TRY(peer_call(p, STACK_OP_CONNECT, from.cookie, 0, 0, 0, &at, sizeof(at)) == -EINPROGRESS);
+	TRY(wait_events(s->fd, POLLIN));
+	TRY(recvmsg(s->fd, &h, 0) > 0);
+	to.cookie = a.cookie;
+	return set_nodelay(p, &to) == 0;
+}
+
+Test(control, a_socket_is_for_its_owner_and_who_holds_it)
+{
+	pid_t pid;
+	struct peer p;
+	struct sockaddr_in at = v4("127.0.0.1", 7777);
+	struct sockp s;
+
+	if (geteuid() != 0)
+		cr_skip_test("it takes root to be another user");
+	pid = start_named("--keep");
+	p = join();
+	s = peer_socket(&p, AF_INET, SOCK_STREAM);
+	cr_assert_eq(peer_bind(&p, &s, &at), 0);
+	/* On a connection of its own, and on one that root has opened. */
+	cr_assert(as_nobody(is_kept_out, true, &p, &s));
+	cr_assert(as_nobody(is_kept_out, false, &p, &s));
+	cr_assert(as_nobody(is_let_in, true, &p, &s));
+	cr_assert_eq(set_nodelay(&p, &s), 0);
+	cr_assert_eq(peer_call(&p, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0), 0);
+	wait_gone(pid);
+}
+
+Test(control, on_a_hatch_nothing_is_asked)
+{
+	pid_t pid = start_named("--keep");
+	struct peer p = { .ctl = connect_to(path) }, other;
+
+	cr_assert_eq(peer_call(&p, STACK_OP_HELLO, 0, STACK_PROTO_VERSION, getpid(), 1, NULL, 0), 0);
+	other = join_through(&p);
+	close(peer_socket(&other, AF_INET, SOCK_STREAM).fd);
+	peer_send(&p, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0);
+	cr_assert(ended(p.ctl));
+	cr_assert_eq(peer_call(&other, STACK_OP_DOWN, 0, 0, 0, 0, NULL, 0), 0);
 	wait_gone(pid);
 }
 

@@ -68,6 +68,71 @@ $TRY" >out 2>err || fail "exit status $?: $(tail -n 4 err)"
 	is "output" "$(cat out)" hello
 }
 
+# Sockets that another user has made, and passed on: by fork, as descriptor 0, over a unix socket. A worker does with them what it does.
+handed_on() {
+	cat >master.py <<-'END'
+		import os, socket, subprocess, sys
+		USE = """
+		import socket
+		def use(l):
+		    l.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+		    l.listen(3)
+		    c = socket.create_connection(l.getsockname())
+		    a, _ = l.accept()
+		    a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+		    a.sendall(b"hello")
+		    a.shutdown(socket.SHUT_WR)
+		    print(c.makefile().read(), a.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), flush=True)
+		"""
+		exec(USE)
+		def listening():
+		    return socket.create_server(("127.0.0.1", 0))
+		l = listening()
+		if not os.fork():
+		    os.setuid(65534)
+		    use(l)
+		    os._exit(0)
+		os.wait()
+		subprocess.run(["setpriv", "--reuid", "65534", sys.executable, "-c", USE + "use(socket.socket(fileno=0))"],
+		               stdin=listening(), check=True)
+		a, b = socket.socketpair()
+		if not os.fork():
+		    a.close()
+		    os.setuid(65534)
+		    use(socket.socket(fileno=socket.recv_fds(b, 1, 1)[1][0]))
+		    os._exit(0)
+		l = listening()
+		socket.send_fds(a, [b"x"], [l.fileno()])
+		os.wait()
+	END
+	on "$PY" master.py >out 2>err || fail "exit status $?: $(tail -n 4 err)"
+	is "output" "$(cat out)" "hello 0
+hello 0
+hello 0"
+	grep ENETDOWN err && fail "it says: $(cat err)"
+	return 0
+}
+
+# Who only looks at others' sockets does not end them.
+no_killer() {
+	command -v ss >/dev/null || return 0
+	on "$PY" -c "$LISTEN
+import subprocess
+c = socket.create_connection(l.getsockname())
+a, _ = l.accept()
+kill = ['ss', '-tnK', 'dport', '=', ':%d' % l.getsockname()[1]]
+user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+for who in user, []:
+    subprocess.run(who + kill, stdout=subprocess.DEVNULL)
+    try:
+        c.sendall(b'x')
+        print('lives')
+    except OSError:
+        print('killed')" >out 2>err
+	is "output" "$(cat out)" "lives
+killed"
+}
+
 # Another's process is refused, also if it says that it belongs to it.
 stranger() {
 	local path=$PWD/runs/stack/test.sock
@@ -87,5 +152,5 @@ not_master() {
 }
 
 with_up() { trap end_stacks EXIT; up; "$@"; }
-for t in itself forked executed rooted stranger not_master; do check "user_$t" with_up "$t"; done
+for t in itself forked executed rooted handed_on no_killer stranger not_master; do check "user_$t" with_up "$t"; done
 check user_alone with_stacks alone_too
