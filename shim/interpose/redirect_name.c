@@ -173,7 +173,7 @@ long redirect_name(enum call_id id, const struct target *t, const uint64_t *a)
 	state = e.state & 0xff;
 	if (peer && sockshim_cookie_family(t->s->cookie) == AF_PACKET)
 		return -EOPNOTSUPP;
-	if (peer && (redirect_is_stream(t->s) ? state != STACK_BOARD_CONNECTED : e.peer.len == 0))
+	if (peer && (e.peer.len == 0 || (redirect_is_stream(t->s) && state != STACK_BOARD_CONNECTED)))
 		return -ENOTCONN;
 	if (!peer && e.local.len == 0)
 		no_addr(&e.local, sockshim_cookie_family(t->s->cookie));

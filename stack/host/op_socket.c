@@ -146,6 +146,9 @@ int op_connect(struct request *q)
 
 	if (!a || q->in->len < sizeof(a->sa_family))
 		return -EINVAL;
+	/* Also after its end. */
+	if (relay_is_over(r) && a->sa_family != AF_UNSPEC)
+		return -EISCONN;
 	err = sock_connect(r->k, a, q->in->len);
 	if (!stream) {
 		relay_show(r);
@@ -184,6 +187,9 @@ int op_listen(struct request *q)
 	if (r->k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	if (backlog < INT32_MIN || backlog > INT32_MAX)
+		return -EINVAL;
+	/* Also after its end: inet_listen() looks at what was connected once. */
+	if (r->state == STACK_BOARD_CONNECTED)
 		return -EINVAL;
 	err = relay_listen(r, (int)backlog);
 	if (err || !r->watched)

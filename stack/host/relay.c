@@ -2,6 +2,7 @@
 #include "host/relay.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -409,6 +410,11 @@ void relay_kill(struct relay *r, int err)
 		relay_put_error(r, err);
 }
 
+bool relay_is_over(const struct relay *r)
+{
+	return r->k->type == SOCK_STREAM && r->state == STACK_BOARD_CONNECTED && endpoint_state(r->k->ep) == TCP_CLOSE;
+}
+
 size_t relay_unread(const struct relay *r)
 {
 	int n = 0;
@@ -428,7 +434,7 @@ int relay_shutdown(struct relay *r, int how)
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
-	if (r->state == STACK_BOARD_CLOSED)
+	if (r->state == STACK_BOARD_CLOSED || relay_is_over(r))
 		return -ENOTCONN;
 	/* The end of what a stream writes comes after what is still in the pair: the relay passes it on. */
 	if (stream && r->state == STACK_BOARD_CONNECTED)

@@ -177,6 +177,9 @@ void relay_kill(struct relay *r, int err);
 /** relay_connected() - the connection is there: let the program write */
 void relay_connected(struct relay *r);
 
+/** relay_is_over() - it was connected, and is not any more: both FINs are acknowledged, or it was just reset */
+bool relay_is_over(const struct relay *r);
+
 /** relay_shutdown() - shutdown(2) on both the socket and the pair */
 int relay_shutdown(struct relay *r, int how);
 

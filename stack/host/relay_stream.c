@@ -303,6 +303,9 @@ static void see_errors(struct relay *r)
 		relay_fail(r, err, true);
 	else if (over)
 		end_down(r);
+	/* After both FINs there is no peer any more. */
+	if (over && !err)
+		relay_show(r);
 }
 
 /* The program has closed it, or never accepted it. Which of them the listening socket's turn tells, which is next at

@@ -28,6 +28,37 @@ static void half_close(void)
 	close(s[1]);
 }
 
+/* Both have ended: there is no connection any more. */
+static void over(bool closes)
+{
+	struct sockaddr_in a = in4("127.0.0.1", 1);
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int s[2];
+
+	puts("- over");
+	connection(s);
+	DO(shutdown(s[0], SHUT_WR));
+	DO(recv(s[1], buf, sizeof(buf), 0));
+	DO(closes ? close(s[1]) : shutdown(s[1], SHUT_WR));
+	for (int i = 0; i < (closes ? 1 : 2); i++) {
+		POLL(s[i], POLLHUP);
+		/* The last of them waits for the answer to its FIN. */
+		for (int n = 0; n < 2000 && getpeername(s[i], ADDR(&ss), &len) == 0; n++)
+			usleep(1000);
+		log_name("peer", s[i], true, 0);
+		DO(shutdown(s[i], SHUT_WR));
+		DO(shutdown(s[i], SHUT_RD));
+		DO(shutdown(s[i], SHUT_RDWR));
+		DO(recv(s[i], buf, sizeof(buf), 0));
+		DO(send(s[i], "x", 1, MSG_NOSIGNAL));
+		DO(connect(s[i], ADDR(&a), sizeof(a)));
+		DO(listen(s[i], 1));
+		SO_ERROR_OF(s[i]);
+		close(s[i]);
+	}
+}
+
 static void shut_read(void)
 {
 	int s[2];
@@ -214,6 +245,8 @@ static void sigpipe(void)
 int main(void)
 {
 	half_close();
+	over(false);
+	over(true);
 	shut_read();
 	peer_closes();
 	closed_before();
