@@ -40,7 +40,7 @@ static int stack_up(int argc, char **argv)
 	if (argc != 2)
 		return message_usage("stack", "stack up: expected a name and a specification");
 	if (!stack_is_name(argv[0])) {
-		message_error("%s: not a name for a stack (letters, digits, '.', '_' and '-'; not 'lo')", argv[0]);
+		message_error("%s: not a name for a stack (letters, digits, '.', '_' and '-'; not 'lo' or 'user')", argv[0]);
 		return 1;
 	}
 	if (stack_path(path, argv[0]) < 0)

@@ -51,6 +51,8 @@ static int no_rights(const struct spec_nic *n, int err, const char *why, char *e
 		hint = make;
 	} else if (err == -EBUSY) {
 		hint = "; another program has it: another name makes another device";
+	} else if (err == -EINVAL) {
+		hint = "; there is a device of another kind with that name: another name makes a device";
 	} else if (err == -ENOENT || err == -ENODEV) {
 		hint = "; the kernel's tun module is needed: modprobe tun";
 	}

@@ -278,8 +278,8 @@ static bool set_fastopen(struct parser *p, const char *value)
 
 static const struct setting settings[] = {
 	{ "lo", "no value", set_lo, STACK_SETTING | WORD },
-	{ "tap", "a device's name, once a NIC", set_tap, NIC_SETTING },
-	{ "tun", "a device's name, once a NIC", set_tun, NIC_SETTING },
+	{ "tap", "a device's name of at most 15 characters, once a NIC", set_tap, NIC_SETTING },
+	{ "tun", "a device's name of at most 15 characters, once a NIC", set_tun, NIC_SETTING },
 	{ "fd", "the number of an open descriptor, once a NIC", set_fd, NIC_SETTING },
 	{ "packet", "an interface's name, once a NIC", set_packet, NIC_SETTING },
 	{ "share", "no value", set_share, NIC_SETTING | WORD },
@@ -447,6 +447,16 @@ static bool has_family(const struct spec_nic *n, uint8_t len)
 	return false;
 }
 
+/* An address at both ends: the kernel would keep what is for the stack. */
+static bool has_own_peer(const struct spec_nic *n)
+{
+	for (size_t i = 0; i < n->npeers; i++)
+		for (size_t j = 0; j < n->naddrs; j++)
+			if (addr_equal(&n->peers[i].addr, &n->addrs[j].addr))
+				return true;
+	return false;
+}
+
 /* What can only be said of the whole. */
 static int check(struct parser *p)
 {
@@ -459,6 +469,8 @@ static int check(struct parser *p)
 				    "has no link, and the loopback no settings: expected tap=, tun=, user, lan=, packet= or fd=");
 		if (n->npeers && n->link != SPEC_LINK_TAP && n->link != SPEC_LINK_TUN)
 			return fail(p, "peer", "there is no kernel's end to give an address: expected tap= or tun=");
+		if (has_own_peer(n))
+			return fail(p, "peer", "is the stack's own addr=: expected another address of its network");
 		if (n->nforwards && n->link != SPEC_LINK_USER)
 			return fail(p, "forward", "expected user");
 		if (n->share && n->link != SPEC_LINK_PACKET)

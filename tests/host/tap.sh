@@ -55,6 +55,8 @@ check "fragments both ways" ping -c 1 -W 5 -s 4000 10.0.0.2
 check "no capability is left" sh -c "grep -q 'CapPrm:.0000000000000000' /proc/$pid/status && grep -q 'CapBnd:.0000000000000000' /proc/$pid/status"
 check "system calls are filtered" sh -c "grep -q 'Seccomp:.2' /proc/$pid/status && grep -q 'NoNewPrivs:.1' /proc/$pid/status"
 check "a device that is in use" says tap=ss0,addr=10.0.0.3/24 "ss0: cannot attach: Device or resource busy; another program has it"
+ip link add ss7 type veth peer name ss8
+check "a device of another kind" says tap=ss7,addr=10.0.0.3/24 "ss7: cannot attach: Invalid argument; there is a device of another kind with that name"
 stop
 check "the device goes with the host" sh -c '! ip link show ss0'
 check "packets were captured" sh -c "[ \$(stat -c %s $SOCKSHIM_DIR/p) -gt 500 ]"

@@ -94,6 +94,7 @@ Test(spec, errors_say_where_and_what_was_expected)
 	bad("tap=a/b", "a device's name");
 	bad("addr=10.0.0.2/24", "no link");
 	bad("fd=3,peer=10.0.0.1/24", "expected tap= or tun=");
+	bad("tap=ss0,peer=10.0.0.2/24,addr=10.0.0.2/24", "the stack's own");
 	bad("tap=x,share", "expected packet=");
 	good("user,forward=8080:80,forward=udp:127.0.0.1:5353:53");
 	cr_assert_eq(s.nics[0].nforwards, 2);
