@@ -13,6 +13,7 @@
 #include "host/device.h"
 #include "host/diag.h"
 #include "host/relay.h"
+#include "host/maker.h"
 #include "host/resolve.h"
 #include "host/setup.h"
 
@@ -94,6 +95,7 @@ int host_new(const struct spec *spec, const char *name, struct host **out,
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	h->loop.epoll = h->board.fd = h->listen_fd = h->watch_fd = h->diag_fd = h->filler_fd = -1;
 	htab_init(&h->relays);
+	maker_init(h);
 	list_init(&h->all_relays);
 	list_init(&h->clients);
 	list_init(&h->watched);
@@ -145,6 +147,7 @@ void host_free(struct host *h)
 	if (h->filler_fd >= 0)
 		close(h->filler_fd);
 	htab_fini(&h->relays);
+	maker_fini(h);
 	free(h->scratch);
 	free(h);
 }

@@ -32,6 +32,7 @@ struct host_counters { HOST_COUNTERS(HOST_COUNTER_FIELD) };
 /**
  * struct host
  * @relays:    by cookie, and @all_relays in a list
+ * @makers:    who made them (maker.h); @room: how many descriptors there are for them and for clients
  * @listen_again: when to accept clients again, after there were no descriptors for one
  * @watch:     for pairs that are shut down both ways: the only event left is the program's close
  * @diag_fd:   asks the kernel whether the program's end of such a pair is still there
@@ -54,6 +55,8 @@ struct host {
 	struct htab relays;
 	struct list all_relays;
 	size_t nrelays;
+	struct htab makers;
+	size_t room;
 	struct list clients;
 	size_t nclients;
 	struct source listener;

@@ -10,10 +10,23 @@
 #include <unistd.h>
 
 #include "host/diag.h"
+#include "host/maker.h"
 #include "host/ops.h"
 #include "host/ring.h"
 
 enum { LONG_OPTION_MAX = 65536, FLUSH_STEP_MS = 5, FLUSH_MAX_MS = 3600 * 1000 };
+
+static int relay_for(struct request *q, struct sock *k)
+{
+	struct maker *m = maker_get(q->host, q->client->pid);
+	int err = !m ? -ENOMEM : maker_may(q->host, m) ? relay_new(q->host, k, false, &q->fd_out, &q->relay) : -ENFILE;
+
+	if (!err)
+		maker_own(m, q->relay);
+	else if (m)
+		maker_put(q->host, m);
+	return err;
+}
 
 int op_socket(struct request *q)
 {
@@ -28,7 +41,7 @@ int op_socket(struct request *q)
 	err = sock_new(q->host->stack, (int)domain, (int)type, (int)protocol, &k);
 	if (err)
 		return err;
-	err = relay_new(q->host, k, false, &q->fd_out, &q->relay);
+	err = relay_for(q, k);
 	if (err) {
 		sock_close(k);
 		return err;

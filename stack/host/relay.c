@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/diag.h"
+#include "host/maker.h"
 #include "host/ring.h"
 
 static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
@@ -249,6 +250,7 @@ void relay_disown(struct relay *r)
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
 	diag_detach(r);
+	maker_disown(r);
 	/* When the host leaves, what the board says of its sockets stays. */
 	if (!h->board.head->gone)
 		board_put(&h->board, r->board);

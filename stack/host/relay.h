@@ -35,6 +35,7 @@ enum relay_shut { RELAY_SHUT_RD = 1, RELAY_SHUT_WR = 2, RELAY_SHUT_BOTH = 3 };
 /* What a pair is given that moves much: with less, the two sides wait for one another in turn. */
 enum { RELAY_WIDE = 524288 };
 
+struct maker;
 struct relay;
 struct ring;
 
@@ -52,6 +53,7 @@ enum { RELAY_HOLDERS = 2 };
 /**
  * struct relay
  * @src:     turns
+ * @maker:   the process that made it, or NULL
  * @owner:   the user who made it; @holders: others who may act on it, @nholders of them ever
  * @waiter:  in the endpoint's wait queue
  * @by_cookie, @all: in the host's tables
@@ -90,6 +92,7 @@ struct relay {
 	int fd;
 	uid_t owner, holders[RELAY_HOLDERS];
 	uint8_t nholders;
+	struct maker *maker;
 	enum stack_board_state state;
 	uint32_t ready;
 	uint32_t filler;

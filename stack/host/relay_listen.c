@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "host/diag.h"
+#include "host/maker.h"
 
 enum { PUSH_MAX = 64 };
 
@@ -90,10 +91,14 @@ static int send_accept(struct relay *r, struct relay *child, int fd)
 static int push(struct relay *r, struct sock *k)
 {
 	struct relay *child;
-	int fd, err = relay_new(r->host, k, true, &fd, &child);
+	int fd, err;
 
+	if (!maker_may(r->host, r->maker))
+		return -EAGAIN;
+	err = relay_new(r->host, k, true, &fd, &child);
 	if (err)
 		return -EAGAIN;
+	maker_own(r->maker, child);
 	child->owner = r->owner;
 	child->nholders = r->nholders;
 	memcpy(child->holders, r->holders, sizeof(child->holders));

@@ -101,6 +101,21 @@ void peer_send(struct peer *p, int op, uint64_t cookie, int64_t a0, int64_t a1, 
 	cr_assert_eq(send(p->ctl, &m, STACK_MSG_HEAD + len, MSG_NOSIGNAL), (ssize_t)(STACK_MSG_HEAD + len));
 }
 
+void peer_send_fd(struct peer *p, int op, uint64_t cookie, int fd)
+{
+	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = op, .cookie = cookie, .seq = ++p->seq };
+	struct iovec iov = { &m, STACK_MSG_HEAD };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = sizeof(control.room) };
+
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	cr_assert_gt(sendmsg(p->ctl, &h, 0), 0);
+}
+
 int peer_wait(struct peer *p)
 {
 	struct iovec iov = { &p->reply, sizeof(p->reply) };

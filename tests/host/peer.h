@@ -44,6 +44,9 @@ void peer_send(struct peer *p, int op, uint64_t cookie, int64_t a0, int64_t a1, 
 	       const void *data, size_t len);
 int peer_wait(struct peer *p);
 
+/** peer_send_fd() - a request with a descriptor */
+void peer_send_fd(struct peer *p, int op, uint64_t cookie, int fd);
+
 struct sockp peer_socket(struct peer *p, int domain, int type);
 int peer_bind(struct peer *p, const struct sockp *s, const struct sockaddr_in *a);
 struct sockaddr_in peer_name(struct peer *p, const struct sockp *s, bool remote);

@@ -166,32 +166,16 @@ Test(control, descriptors_that_nobody_asked_for)
 	wait_gone(pid);
 }
 
-/* Sends a request with a descriptor. */
-static void send_with(struct peer *p, int op, uint64_t cookie, int fd)
-{
-	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = op, .cookie = cookie, .seq = ++p->seq };
-	struct iovec iov = { &m, STACK_MSG_HEAD };
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			    .msg_controllen = sizeof(control.room) };
-
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
-	cr_assert_gt(sendmsg(p->ctl, &h, 0), 0);
-}
-
 /* Sends a descriptor through the connection for the host to take for another one. */
 static void send_through(struct peer *p, int fd)
 {
-	send_with(p, STACK_OP_JOIN, 0, fd);
+	peer_send_fd(p, STACK_OP_JOIN, 0, fd);
 	close(fd);
 }
 
 static int held(struct peer *p, const struct sockp *s, int fd)
 {
-	send_with(p, STACK_OP_HELD, s->cookie, fd);
+	peer_send_fd(p, STACK_OP_HELD, s->cookie, fd);
 	return peer_wait(p);
 }
 

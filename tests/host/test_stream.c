@@ -1,5 +1,6 @@
 /* Streams through the host: connections and bytes. */
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "streams.h"
 
@@ -303,6 +304,58 @@ Test(stream, many_at_once)
 		close(s[i].fd);
 	}
 	close(l.fd);
+}
+
+/* Another process's: it has sockets, however many the first one has taken. */
+static int finds_room(struct peer *other)
+{
+	struct sockp mine[4];
+
+	for (int i = 0; i < 4; i++) {
+		if (peer_call(other, STACK_OP_SOCKET, 0, AF_INET, SOCK_STREAM, 0, NULL, 0))
+			return 1;
+		mine[i].fd = other->reply_fd;
+	}
+	for (int i = 0; i < 4; i++)
+		close(mine[i].fd);
+	return 0;
+}
+
+Test(limits, who_leaks_leaves_something_for_others, .timeout = 60)
+{
+	enum { FILES = 128 };
+	static struct sockp held[FILES];
+	pid_t child;
+	int n = 0, status = -1;
+
+	peer_start_limited(&p, "lo", FILES);
+	while (peer_call(&p, STACK_OP_SOCKET, 0, AF_INET, SOCK_DGRAM, 0, NULL, 0) == 0) {
+		cr_assert_lt(n, FILES);
+		held[n++].fd = p.reply_fd;
+	}
+	cr_assert_gt(n, FILES / 2);
+	child = fork();
+	if (child == 0) {
+		struct peer other = { 0 };
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+			_exit(2);
+		peer_send_fd(&p, STACK_OP_JOIN, 0, pair[1]);
+		other.ctl = pair[0];
+		peer_hello(&other);
+		_exit(finds_room(&other));
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert_eq(status, 0);
+	/* And those that are closed are there again. */
+	close(held[--n].fd);
+	while (peer_call(&p, STACK_OP_SOCKET, 0, AF_INET, SOCK_DGRAM, 0, NULL, 0) != 0)
+		;
+	close(p.reply_fd);
+	while (n)
+		close(held[--n].fd);
+	peer_stop(&p);
 }
 
 Test(limits, connections_wait_while_the_host_has_no_descriptors, .timeout = 60)
