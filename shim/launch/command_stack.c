@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "launch/command.h"
@@ -15,20 +18,25 @@
 
 enum { COPY_BYTES = 65536 };
 
-/* Opens a stack by its name: 0, or -1 after saying why not. */
-static int open_named(struct stack_link *link, const char *name)
+/* Connects to a stack by its name: 0, -errno, or 1 after saying what is wrong with the name. */
+static int connect_named(struct stack_link *link, const char *name)
 {
 	char path[PATH_MAX];
-	int err;
 
+	*link = (struct stack_link){ .fd = -1 };
 	if (!stack_is_name(name)) {
 		message_error("%s: not the name of a stack (letters, digits, '.', '_' and '-')", name);
-		return -1;
+		return 1;
 	}
-	if (stack_path(path, name) < 0)
-		return -1;
-	err = stack_connect(link, path);
-	return err ? stack_say_unreachable(name, link, err) : 0;
+	return stack_path(path, name) < 0 ? 1 : stack_connect(link, path);
+}
+
+/* The same: 0, or -1 after saying why not. */
+static int open_named(struct stack_link *link, const char *name)
+{
+	int err = connect_named(link, name);
+
+	return err < 0 ? stack_say_unreachable(name, link, err) : -err;
 }
 
 static int stack_up(int argc, char **argv)
@@ -57,6 +65,43 @@ static int stack_up(int argc, char **argv)
 	return err != 0;
 }
 
+/* A host of another version is not asked: it is told by a signal. Waits until it is gone. */
+static int end_other(const char *name, int host)
+{
+	struct pollfd p = { .fd = (int)syscall(SYS_pidfd_open, host, 0), .events = POLLIN };
+	int err = p.fd < 0 || syscall(SYS_pidfd_send_signal, p.fd, SIGTERM, NULL, 0) < 0 ? errno : 0;
+
+	if (err)
+		message_error("stack %s: process %d does not go down: %s", name, host, strerror(err));
+	else
+		while (poll(&p, 1, -1) < 0 && errno == EINTR)
+			;
+	if (p.fd >= 0)
+		close(p.fd);
+	return err ? -1 : 0;
+}
+
+static int down(const char *name, struct stack_msg *m)
+{
+	struct stack_link link;
+	int err = connect_named(&link, name);
+
+	if (err == -EPROTONOSUPPORT)
+		return end_other(name, (int)link.pid);
+	if (err)
+		return err < 0 ? stack_say_unreachable(name, &link, err) : -1;
+	memset(m, 0, STACK_MSG_HEAD);
+	m->op = STACK_OP_DOWN;
+	err = stack_ask(&link, m, -1, NULL);
+	/* Until it is gone: whoever starts it anew must not meet it. */
+	while (!err && read(link.fd, m, sizeof(*m)) > 0)
+		;
+	stack_disconnect(&link);
+	if (err)
+		message_error("stack %s: does not go down: %s", name, strerror(-err));
+	return err ? -1 : 0;
+}
+
 static int stack_down(int argc, char **argv)
 {
 	struct stack_msg *m;
@@ -65,26 +110,8 @@ static int stack_down(int argc, char **argv)
 	if (argc < 1)
 		return message_usage("stack", "stack down: which stack?");
 	m = calloc(1, sizeof(*m));
-	for (int i = 0; m && i < argc; i++) {
-		struct stack_link link;
-		int err;
-
-		if (open_named(&link, argv[i]) < 0) {
-			failed = 1;
-			continue;
-		}
-		memset(m, 0, STACK_MSG_HEAD);
-		m->op = STACK_OP_DOWN;
-		err = stack_ask(&link, m, -1, NULL);
-		/* Until it is gone: whoever starts it anew must not meet it. */
-		while (!err && read(link.fd, m, sizeof(*m)) > 0)
-			;
-		stack_disconnect(&link);
-		if (err) {
-			message_error("stack %s: does not go down: %s", argv[i], strerror(-err));
-			failed = 1;
-		}
-	}
+	for (int i = 0; m && i < argc; i++)
+		failed |= down(argv[i], m) < 0;
 	free(m);
 	return failed || !m;
 }
@@ -123,6 +150,16 @@ static void list_one(const char *name, struct stack_link *link, json_t *all)
 	json_decref(info);
 }
 
+/* One whose host is of another version, and can only be ended. */
+static void list_other(const char *name, const struct stack_link *link, json_t *all)
+{
+	if (all)
+		json_array_append_new(all, json_pack("{s:s, s:I, s:i}", "name", name, "pid", (json_int_t)link->pid,
+						     "version", (int)link->seq));
+	else
+		printf("%-20s  %-8lld  of another version\n", name, (long long)link->pid);
+}
+
 static int stack_list(int argc, char **argv, bool json)
 {
 	json_t *all = json ? json_array() : NULL;
@@ -139,10 +176,14 @@ static int stack_list(int argc, char **argv, bool json)
 		char *name = entries[i]->d_name, path[PATH_MAX], *end = strrchr(name, '.');
 		struct stack_link link;
 
-		if (end && strcmp(end, ".sock") == 0 && snprintf(path, sizeof(path), "%.3000s/%s", dir, name) > 0 &&
-		    stack_connect(&link, path) == 0) {
+		if (end && strcmp(end, ".sock") == 0 && snprintf(path, sizeof(path), "%.3000s/%s", dir, name) > 0) {
+			int err = stack_connect(&link, path);
+
 			*end = '\0';
-			list_one(name, &link, all);
+			if (!err)
+				list_one(name, &link, all);
+			else if (err == -EPROTONOSUPPORT)
+				list_other(name, &link, all);
 			stack_disconnect(&link);
 		}
 		free(entries[i]);

@@ -201,6 +201,15 @@ int stack_ask(struct stack_link *link, struct stack_msg *m, int send_fd, int *fd
 	return m->err;
 }
 
+/* As the kernel says it: what another version says may mean something else. */
+static int peer_pid(int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? peer.pid : 0;
+}
+
 int stack_connect(struct stack_link *link, const char *path)
 {
 	struct stack_msg *m = calloc(1, sizeof(*m));
@@ -225,6 +234,7 @@ int stack_connect(struct stack_link *link, const char *path)
 		if ((!err || err == -EPROTO) && m->op == STACK_OP_HELLO && m->arg[0] != STACK_PROTO_VERSION) {
 			err = -EPROTONOSUPPORT;
 			link->seq = (uint32_t)m->arg[0];
+			link->pid = peer_pid(link->fd);
 		}
 	}
 	free(m);
@@ -243,7 +253,7 @@ void stack_disconnect(struct stack_link *link)
 int stack_say_unreachable(const char *name, const struct stack_link *link, int err)
 {
 	if (err == -EPROTONOSUPPORT)
-		message_error("stack %s: its host speaks version %u of the protocol, this is version %d; end it and start it again",
+		message_error("stack %s: its host speaks version %u of the protocol, this is version %d; end it (sockshim stack down) and start it again",
 			      name, link->seq, STACK_PROTO_VERSION);
 	else if (err == -ENOENT || err == -ECONNREFUSED)
 		message_error("stack %s is not up; start it: sockshim stack up %s SPECIFICATION", name, name);

@@ -33,7 +33,7 @@ void stack_clean(void);
  * `keep`: it stays without clients. */
 int stack_start(const char *path, const char *spec, bool keep);
 
-/* Connects. 0, or -errno; -EPROTONOSUPPORT: the host is of another version, which is in link->seq. */
+/* Connects. 0, or -errno; -EPROTONOSUPPORT: the host, link->pid, is of another version, which is in link->seq. */
 int stack_connect(struct stack_link *link, const char *path);
 void stack_disconnect(struct stack_link *link);
 

@@ -135,6 +135,20 @@ other_version() {
 	has err "version 1 .*version 7"
 }
 
+# The command says what it is, and how to be rid of it.
+other_version_is_ended() {
+	mkdir -p "$SOCKSHIM_DIR/stack" && chmod 700 "$SOCKSHIM_DIR" "$SOCKSHIM_DIR/stack"
+	fake --version 7
+	mv fake.sock "$SOCKSHIM_DIR/stack/old.sock"
+	is "status" "$("$SHIM" run --stack old -- true 2>err; echo $?)" 125
+	has err "version 7 .*version 1; end it (sockshim stack down)"
+	"$SHIM" stack list >out
+	has out "^old *$PID *of another version"
+	is "version" "$("$SHIM" stack list -j | "$PY" -c 'import json, sys; print(json.load(sys.stdin)[0]["version"])')" 7
+	timeout 20 "$SHIM" stack down old || fail "exit status $?"
+	await gone "$PID" || fail "it is still there"
+}
+
 with_fake_host() {
 	fake
 	cat >small.py <<-'PY'
@@ -336,6 +350,7 @@ check host_program_missing no_program
 check host_specification_wrong wrong_specification
 check host_missing_said_once said_once
 check host_of_other_version other_version
+check host_of_other_version_is_ended other_version_is_ended
 check host_without_stack with_fake_host
 check host_garbled_replies garbled
 check host_dies_at_request dies_at
