@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "backend/ahead.h"
 #include "backend/start.h"
@@ -13,6 +14,8 @@
 #include "interpose/redirect_ring.h"
 #include "interpose/resolve.h"
 #include "run/sys.h"
+
+#define DOWN_NS 20000000
 
 /* The descriptor that this thread has just got, until it is entered into the table. */
 static __thread struct {
@@ -191,6 +194,15 @@ static void check_copy(int fd, uint64_t *w, void *ctx)
 	s->stack_cookie = cookie;
 	s->stack_board = ~0u;
 	s->stack_flags = 0;
+}
+
+int redirect_down(struct run_socket *s)
+{
+	const struct timespec pause = { 0, DOWN_NS };
+
+	if ((__atomic_fetch_or(&s->stack_flags, REDIRECT_DOWN, __ATOMIC_RELAXED) & REDIRECT_DOWN) && !channel_sandboxed)
+		sys(SYS_nanosleep, &pause, NULL);
+	return -ENETDOWN;
 }
 
 struct holding {

@@ -35,6 +35,7 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 /* Bits of run_socket.stack_flags. */
 #define REDIRECT_FAILED		(1u << 31)	/* a datagram socket that has had an error */
 #define REDIRECT_RING		(1u << 27)	/* a packet socket whose ring has been mapped */
+#define REDIRECT_DOWN		(1u << 26)	/* has told that the host is gone */
 #define REDIRECT_WIDENED	(1u << 29)	/* a stream whose pair has been given a larger buffer */
 #define REDIRECT_TOLD		(1u << 28)	/* a stream whose connect has waited, and said that it is connected */
 #define REDIRECT_DISSOLVED	(1u << 30)	/* a stream whose connect has failed, and said so: as good as new */
@@ -88,6 +89,10 @@ int redirect_holder(uint64_t cookie);
 
 /* Nothing but what is asked by reading and writing can be asked from now on: shows the host what is held. */
 void redirect_prepare_sandbox(void);
+
+/* -ENETDOWN, of a socket that has become readable for good because its host is gone. Servers ask again at once and write to their
+ * log, for ever: the second time it takes a while. */
+int redirect_down(struct run_socket *s);
 
 /* After fork, when the table is the child's own. */
 void redirect_after_fork(void);

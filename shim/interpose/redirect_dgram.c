@@ -516,9 +516,9 @@ static long recv_with(const struct target *t, struct stack_dgram *d, struct msgh
 	h.msg_iov = v;
 	r = LIBC(recvmsg)(t->fd, &h, flags & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC));
 	if (r < 0)
-		return (errno == EPIPE || errno == ECONNRESET) && client_host_gone() ? -ENETDOWN : -errno;
+		return (errno == EPIPE || errno == ECONNRESET) && client_host_gone() ? redirect_down(t->s) : -errno;
 	if (r == 0)
-		return client_host_gone() ? -ENETDOWN : 0;	/* shut down for receiving */
+		return client_host_gone() ? redirect_down(t->s) : 0;	/* shut down for receiving */
 	if (r < (ssize_t)sizeof(*d) || d->size != sizeof(*d))
 		return -EPROTO;
 	if (d->flags & STACK_DGRAM_ERROR) {

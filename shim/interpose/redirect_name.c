@@ -209,7 +209,7 @@ static int take_connection(const struct target *t, struct stack_accept *got, int
 		return err;
 	n = sys(SYS_recvmsg, t->fd, &h, MSG_DONTWAIT | (flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0));
 	if (n == 0 || n == -ECONNRESET || n == -EPIPE)
-		return client_host_gone() ? -ENETDOWN : -EINVAL;
+		return client_host_gone() ? redirect_down(t->s) : -EINVAL;
 	if (n < 0)
 		return (int)n;
 	if (h.msg_controllen < CMSG_LEN(sizeof(int)) || control.head.cmsg_level != SOL_SOCKET ||
@@ -233,9 +233,9 @@ long redirect_accept(enum call_id id, const struct target *t, const uint64_t *a)
 	if (!redirect_is_stream(t->s))
 		return -EOPNOTSUPP;
 	if (!t->e || client.gone)
-		return -ENETDOWN;
+		return redirect_down(t->s);
 	if (board_state(t->e) != STACK_BOARD_LISTENING)
-		return client_host_gone() ? -ENETDOWN : -EINVAL;
+		return client_host_gone() ? redirect_down(t->s) : -EINVAL;
 	/* The waiting is done by looking, so that nothing is taken for which there is no room. */
 	while ((fd = take_connection(t, &got, flags)) == -EAGAIN) {
 		ssize_t n = LIBC(recv)(t->fd, &byte, 1, MSG_PEEK);

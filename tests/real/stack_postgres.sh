@@ -20,8 +20,9 @@ autovacuum = off
 END
 echo "host all all all trust" >>db/pg_hba.conf
 
-# A stack of that user's in the place of ours.
+# A stack of that user's in the place of ours, or ours for the other user too.
 own_stack() {
+	[ -z "${SHARED:-}" ] || { THERE+=("${AS[@]}"); return; }
 	[ "${#THERE[@]}" != 0 ] || { THERE=("${AS[@]}"); return; }
 	"$SHIM" stack down srv
 	chmod 711 . && mkdir -m 700 pg && chown postgres pg
@@ -66,12 +67,15 @@ postgres_() {
 	} >result
 	kill -INT "$PID"
 	await gone "$PID" || fail "the server does not end"
-	case $PLACE in
-	kernel | client) ;;
+	case $PLACE${SHARED:-} in
+	kernel | client | *shared) ;;
 	*) "${AS[@]}" env SOCKSHIM_DIR="$PWD/pg" "$SHIM" stack down own || fail "the stack was gone before its end" ;;
 	esac
+	[ -z "${SHARED:-}" ] || return 0
 	THERE=()
 	[ "$PLACE" != lo ] || HERE=()
 }
+shared() { SHARED=shared postgres_; }
 
 scenario postgres postgres_
+scenario postgres_on_root_s_stack shared kernel server both lo

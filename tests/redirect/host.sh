@@ -257,6 +257,43 @@ killed() {
 	fi
 }
 
+# Servers whose host was killed are told so at once, and then not as often as they ask.
+asked_slowly() {
+	up
+	cat >ask.py <<-'PY'
+		import socket, sys, time
+		l = socket.create_server(("127.0.0.1", 0))
+		u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		u.bind(("127.0.0.1", 0))
+		l.setblocking(False)
+		u.setblocking(False)
+		print("there", flush=True)
+		sys.stdin.readline()
+		for f in l.accept, lambda: u.recv(10):
+		    n, began = 0, time.monotonic()
+		    while time.monotonic() < began + 0.5:
+		        try:
+		            f()
+		        except OSError as e:
+		            assert e.errno == 100, e
+		        n += 1
+		        if n == 1:
+		            assert time.monotonic() < began + 0.3
+		    print(n)
+	PY
+	mkfifo in
+	sleep 100 >in & sleeper=$!
+	echo "$sleeper $(started $sleeper)" >>"$PIDS"
+	OUT=out start on "$PY" ask.py <in
+	await grep -q there out || fail "it does not get so far"
+	kill -9 "$(host_pid)"
+	echo >in
+	kill "$sleeper"
+	wait "$PID" || { cat out; fail "exit status $?"; }
+	for n in $(grep '^[0-9]' out); do [ "$n" -le 30 ] || fail "$n answers in half a second"; done
+	is "lines" "$(grep -c '^[0-9]' out)" 2
+}
+
 # A host that is stopped holds up programs on it; they can be ended all the same, and go on with it.
 stopped() {
 	local host pid
@@ -354,6 +391,7 @@ check host_of_other_version_is_ended other_version_is_ended
 check host_without_stack with_fake_host
 check host_garbled_replies garbled
 check host_dies_at_request dies_at
+check host_killed_asked_slowly with_stacks asked_slowly
 check host_stopped with_stacks stopped
 check host_out_of_descriptors with_stacks out_of_descriptors
 check host_killed_under_blocked_calls with_stacks killed lo all
