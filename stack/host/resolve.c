@@ -66,6 +66,17 @@ static struct slot *slot_of(struct resolver *r, ares_socket_t fd)
 	return i >= 0 && i < SLOTS && r->slots[i].k ? &r->slots[i] : NULL;
 }
 
+/* As glibc does it: that a server cannot be reached is to be known at once, and not after all attempts have timed out. */
+static void hear_errors(struct sock *k)
+{
+	const int on = 1;
+
+	if (k->type == SOCK_DGRAM && k->domain == AF_INET)
+		sock_setopt(k, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+	else if (k->type == SOCK_DGRAM)
+		sock_setopt(k, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+}
+
 static ares_socket_t dns_socket(int domain, int type, int protocol, void *ctx)
 {
 	struct resolver *r = ctx;
@@ -82,6 +93,7 @@ static ares_socket_t dns_socket(int domain, int type, int protocol, void *ctx)
 			errno = -err;
 			return ARES_SOCKET_BAD;
 		}
+		hear_errors(s->k);
 		s->resolver = r;
 		s->ready = 0;
 		s->waiter = (struct waiter){ .mask = WAIT_ALL, .fn = note };

@@ -28,4 +28,16 @@ dns() {
 	[ "$(wc -l <result)" -ge 89 ] || { grep -v many result; fail "only $(wc -l <result) lines of answers"; }
 }
 
+# A name server that routers know to be out of reach is not waited for.
+unreachable() {
+	"$SHIM" stack down cli && client_stack "$CLIENT_SPEC,dns=192.0.2.53"
+	here "$PY" - <<-'END' || fail "it waits"
+		import socket, time
+		began = time.monotonic()
+		assert socket.getnameinfo(("10.77.2.77", 80), 0) == ("10.77.2.77", "http")
+		assert time.monotonic() < began + 4
+	END
+}
+
 scenario dnsmasq dns
+scenario dns_unreachable unreachable client
