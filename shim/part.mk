@@ -9,7 +9,7 @@ SHIM_LIB_SRCS := $(SHIM_SWITCH_SRCS) $(FAULT_SRCS) $(PLUGIN_SRCS) \
                  $(addprefix shim/backend/,ahead.c board.c channel.c client.c hatch.c start.c traffic.c) \
                  $(addprefix shim/interpose/,asan.c call.c calls.c ending.c facts.c hook.c impair.c libc.c \
                    memory.c netlink.c netlink_call.c netlink_route.c object.c outcome.c procnet.c redirect.c redirect_dgram.c redirect_io.c redirect_move.c redirect_name.c \
-                   redirect_fastopen.c redirect_idle.c redirect_option.c redirect_ring.c redirect_stream.c redirect_wait.c resolve.c rules.c site.c symbol.c trace.c \
+                   redirect_bell.c redirect_control.c redirect_epoll.c redirect_fastopen.c redirect_idle.c redirect_option.c redirect_ring.c redirect_stream.c redirect_wait.c resolve.c rules.c site.c symbol.c trace.c \
                    wrap_fd.c wrap_identity.c wrap_io.c wrap_mmap.c wrap_names.c wrap_open.c wrap_poll.c wrap_process.c wrap_socket.c \
                    wrap_syscall.c netlink_aim.c)
 

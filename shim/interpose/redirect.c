@@ -12,6 +12,7 @@
 #include "interpose/memory.h"
 #include "interpose/netlink.h"
 #include "interpose/redirect_ring.h"
+#include "interpose/redirect_wait.h"
 #include "interpose/resolve.h"
 #include "run/sys.h"
 
@@ -308,6 +309,8 @@ static void replace_one(int fd, uint64_t *w, void *ctx)
 
 int redirect_replace(const struct target *t, int by, uint64_t cookie, uint32_t index)
 {
+	struct redirect_registration registered[REDIRECT_REGISTRATIONS];
+	int n = redirect_registrations(t->s, registered, REDIRECT_REGISTRATIONS);
 	struct replacing r = { t->s, by, 0 };
 	long flags = sys(SYS_fcntl, t->fd, F_GETFL, 0);
 
@@ -316,6 +319,7 @@ int redirect_replace(const struct target *t, int by, uint64_t cookie, uint32_t i
 	socktab_each(&hook.tab, replace_one, &r);
 	sys(SYS_close, by);
 	mark(t->fd, t->s, cookie, index);
+	redirect_register_again(registered, n);
 	return r.err;
 }
 
@@ -349,15 +353,26 @@ bool redirect_is_news(int fd, bool take)
 	return news;
 }
 
-bool redirect_only_news(int fd, bool take)
+/* Of a SOCK_SEQPACKET it is the sum of all messages. */
+static int bytes_in(int fd)
 {
 	int bytes = 0;
 
-	if (!redirect_is_news(fd, take))
-		return false;
-	/* Of a SOCK_SEQPACKET it is the sum of all messages. */
 	sys(SYS_ioctl, fd, FIONREAD, &bytes);
-	return bytes <= (take ? 0 : (int)sizeof(struct stack_dgram));
+	return bytes;
+}
+
+bool redirect_only_news(int fd, bool take)
+{
+	const int one = sizeof(struct stack_dgram);
+
+	/* One may have come late, and the word of the next error after it. */
+	while (redirect_is_news(fd, take))
+		if (bytes_in(fd) <= (take ? 0 : one))
+			return true;
+		else if (!take)
+			redirect_is_news(fd, true);
+	return false;
 }
 
 void redirect_error_taken(const struct target *t)

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "interpose/memory.h"
+#include "interpose/redirect_control.h"
 #include "run/sys.h"
 
 #define SMALL_VECTOR	16
@@ -26,7 +27,6 @@
 #define FITS_ALWAYS	1232	/* a datagram that no path is too narrow for: the least MTU of IPv6 less its headers */
 
 enum { ORIGDSTADDR6 = 74 };	/* IPV6_ORIGDSTADDR */
-enum { NEW_TIME = 63, NEW_TIME_NS, NEW_STAMP };	/* SO_TIMESTAMP_NEW and so on: with 64-bit times, as ours are */
 
 static int take_error(const struct target *t)
 {
@@ -88,21 +88,9 @@ static int take_pktinfo(struct stack_dgram *d, const struct cmsghdr *c)
 	return 0;
 }
 
-/* SO_TIMESTAMPING of this datagram: what is to be recorded. */
-static int take_stamping(struct stack_dgram *d, const struct cmsghdr *c)
+static int take_control_message(void *ctx, const struct cmsghdr *c)
 {
-	const uint32_t record = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED |
-				SOF_TIMESTAMPING_TX_ACK | 1u << 18 /* SOF_TIMESTAMPING_TX_COMPLETION */;
-
-	if (c->cmsg_len != CMSG_LEN(sizeof(d->stamping)))
-		return -EINVAL;
-	memcpy(&d->stamping, CMSG_DATA(c), sizeof(d->stamping));
-	d->flags |= STACK_DGRAM_STAMP;
-	return d->stamping & ~record ? -EINVAL : 0;
-}
-
-static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
-{
+	struct stack_dgram *d = ctx;
 	bool v4 = c->cmsg_level == IPPROTO_IP, v6 = c->cmsg_level == IPPROTO_IPV6;
 
 	if ((v4 && c->cmsg_type == IP_PKTINFO) || (v6 && c->cmsg_type == IPV6_PKTINFO))
@@ -115,8 +103,10 @@ static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 		d->flags |= STACK_DGRAM_TOS;
 		return int_value(c, &d->tos) && d->tos <= 255 ? 0 : -EINVAL;
 	}
-	if (c->cmsg_level == SOL_SOCKET && (c->cmsg_type == SCM_TIMESTAMPING || c->cmsg_type == NEW_STAMP))
-		return take_stamping(d, c);
+	if (c->cmsg_level == SOL_SOCKET && (c->cmsg_type == SCM_TIMESTAMPING || c->cmsg_type == NEW_STAMP)) {
+		d->flags |= STACK_DGRAM_STAMP;
+		return control_take_stamping(c, &d->stamping);
+	}
 	if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_SEGMENT) {
 		uint16_t bytes;
 
@@ -135,29 +125,6 @@ static int take_control_message(struct stack_dgram *d, const struct cmsghdr *c)
 		return 0;
 	}
 	return v4 || v6 || c->cmsg_level == IPPROTO_UDP ? -EINVAL : 0;	/* of SOL_SOCKET: nothing that a datagram could not do without */
-}
-
-static int take_control(struct stack_dgram *d, const struct msghdr *m)
-{
-	union {
-		struct cmsghdr head;
-		char room[512];
-	} copy;
-	struct msghdr h = { .msg_control = &copy, .msg_controllen = m->msg_controllen };
-	int err = 0;
-
-	if (!m->msg_controllen)
-		return 0;
-	if (m->msg_controllen > sizeof(copy))
-		return -ENOBUFS;
-	if (!memory_read(&copy, m->msg_control, m->msg_controllen))
-		return -EFAULT;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c && !err; c = CMSG_NXTHDR(&h, c)) {
-		if (c->cmsg_len < CMSG_LEN(0) || c->cmsg_len > (size_t)((char *)&copy + m->msg_controllen - (char *)c))
-			return -EINVAL;
-		err = take_control_message(d, c);
-	}
-	return err;
 }
 
 /* --- sending */
@@ -235,7 +202,7 @@ long dgram_send(const struct target *t, struct msghdr *m, int flags)
 		return r < 0 ? -errno : r;
 	}
 	if (!err)
-		err = take_control(&d, m);
+		err = control_each(m, take_control_message, &d);
 	/* As Linux: raw sockets go on sending. */
 	if (!err && !redirect_is_raw(t->s))
 		err = -take_error(t);
@@ -257,54 +224,13 @@ long dgram_send(const struct target *t, struct msghdr *m, int flags)
 	if (flags & MSG_CONFIRM)
 		d.flags |= STACK_DGRAM_CONFIRM;
 	d.len = (uint32_t)bytes;
-	return send_with(t, v, m->msg_iovlen + 1, flags & (MSG_DONTWAIT | MSG_NOSIGNAL));
+	r = send_with(t, v, m->msg_iovlen + 1, flags & (MSG_DONTWAIT | MSG_NOSIGNAL));
+	if (UNLIKELY(flags & MSG_ZEROCOPY) && r > 0 && (__atomic_load_n(&t->e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_COPIES))
+		redirect_ask(t, STACK_OP_COPIED, 0, 0);
+	return r;
 }
 
 /* --- control messages to the program */
-
-struct control {
-	struct msghdr *m;
-	size_t room, used;
-};
-
-static void put_control(struct control *c, int level, int type, const void *data, size_t n)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(128)];
-	} msg = { .head = { .cmsg_len = CMSG_LEN(n), .cmsg_level = level, .cmsg_type = type } };
-	size_t fits = c->room - c->used, want = CMSG_LEN(n);
-
-	/* As put_cmsg(): what does not fit is cut, and said to be. */
-	if (fits < sizeof(struct cmsghdr)) {
-		c->m->msg_flags |= MSG_CTRUNC;
-		return;
-	}
-	memcpy(CMSG_DATA(&msg.head), data, n);
-	if (fits < want) {
-		c->m->msg_flags |= MSG_CTRUNC;
-		want = fits;
-		msg.head.cmsg_len = want;
-	}
-	if (!memory_write((char *)c->m->msg_control + c->used, &msg, want))
-		return;
-	c->used += CMSG_SPACE(n) < fits ? CMSG_SPACE(n) : fits;
-}
-
-/* As __sock_recv_timestamp(). */
-static void put_times(struct control *c, uint32_t flags, int64_t ns)
-{
-	struct timespec ts = { ns / 1000000000, ns % 1000000000 }, stamp[3] = { ts };
-	struct timeval tv = { ts.tv_sec, ts.tv_nsec / 1000 };
-	bool new = flags & STACK_DGRAM_TIME_NEW;
-
-	if ((flags & STACK_DGRAM_TIME) && (flags & STACK_DGRAM_TIME_NS))
-		put_control(c, SOL_SOCKET, new ? NEW_TIME_NS : SCM_TIMESTAMPNS, &ts, sizeof(ts));
-	else if (flags & STACK_DGRAM_TIME)
-		put_control(c, SOL_SOCKET, new ? NEW_TIME : SCM_TIMESTAMP, &tv, sizeof(tv));
-	if (flags & STACK_DGRAM_STAMP)
-		put_control(c, SOL_SOCKET, new ? NEW_STAMP : SCM_TIMESTAMPING, stamp, sizeof(stamp));
-}
 
 static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
 {
@@ -315,7 +241,7 @@ static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
 
 	if (!v6) {
 		p4.ipi_spec_dst = p4.ipi_addr = in->sin_addr;
-		put_control(c, IPPROTO_IP, IP_PKTINFO, &p4, sizeof(p4));
+		control_put(c, IPPROTO_IP, IP_PKTINFO, &p4, sizeof(p4));
 		return;
 	}
 	if (d->local.len >= sizeof(struct sockaddr_in6)) {
@@ -324,7 +250,7 @@ static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
 		p6.ipi6_addr.s6_addr[10] = p6.ipi6_addr.s6_addr[11] = 0xff;
 		memcpy(&p6.ipi6_addr.s6_addr[12], &in->sin_addr, 4);
 	}
-	put_control(c, IPPROTO_IPV6, IPV6_PKTINFO, &p6, sizeof(p6));
+	control_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &p6, sizeof(p6));
 }
 
 /* PACKET_AUXDATA */
@@ -336,7 +262,7 @@ static void put_aux(struct control *c, const struct stack_dgram *d)
 		.tp_len = d->len, .tp_snaplen = d->tos, .tp_net = (uint16_t)d->ttl,
 	};
 
-	put_control(c, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
+	control_put(c, SOL_PACKET, PACKET_AUXDATA, &aux, sizeof(aux));
 }
 
 /* IP_RETOPTS: of the options that came, those that an answer carries too, padded to whole words. */
@@ -354,7 +280,7 @@ static void put_retopts(struct control *c, const struct stack_dgram *d)
 		memcpy(out + n, d->ip_opts + at, len);
 		n += len;
 	}
-	put_control(c, IPPROTO_IP, IP_RETOPTS, out, (n + 3) / 4 * 4);
+	control_put(c, IPPROTO_IP, IP_RETOPTS, out, (n + 3) / 4 * 4);
 }
 
 /* An IPv4 datagram on an IPv6 socket. */
@@ -373,21 +299,21 @@ static void put_destination(struct control *c, const struct stack_dgram *d)
 
 	if (is_mapped(&d->local)) {
 		memcpy(&in.sin_addr, &in6->sin6_addr.s6_addr[12], sizeof(in.sin_addr));
-		put_control(c, IPPROTO_IP, IP_ORIGDSTADDR, &in, sizeof(in));
+		control_put(c, IPPROTO_IP, IP_ORIGDSTADDR, &in, sizeof(in));
 	} else if (in6->sin6_family == AF_INET6) {
-		put_control(c, IPPROTO_IPV6, ORIGDSTADDR6, in6, sizeof(*in6));
+		control_put(c, IPPROTO_IPV6, ORIGDSTADDR6, in6, sizeof(*in6));
 	} else {
-		put_control(c, IPPROTO_IP, IP_ORIGDSTADDR, d->local.bytes, sizeof(in));
+		control_put(c, IPPROTO_IP, IP_ORIGDSTADDR, d->local.bytes, sizeof(in));
 	}
 }
 
-static void put_all_control(struct control *c, const struct target *t, const struct stack_dgram *d)
+static void put_all_messages(struct control *c, const struct target *t, const struct stack_dgram *d)
 {
 	bool family6 = sockshim_cookie_family(t->s->cookie) == AF_INET6, v6 = family6 && !is_mapped(&d->peer);
 	int ttl = (int)d->ttl, tos = (int)d->tos;
 	uint8_t tos_byte = (uint8_t)d->tos;
 
-	put_times(c, d->flags, d->wall_ns);
+	control_put_times(c, d->flags, d->wall_ns);
 	if (d->flags & STACK_DGRAM_AUX) {
 		put_aux(c, d);
 		return;
@@ -395,15 +321,15 @@ static void put_all_control(struct control *c, const struct target *t, const str
 	if (d->flags & STACK_DGRAM_PKTINFO)
 		put_pktinfo(c, d, family6);
 	if (d->flags & STACK_DGRAM_TTL)
-		put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+		control_put(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
 	if ((d->flags & STACK_DGRAM_TOS) && v6)
-		put_control(c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+		control_put(c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 	else if (d->flags & STACK_DGRAM_TOS)
-		put_control(c, IPPROTO_IP, IP_TOS, &tos_byte, sizeof(tos_byte));
+		control_put(c, IPPROTO_IP, IP_TOS, &tos_byte, sizeof(tos_byte));
 	if (d->nip_opts > sizeof(d->ip_opts))
 		return;
 	if (d->flags & STACK_DGRAM_RECVOPTS)
-		put_control(c, IPPROTO_IP, IP_RECVOPTS, d->ip_opts, d->nip_opts);
+		control_put(c, IPPROTO_IP, IP_RECVOPTS, d->ip_opts, d->nip_opts);
 	if (d->flags & STACK_DGRAM_RETOPTS)
 		put_retopts(c, d);
 	if (d->flags & STACK_DGRAM_DST)
@@ -447,7 +373,7 @@ static long put_payload(struct msghdr *m, const uint8_t *payload, size_t n)
 	return (long)at;
 }
 
-static void put_error_control(struct control *c, const struct stack_errqueue *got, int family)
+static void put_error_messages(struct control *c, const struct stack_errqueue *got, int family)
 {
 	struct { struct sock_extended_err ee; uint8_t offender[sizeof(struct sockaddr_in6)]; } e = {
 		.ee = { .ee_errno = got->ee_errno, .ee_origin = got->origin, .ee_type = got->type, .ee_code = got->code,
@@ -457,17 +383,17 @@ static void put_error_control(struct control *c, const struct stack_errqueue *go
 	bool v6 = family == AF_INET6;
 	int ttl = got->ttl;
 
-	put_times(c, got->flags, got->wall_ns);
+	control_put_times(c, got->flags, got->wall_ns);
 	if (family == AF_PACKET) {
-		put_control(c, SOL_PACKET, PACKET_TX_TIMESTAMP, &e.ee, sizeof(e.ee));
+		control_put(c, SOL_PACKET, PACKET_TX_TIMESTAMP, &e.ee, sizeof(e.ee));
 		return;
 	}
 	memcpy(e.offender, got->offender.bytes, got->offender.len < sizeof(e.offender) ? got->offender.len : sizeof(e.offender));
 	if (got->flags & STACK_DGRAM_PKTINFO)
 		put_pktinfo(c, &way, v6);
 	if (got->ttl)
-		put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
-	put_control(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
+		control_put(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+	control_put(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
 		    sizeof(e.ee) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
 }
 
@@ -495,7 +421,7 @@ static long recv_error(const struct target *t, struct msghdr *m)
 		m->msg_namelen = 0;
 	else
 		put_name(m, &got.head.dest);
-	put_error_control(&c, &got.head, sockshim_cookie_family(t->s->cookie));
+	put_error_messages(&c, &got.head, sockshim_cookie_family(t->s->cookie));
 	m->msg_controllen = c.used;
 	return n;
 }
@@ -555,7 +481,7 @@ long dgram_recv(const struct target *t, struct msghdr *m, int flags)
 	if (r < 0)
 		return r;
 	put_name(m, &d.peer);
-	put_all_control(&c, t, &d);
+	put_all_messages(&c, t, &d);
 	m->msg_controllen = c.used;
 	if ((flags & MSG_TRUNC) && d.len > (uint64_t)r)
 		r = d.len;

@@ -4,7 +4,7 @@
  * that are not connected yet are remembered, and looked at before each wait on their epoll descriptor: for those that
  * still are not, nothing is waited for. Who waits already while another thread registers one is not woken.
  */
-#include "interpose/redirect.h"
+#include "interpose/redirect_wait.h"
 
 #include <errno.h>
 
@@ -72,8 +72,7 @@ void redirect_idle_note(int epfd, int op, int fd, const struct run_socket *s, co
 		remember(key_of(epfd, fd), s, event);
 }
 
-/* A one-shot registration that has been seen is to see nothing more until it is made anew. */
-static void disarm(int epfd, int fd, const struct epoll_event *event)
+void redirect_disarm(int epfd, int fd, const struct epoll_event *event)
 {
 	struct epoll_event none = { .events = event->events & (EPOLLET | EPOLLONESHOT), .data = event->data };
 
@@ -100,7 +99,7 @@ static bool look(struct registration *r, int epfd, uint64_t key, struct epoll_ev
 	out->events = EPOLLHUP | (r->event.events & (EPOLLOUT | EPOLLWRNORM));
 	out->data = r->event.data;
 	if (r->event.events & EPOLLONESHOT)
-		disarm(epfd, fd, &r->event);
+		redirect_disarm(epfd, fd, &r->event);
 	return true;
 }
 

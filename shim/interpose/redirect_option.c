@@ -13,9 +13,12 @@
 #include <sys/mman.h>
 
 #include "interpose/memory.h"
+#include "interpose/redirect_bell.h"
 #include "run/sys.h"
 
 #define VALUE_MAX 1024
+
+enum { TIMESTAMPING_NEW = 65 };
 #define FILTER_SHORT (STACK_MSG_DATA / sizeof(struct sock_filter))
 
 /* With 64-bit times there are two numbers for each. */
@@ -164,6 +167,7 @@ long redirect_setsockopt(enum call_id id, const struct target *t, const uint64_t
 	int level = (int)a[1], option = (int)a[2];
 	socklen_t len = (socklen_t)a[4];
 	uint8_t value[VALUE_MAX];
+	int err;
 	struct client_request q = { .op = STACK_OP_SETOPT, .cookie = t->s->stack_cookie, .arg = { level, option },
 				    .data = value, .len = len };
 
@@ -176,14 +180,17 @@ long redirect_setsockopt(enum call_id id, const struct target *t, const uint64_t
 	if (len && !memory_read(value, (const void *)a[3], len))
 		return -EFAULT;
 	if (level == SOL_SOCKET && on_pair_too(option)) {
-		int err = (int)sys(SYS_setsockopt, t->fd, level, option, value, len);
+		err = (int)sys(SYS_setsockopt, t->fd, level, option, value, len);
 
 		/* Of what an older kernel's unix sockets lack, the host has its own idea. */
 		if (err && (err != -EOPNOTSUPP && err != -ENOPROTOOPT))
 			return err;
 	}
 	t->s->stack_checked = 0;
-	return client_ask(&q);
+	err = client_ask(&q);
+	if (!err && level == SOL_SOCKET && (option == SO_TIMESTAMPING || option == TIMESTAMPING_NEW || option == SO_ZEROCOPY) && redirect_is_stream(t->s))
+		redirect_bells_for(t->s);
+	return err;
 }
 
 /* The length of the next datagram. */

@@ -6,10 +6,15 @@
 #include "interpose/redirect.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 
 #include "interpose/memory.h"
+#include "interpose/redirect_bell.h"
+#include "interpose/redirect_control.h"
 #include "run/sys.h"
 
 #define BULK_BYTES 32768
@@ -37,19 +42,40 @@ static long send_ended(const struct target *t, int flags)
 	return client_host_gone() ? -ENETDOWN : broken(flags);
 }
 
-/* The address and the control messages of a header, which a stream has no use for, but the kernel looks at. */
-static int check_header(const struct msghdr *m)
+/* tcp_sendmsg(): of SOL_SOCKET's alone it knows some. */
+static int take_control_message(void *ctx, const struct cmsghdr *c)
+{
+	int64_t *record = ctx;
+	uint32_t what;
+
+	if (c->cmsg_level != SOL_SOCKET)
+		return 0;
+	switch (c->cmsg_type) {
+	case SCM_TIMESTAMPING:
+	case NEW_STAMP:
+		if (control_take_stamping(c, &what))
+			return -EINVAL;
+		*record = what;
+		return 0;
+	case SCM_RIGHTS:
+	case SCM_CREDENTIALS:
+	case SO_MARK:
+	case SO_PRIORITY:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The address of a header, which a stream has no use for, but the kernel looks at, and its control messages: *record is what is
+ * to be recorded of this write. */
+static int check_header(const struct msghdr *m, int64_t *record)
 {
 	struct sockaddr_storage ss;
-	struct cmsghdr c = { .cmsg_len = 0 };
 
 	if (m->msg_name && m->msg_namelen && m->msg_namelen <= sizeof(ss) && !memory_read(&ss, m->msg_name, m->msg_namelen))
 		return -EFAULT;
-	if (!m->msg_controllen)
-		return 0;
-	if (!memory_read(&c, m->msg_control, m->msg_controllen < sizeof(c) ? m->msg_controllen : sizeof(c)))
-		return -EFAULT;
-	return m->msg_controllen >= sizeof(c) && (c.cmsg_len < sizeof(c) || c.cmsg_len > m->msg_controllen) ? -EINVAL : 0;
+	return control_each(m, take_control_message, record);
 }
 
 /* What is written to a pair before there is a connection would be lost: its buffer is full of what the host throws away,
@@ -77,10 +103,77 @@ static void widen(const struct target *t)
 		sys(SYS_setsockopt, t->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
+static bool has_flag(const struct target *t, uint32_t flag)
+{
+	return t->e && __atomic_load_n(&t->e->flags, __ATOMIC_ACQUIRE) & flag;
+}
+
+static long send_bytes(const struct target *t, const struct msghdr *m, int flags)
+{
+	ssize_t r;
+
+	if (m->msg_flags & REDIRECT_OWN)
+		r = LIBC(send)(t->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, flags | MSG_NOSIGNAL);
+	else
+		r = LIBC(sendmsg)(t->fd, m, flags | MSG_NOSIGNAL);
+	if (LIKELY(r >= 0))
+		return r;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return send_ended(t, flags);
+	return -errno;
+}
+
+/* How many bytes a vector says that it is; what cannot be read is for the call itself to say. */
+static size_t bytes_of(const struct msghdr *m)
+{
+	size_t n = 0;
+
+	if (m->msg_flags & REDIRECT_OWN)
+		return m->msg_iov->iov_len;
+	for (size_t i = 0; i < m->msg_iovlen; i++) {
+		struct iovec v;
+
+		if (!memory_read(&v, &m->msg_iov[i], sizeof(v)))
+			break;
+		n += v.iov_len;
+	}
+	return n;
+}
+
+/* Announced before, so that the host does not come upon the bytes first; and again if there were fewer. */
+static long send_stamped(const struct target *t, const struct msghdr *m, int flags, int64_t record)
+{
+	size_t n = bytes_of(m);
+	struct client_request q = { .op = STACK_OP_STAMP, .cookie = t->s->stack_cookie, .arg = { (int64_t)n, record, -1, 0 } };
+	int err = n ? client_ask(&q) : -EINVAL;
+	long r;
+
+	if (!err && record >= 0)
+		redirect_bells_for(t->s);
+	r = send_bytes(t, m, flags);
+	if (!err && r < (long)n)
+		client_ask(&(struct client_request){ .op = STACK_OP_STAMP, .cookie = t->s->stack_cookie,
+						     .arg = { (int64_t)n, record, q.arg[0], (int64_t)n - (r > 0 ? r : 0) } });
+	return r;
+}
+
+/* A write of which the host is to know. */
+static long send_noted(const struct target *t, const struct msghdr *m, int flags, int64_t record)
+{
+	bool zerocopy = flags & MSG_ZEROCOPY, stamped = record >= 0 || has_flag(t, STACK_BOARD_STAMPS);
+	long r;
+
+	flags &= ~(MSG_ZEROCOPY | MSG_CONFIRM);
+	r = stamped ? send_stamped(t, m, flags, record) : send_bytes(t, m, flags);
+	if (r > 0 && zerocopy)
+		redirect_ask(t, STACK_OP_COPIED, 0, 0);
+	return r;
+}
+
 long stream_send(const struct target *t, struct msghdr *m, int flags)
 {
 	enum stack_board_state state = t->e ? board_state(t->e) : STACK_BOARD_CLOSED;
-	ssize_t r;
+	int64_t record = -1;
 	int err;
 
 	if (UNLIKELY(flags & MSG_FASTOPEN))
@@ -95,25 +188,18 @@ long stream_send(const struct target *t, struct msghdr *m, int flags)
 		return send_ended(t, flags);
 	if (UNLIKELY(t->e && __atomic_load_n(&t->e->error, __ATOMIC_ACQUIRE) && (err = redirect_take_error(t))))
 		return -err;
-	if (UNLIKELY(!(m->msg_flags & REDIRECT_OWN) && (err = check_header(m))))
+	if (UNLIKELY(!(m->msg_flags & REDIRECT_OWN) && (err = check_header(m, &record))))
 		return err;
 	/* What a unix socket would take for an address to refuse, or for descriptors to pass on. */
 	m->msg_name = NULL;
 	m->msg_namelen = 0;
 	m->msg_control = NULL;
 	m->msg_controllen = 0;
-	flags &= ~(MSG_ZEROCOPY | MSG_CONFIRM);
 	if (UNLIKELY((m->msg_flags & REDIRECT_OWN) && m->msg_iov->iov_len >= BULK_BYTES))
 		widen(t);
-	if (m->msg_flags & REDIRECT_OWN)
-		r = LIBC(send)(t->fd, m->msg_iov->iov_base, m->msg_iov->iov_len, flags | MSG_NOSIGNAL);
-	else
-		r = LIBC(sendmsg)(t->fd, m, flags | MSG_NOSIGNAL);
-	if (LIKELY(r >= 0))
-		return r;
-	if (errno == EPIPE || errno == ECONNRESET)
-		return send_ended(t, flags);
-	return -errno;
+	if (UNLIKELY(record >= 0 || has_flag(t, STACK_BOARD_STAMPS | STACK_BOARD_COPIES)))
+		return send_noted(t, m, flags, record);
+	return send_bytes(t, m, flags & ~(MSG_ZEROCOPY | MSG_CONFIRM));
 }
 
 /* The pair has come to its end: by FIN, or by what SO_ERROR says, or because the host is gone. */
@@ -163,19 +249,10 @@ static long from_error_queue(const struct target *t, struct msghdr *m)
 	return t->e ? dgram_recv(t, m, MSG_ERRQUEUE) : -EAGAIN;
 }
 
-long stream_recv(const struct target *t, struct msghdr *m, int flags)
+static long recv_bytes(const struct target *t, struct msghdr *m, int flags)
 {
-	enum stack_board_state state = t->e ? board_state(t->e) : STACK_BOARD_CLOSED;
 	ssize_t r;
-	int err;
 
-	if (UNLIKELY(flags & MSG_ERRQUEUE))
-		return from_error_queue(t, m);
-	if (UNLIKELY(state == STACK_BOARD_NEW || state == STACK_BOARD_LISTENING ||
-		     (t->e && redirect_is_idle(t->s, t->e)))) {
-		err = pending_error(t);
-		return err ? -err : client_host_gone() ? -ENETDOWN : -ENOTCONN;
-	}
 	m->msg_namelen = 0;
 	m->msg_name = NULL;
 	m->msg_control = NULL;
@@ -194,6 +271,63 @@ long stream_recv(const struct target *t, struct msghdr *m, int flags)
 		if (m->msg_iov[i].iov_len)
 			return recv_ended(t);
 	return 0;
+}
+
+/* When the last byte came, and how many are left, the host knows, if it sees how many are in the pair. */
+static int ask_times(const struct target *t, long peeked, struct client_request *q)
+{
+	int fd = t->fd ? t->fd : (int)sys(SYS_fcntl, t->fd, F_DUPFD_CLOEXEC, 3);
+	int err;
+
+	*q = (struct client_request){ .op = STACK_OP_TIMES, .cookie = t->s->stack_cookie, .arg = { peeked }, .send_fd = fd };
+	if (fd < 0)
+		return fd;
+	err = client_ask(q);
+	if (fd != t->fd)
+		sys(SYS_close, fd);
+	return err;
+}
+
+/* With the control messages that come with a stream's bytes: tcp_recv_timestamp(), and TCP_INQ. */
+static long recv_told(const struct target *t, struct msghdr *m, int flags)
+{
+	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
+	struct client_request q;
+	struct msghdr bare = *m;
+	long r = recv_bytes(t, &bare, flags);
+	int left;
+
+	if (r < 0)
+		return r;
+	m->msg_flags = bare.msg_flags;
+	m->msg_namelen = 0;
+	/* Who reads nothing is told of what is next. */
+	if (!ask_times(t, !r ? 1 : flags & MSG_PEEK ? r : 0, &q)) {
+		left = (int)q.arg[2];
+		if (q.arg[1])
+			control_put_times(&c, (uint32_t)q.arg[0], q.arg[1]);
+		if (q.arg[3])
+			control_put(&c, IPPROTO_TCP, TCP_CM_INQ, &left, sizeof(left));
+	}
+	m->msg_controllen = c.used;
+	return r;
+}
+
+long stream_recv(const struct target *t, struct msghdr *m, int flags)
+{
+	enum stack_board_state state = t->e ? board_state(t->e) : STACK_BOARD_CLOSED;
+	int err;
+
+	if (UNLIKELY(flags & MSG_ERRQUEUE))
+		return from_error_queue(t, m);
+	if (UNLIKELY(state == STACK_BOARD_NEW || state == STACK_BOARD_LISTENING ||
+		     (t->e && redirect_is_idle(t->s, t->e)))) {
+		err = pending_error(t);
+		return err ? -err : client_host_gone() ? -ENETDOWN : -ENOTCONN;
+	}
+	if (UNLIKELY(!(m->msg_flags & REDIRECT_OWN) && has_flag(t, STACK_BOARD_TELLS)))
+		return recv_told(t, m, flags);
+	return recv_bytes(t, m, flags);
 }
 
 long redirect_sendfile(enum call_id id, const struct target *t, const uint64_t *a)

@@ -2,17 +2,20 @@
  * error, a socket that is not connected, one that listens. The descriptors are looked at before, since what is
  * ready for a reason that the pair does not know would not end the wait, and what was found is put right after.
  */
-#include "interpose/redirect_ring.h"
+#include "interpose/redirect_wait.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "interpose/memory.h"
+#include "interpose/redirect_bell.h"
+#include "interpose/redirect_ring.h"
 #include "run/sys.h"
 
 /* Without SOCKTAB_STACK in the word: NULL. Descriptors that nothing is known of are left so. */
-static struct run_socket *redirected(int fd)
+struct run_socket *redirect_socket_at(int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
 
@@ -30,28 +33,48 @@ static bool has_failed(const struct stack_board_entry *e)
 	       (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
 }
 
-/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE, a ring with something in it, and a
- * datagram socket with an error, of which the pair has the word at most. */
-static bool is_idle(int fd)
+/* Ready at once, without the pair's saying so: tcp_poll() of a socket in TCP_CLOSE, a ring with something in it, a stream with
+ * something in its error queue, and a datagram socket with an error, of which the pair has the word at most. */
+static bool is_ready(int fd, struct run_socket *s, const struct stack_board_entry *e)
 {
-	struct run_socket *s = redirected(fd);
-	const struct stack_board_entry *e = s ? entry_of(s) : NULL;
-
-	if (UNLIKELY(s && redirect_has_ring(s)))
+	if (UNLIKELY(redirect_has_ring(s)))
 		return redirect_ring_ready(fd, s);
-	return e && (redirect_is_stream(s) ? redirect_is_idle(s, e) : has_failed(e));
+	if (!e || !redirect_is_stream(s))
+		return e && has_failed(e);
+	return redirect_is_idle(s, e) || (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
 }
 
-/* A datagram socket that is waited for, but not for what the word of an error looks like. */
-static bool is_deaf(const struct pollfd *p)
+static bool is_idle(int fd)
 {
-	struct run_socket *s = p->events & (POLLIN | POLLRDNORM) ? NULL : redirected(p->fd);
+	struct run_socket *s = redirect_socket_at(fd);
 
-	return s && !redirect_is_stream(s);
+	return s && is_ready(fd, s, entry_of(s));
+}
+
+/* Whether it is ready at once; *deaf is set if it is not, and an error would not end waiting for `events`. */
+static bool look(int fd, uint32_t events, bool *deaf)
+{
+	struct run_socket *s = redirect_socket_at(fd);
+	const struct stack_board_entry *e = s ? entry_of(s) : NULL;
+
+	if (!s)
+		return false;
+	if (is_ready(fd, s, e))
+		return true;
+	*deaf |= redirect_needs_bell(s, e, events);
+	return false;
+}
+
+/* Also if it is ready by now, which its bell will say. */
+static bool is_deaf(int fd, uint32_t events)
+{
+	struct run_socket *s = redirect_socket_at(fd);
+
+	return s && redirect_needs_bell(s, entry_of(s), events);
 }
 
 /* What poll is to say of a socket. `events`: what was asked for. */
-static short put_right(int fd, const struct run_socket *s, short events, short revents)
+short redirect_put_right(int fd, const struct run_socket *s, short events, short revents)
 {
 	const struct stack_board_entry *e = entry_of(s);
 	bool failed;
@@ -100,9 +123,8 @@ static bool any_idle(const struct pollfd *fds, nfds_t n, bool *deaf)
 		for (nfds_t k = 0; k < some; k++) {
 			if (copy[k].fd < 0)
 				continue;
-			if (is_idle(copy[k].fd))
+			if (look(copy[k].fd, (uint16_t)copy[k].events, deaf))
 				return true;
-			*deaf |= is_deaf(&copy[k]);
 		}
 	}
 	return false;
@@ -145,21 +167,77 @@ static bool poll_limit(enum call_id id, const uint64_t *a, int64_t *ns)
 	return true;
 }
 
-/* Waits piece by piece, and looks at the board in between: errors come without waking who does not ask for POLLIN, and asking
- * in his name would not let him sleep while there is something to be read. */
-static long poll_deaf(enum call_id id, const uint64_t *a, bool *idle)
+#define BELLS 64	/* that are waited for at once */
+
+/* The bells of those that are deaf, behind them; how many. */
+static nfds_t add_bells(const struct pollfd *fds, nfds_t n, struct pollfd *bells)
 {
-	enum { PIECE_NS = 5000000 };
-	int64_t left, end;
-	bool deaf;
+	nfds_t found = 0;
+
+	for (nfds_t i = 0; i < n && found < BELLS; i++) {
+		int bell = fds[i].fd >= 0 && is_deaf(fds[i].fd, (uint16_t)fds[i].events) ? redirect_bell(redirect_socket_at(fds[i].fd)) : -1;
+
+		if (bell >= 0)
+			bells[found++] = (struct pollfd){ bell, POLLIN, 0 };
+	}
+	return found;
+}
+
+/* poll or ppoll with bells, which are in `all` behind the program's n. As poll; and whether one was rung. */
+static long poll_all(enum call_id id, const uint64_t *a, struct pollfd *all, int64_t ns, bool *rung)
+{
+	struct pollfd *fds = (struct pollfd *)a[0];
+	nfds_t n = (nfds_t)a[1], bells = add_bells(all, n, all + n);
+	uint64_t words[] = { (uint64_t)all, n + bells, a[2], a[3] };
+	long r = ns == INT64_MAX ? libc_call(id, words) : poll_for(id, words, ns);
+	int saved = errno;
+
+	for (nfds_t i = n; i < n + bells; i++) {
+		r -= r > 0 && all[i].revents;
+		*rung |= all[i].revents != 0;
+		sys(SYS_close, all[i].fd);
+	}
+	for (nfds_t i = 0; i < n && r >= 0; i++)
+		fds[i].revents = all[i].revents;
+	errno = saved;
+	return r;
+}
+
+/* Waits with bells beside those that the program waits for. */
+static long poll_once(enum call_id id, const uint64_t *a, int64_t ns, bool *rung)
+{
+	struct pollfd some[AT_ONCE + BELLS], *all = some;
+	size_t n = (size_t)a[1], bytes = (n + BELLS) * sizeof(*all);
 	long r;
 
-	if (!poll_limit(id, a, &left))
-		return libc_call(id, a);
+	if (n > AT_ONCE) {
+		r = sys(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (r < 0 && r > -4096)
+			return sys_errno(-ENOMEM);
+		all = (struct pollfd *)r;
+	}
+	r = memory_read(all, (const void *)a[0], n * sizeof(*all)) ? poll_all(id, a, all, ns, rung) : sys_errno(-EFAULT);
+	if (all != some)
+		sys(SYS_munmap, all, bytes);
+	return r;
+}
+
+/* An error may have been taken by another before it is looked at: then it is waited on. */
+static long poll_deaf(enum call_id id, const uint64_t *a, bool *idle)
+{
+	int64_t left, end;
+	bool deaf, rung;
+	long r = poll_for(id, a, 0);
+
+	if (r || !poll_limit(id, a, &left))
+		return r ? r : libc_call(id, a);
+	if (!left)
+		return 0;
 	end = left == INT64_MAX ? INT64_MAX : now_ns() + left;
 	do {
-		r = poll_for(id, a, left < PIECE_NS ? left : PIECE_NS);
-		if (r)
+		rung = false;
+		r = poll_once(id, a, left, &rung);
+		if (r || !rung)
 			return r;
 		*idle = any_idle((const struct pollfd *)a[0], (nfds_t)a[1], &deaf);
 		left = end == INT64_MAX ? INT64_MAX : end - now_ns();
@@ -183,10 +261,10 @@ static long poll_fds(enum call_id id, const uint64_t *a)
 	if (r == 0 && !idle)
 		return 0;
 	for (nfds_t i = 0; i < n; i++) {
-		struct run_socket *s = fds[i].fd >= 0 && (fds[i].revents || idle) ? redirected(fds[i].fd) : NULL;
+		struct run_socket *s = fds[i].fd >= 0 && (fds[i].revents || idle) ? redirect_socket_at(fds[i].fd) : NULL;
 
 		if (s && !(fds[i].revents & POLLNVAL))
-			fds[i].revents = put_right(fds[i].fd, s, fds[i].events, fds[i].revents);
+			fds[i].revents = redirect_put_right(fds[i].fd, s, fds[i].events, fds[i].revents);
 		ready += fds[i].revents != 0;
 	}
 	return ready;
@@ -211,16 +289,29 @@ static bool copy_sets(struct sets *s, int n, const uint64_t *a)
 	return true;
 }
 
+/* Whether one of them is idle; *deaf: one is deaf. */
+static bool any_idle_in(const struct sets *s, int n, bool *deaf)
+{
+	*deaf = false;
+	for (int fd = 0; fd < n; fd++) {
+		bool in = FD_ISSET(fd, &s->before[0]);
+
+		if (!in && !FD_ISSET(fd, &s->before[1]))
+			continue;
+		if (look(fd, in ? POLLIN : 0, deaf))
+			return true;
+	}
+	return false;
+}
+
 /* Sets the bits of idle sockets: hung up or failed, so readable, and writable. Returns how many were not set. */
-static long add_idle(struct sets *s, int n, bool only_look)
+static long add_idle(struct sets *s, int n)
 {
 	long added = 0;
 
 	for (int fd = 0; fd < n; fd++) {
 		if (!(FD_ISSET(fd, &s->before[0]) || FD_ISSET(fd, &s->before[1])) || !is_idle(fd))
 			continue;
-		if (only_look)
-			return 1;
 		for (int k = 0; k < 2; k++) {
 			if (!FD_ISSET(fd, &s->before[k]) || FD_ISSET(fd, s->user[k]))
 				continue;
@@ -231,116 +322,113 @@ static long add_idle(struct sets *s, int n, bool only_look)
 	return added;
 }
 
+/* The bells of those that are deaf, into the first set; how many. */
+static int select_bells(const struct sets *s, int n, fd_set *in, int bells[BELLS], int *top)
+{
+	int found = 0;
+
+	for (int fd = 0; fd < n && found < BELLS; fd++) {
+		bool read = FD_ISSET(fd, &s->before[0]);
+		int bell;
+
+		if (!(read || FD_ISSET(fd, &s->before[1])) || !is_deaf(fd, read ? POLLIN : 0))
+			continue;
+		bell = redirect_bell(redirect_socket_at(fd));
+		if (bell >= FD_SETSIZE) {
+			sys(SYS_close, bell);
+		} else if (bell >= 0) {
+			FD_SET(bell, in);
+			*top = bell >= *top ? bell + 1 : *top;
+			bells[found++] = bell;
+		}
+	}
+	return found;
+}
+
+static long call_select(enum call_id id, const uint64_t *a, int n, fd_set *const sets[3], void *limit)
+{
+	if (id == CALL_select)
+		return LIBC(select)(n, sets[0], sets[1], sets[2], limit);
+	return LIBC(pselect)(n, sets[0], sets[1], sets[2], limit, (const sigset_t *)a[5]);
+}
+
+/* Waits with bells. As select(2), but for what only the board tells; and whether one was rung. */
+static long select_once(enum call_id id, const uint64_t *a, const struct sets *s, void *limit, bool *rung)
+{
+	int n = (int)a[0], top = n, bells[BELLS], count;
+	fd_set now[3] = { s->before[0], s->before[1], s->before[2] };
+	long r;
+	int saved;
+
+	count = select_bells(s, n, &now[0], bells, &top);
+	r = call_select(id, a, top, (fd_set *const[]){ &now[0], s->user[1] ? &now[1] : NULL, s->user[2] ? &now[2] : NULL }, limit);
+	saved = errno;
+	for (int i = 0; i < count; i++) {
+		if (r > 0 && FD_ISSET(bells[i], &now[0])) {
+			*rung = true;
+			r--;
+		}
+		FD_CLR(bells[i], &now[0]);
+		sys(SYS_close, bells[i]);
+	}
+	for (int k = 0; k < 3 && r >= 0; k++)
+		if (s->user[k])
+			memcpy(s->user[k], &now[k], s->bytes);
+	errno = saved;
+	return r;
+}
+
+static long select_deaf(enum call_id id, const uint64_t *a, struct sets *s)
+{
+	struct timespec ts = { 0, 0 };
+	int64_t end = INT64_MAX, left;
+	void *limit = (void *)a[4];
+	bool rung;
+	long r;
+
+	if (id == CALL_pselect && limit) {
+		if (!memory_read(&ts, limit, sizeof(ts)))
+			return -EFAULT;
+		if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec > 999999999)
+			return -EINVAL;
+		if (ts.tv_sec < 1000000000)
+			end = now_ns() + ts.tv_sec * 1000000000ll + ts.tv_nsec;
+		limit = &ts;
+	}
+	do {
+		rung = false;
+		r = select_once(id, a, s, limit, &rung);
+		if (r < 0)
+			return -errno;
+		r += rung ? add_idle(s, (int)a[0]) : 0;
+		left = end == INT64_MAX ? 0 : end - now_ns();
+		if (end != INT64_MAX)
+			ts = left > 0 ? (struct timespec){ left / 1000000000, left % 1000000000 } : (struct timespec){ 0, 0 };
+	} while (!r && rung);
+	return r;
+}
+
 static long select_fds(enum call_id id, const uint64_t *a)
 {
 	int n = (int)a[0];
 	struct timeval none = { 0, 0 };
 	struct timespec none_ns = { 0, 0 };
 	struct sets s;
+	bool deaf;
 	long r;
 
-	if (n <= 0 || n > FD_SETSIZE || !copy_sets(&s, n, a) || !add_idle(&s, n, true)) {
+	if (n <= 0 || n > FD_SETSIZE || !copy_sets(&s, n, a)) {
 		r = libc_call(id, a);
 		return r < 0 ? -errno : r;
 	}
-	if (id == CALL_select)
-		r = LIBC(select)(n, s.user[0], s.user[1], s.user[2], &none);
-	else
-		r = LIBC(pselect)(n, s.user[0], s.user[1], s.user[2], &none_ns, (const sigset_t *)a[5]);
-	return r < 0 ? -errno : r + add_idle(&s, n, false);
-}
-
-/* --- epoll: events come with data, and not with the descriptor, so registrations are remembered. */
-
-#define NOTES 1024	/* a power of two */
-#define PROBES 8
-
-static struct note {
-	uint64_t key;		/* epoll descriptor << 32 | descriptor, plus one; 0: free */
-	uint64_t data;
-	uint32_t events;
-} notes[NOTES];
-static uint32_t noted;		/* any at all */
-
-static struct note *first_note(int epfd, uint64_t data)
-{
-	uint64_t h = (data ^ (uint64_t)(unsigned)epfd << 40) * 0x9e3779b97f4a7c15ull;
-
-	return &notes[h >> 54 & (NOTES - 1)];
-}
-
-static uint64_t key_of(int epfd, int fd)
-{
-	return ((uint64_t)(unsigned)epfd << 32 | (unsigned)fd) + 1;
-}
-
-void redirect_note_epoll(int epfd, int op, int fd, const struct epoll_event *event)
-{
-	uint64_t key = key_of(epfd, fd), data;
-	struct run_socket *s = redirected(fd);
-	struct note *first;
-
-	if (s)
-		redirect_idle_note(epfd, op, fd, s, event);
-	/* A changed registration is remembered anew; the old note leads to a descriptor that has other data by then. */
-	if (op == EPOLL_CTL_DEL)
-		return;
-	data = event->data.u64;
-	first = first_note(epfd, data);
-	__atomic_store_n(&noted, 1, __ATOMIC_RELAXED);
-	for (int i = 0; i < PROBES; i++) {
-		struct note *p = &notes[(size_t)(first - notes + i) & (NOTES - 1)];
-		uint64_t have = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
-
-		if (have && have != key && redirected((int)(uint32_t)(have - 1)))
-			continue;
-		__atomic_store_n(&p->key, 0, __ATOMIC_RELEASE);
-		__atomic_store_n(&p->data, data, __ATOMIC_RELEASE);
-		__atomic_store_n(&p->events, event->events, __ATOMIC_RELEASE);
-		__atomic_store_n(&p->key, key, __ATOMIC_RELEASE);
-		return;
+	if (any_idle_in(&s, n, &deaf)) {
+		r = call_select(id, a, n, s.user, id == CALL_select ? (void *)&none : (void *)&none_ns);
+		return r < 0 ? -errno : r + add_idle(&s, n);
 	}
-}
-
-static int noted_fd(int epfd, uint64_t data, uint32_t *events)
-{
-	struct note *first = first_note(epfd, data);
-
-	for (int i = 0; i < PROBES; i++) {
-		const struct note *p = &notes[(size_t)(first - notes + i) & (NOTES - 1)];
-		uint64_t key = __atomic_load_n(&p->key, __ATOMIC_ACQUIRE);
-
-		*events = __atomic_load_n(&p->events, __ATOMIC_ACQUIRE);
-		if (key && (int)((key - 1) >> 32) == epfd && __atomic_load_n(&p->data, __ATOMIC_ACQUIRE) == data)
-			return (int)(uint32_t)(key - 1);
-	}
-	return -1;
-}
-
-static long wait_epoll(enum call_id id, const uint64_t *a)
-{
-	struct epoll_event *events = (struct epoll_event *)a[1];
-	static const struct timespec zero;
-	uint64_t now[] = { a[0], a[1], a[2], id == CALL_epoll_pwait2 ? (uint64_t)&zero : 0, a[4] };
-	bool idle = redirect_idle_events((int)a[0], NULL, 0);
-	long r = libc_call(id, idle ? now : a), more;
-
-	if (r < 0 || (r == 0 && !idle))
-		return r < 0 ? -errno : 0;
-	for (long i = 0; i < r && __atomic_load_n(&noted, __ATOMIC_RELAXED); i++) {
-		uint32_t asked = 0;
-		int fd = noted_fd((int)a[0], events[i].data.u64, &asked);
-		struct run_socket *s = fd >= 0 ? redirected(fd) : NULL;
-
-		/* The bits are the same. */
-		if (s)
-			events[i].events = (uint16_t)put_right(fd, s, (short)asked, (short)events[i].events) |
-					   (events[i].events & 0xffff0000);
-	}
-	if (!idle)
-		return r;
-	more = redirect_idle_events((int)a[0], events + r, (int)a[2] - (int)r);
-	return r ? r + (more > 0 ? more : 0) : more;
+	if (UNLIKELY(deaf))
+		return select_deaf(id, a, &s);
+	r = libc_call(id, a);
+	return r < 0 ? -errno : r;
 }
 
 long redirect_wait(enum call_id id, const struct target *t, const uint64_t *a)
@@ -356,6 +444,6 @@ long redirect_wait(enum call_id id, const struct target *t, const uint64_t *a)
 	case CALL_ppoll: return poll_fds(id, a);
 	case CALL_select:
 	case CALL_pselect: return select_fds(id, a);
-	default: return wait_epoll(id, a);
+	default: return redirect_wait_epoll(id, a);
 	}
 }

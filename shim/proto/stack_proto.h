@@ -121,10 +121,23 @@ enum stack_op {
 				 * Of one that is refused the host closes its end */
 	STACK_OP_FASTOPEN,	/* (cookie, arg[0] = bytes of address; data = sockaddr, what is to be sent) -> as CONNECT, and arg[1] =
 				 * bytes that went with the SYN, or will: no more than fits there (RFC 7413) */
+	STACK_OP_BELL,		/* (cookie, arg[0] = enum stack_bell, arg[1] = number of one that is to go, or 0) -> arg[0] = its
+				 * number; SCM_RIGHTS: an eventfd that can be read from while the socket has an error pending
+				 * or something in its error queue. One of its own is rung again for each, until it is to go */
+	STACK_OP_STAMP,		/* (cookie, arg = bytes that are about to be written to the pair, what is to be recorded of the last
+				 * of them as SO_TIMESTAMPING has it or -1: as set, -1 or which byte that was said to be
+				 * when this write was announced before, and how much shorter it has become) -> which byte */
+	STACK_OP_TIMES,		/* (cookie, arg[0] = bytes that were peeked at, 0: all were read; SCM_RIGHTS: the program's end of a
+				 * stream's pair) -> arg = enum stack_dgram_flag, when the last byte came (wall clock, 0: not
+				 * known), bytes left as TCP_INQ has them, 1 if it is set */
+	STACK_OP_COPIED,	/* (cookie): a write with MSG_ZEROCOPY has been made, and copied */
 	STACK_OP_HELD,		/* (cookie; SCM_RIGHTS: a descriptor of that socket): the user who sends this holds the socket, and
 				 * may ask what its owner may */
 	STACK_OP_COUNT
 };
+
+/** enum stack_bell - one for all who wait, one of its own, none */
+enum stack_bell { STACK_BELL_FOR_ALL, STACK_BELL_OWN, STACK_BELL_NONE };
 
 /** struct stack_msg - a request or a reply; sent cut after @len bytes of @data */
 struct stack_msg {
@@ -262,6 +275,9 @@ enum stack_board_flag {
 	STACK_BOARD_BOUND = 8,
 	STACK_BOARD_LINGER = 16,	/* SO_LINGER is on with a timeout that is not 0 */
 	STACK_BOARD_STREAM = 32,
+	STACK_BOARD_TELLS = 64,		/* a stream of whose bytes more is to be told when they are read: STACK_OP_TIMES */
+	STACK_BOARD_COPIES = 256,	/* writes with MSG_ZEROCOPY are to be told: STACK_OP_COPIED */
+	STACK_BOARD_STAMPS = 128,	/* a stream to which writes are announced: STACK_OP_STAMP */
 };
 
 /**

@@ -129,6 +129,11 @@ int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end
 	return ep->ops->peek_iov ? ep->ops->peek_iov(ep, iov, max, end) : 0;
 }
 
+int endpoint_peek_times(struct endpoint *ep, size_t bytes, struct rx_time *out, int max)
+{
+	return ep->ops->peek_times ? ep->ops->peek_times(ep, bytes, out, max) : 0;
+}
+
 void endpoint_consume(struct endpoint *ep, size_t n)
 {
 	if (ep->ops->consume)

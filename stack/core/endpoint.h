@@ -85,6 +85,12 @@ struct read_msg {
 	bool at_mark;
 };
 
+/** struct rx_time - @bytes of a stream came at @wall_ns */
+struct rx_time {
+	size_t bytes;
+	int64_t wall_ns;
+};
+
 /**
  * struct payload - bytes to be written, either borrowed (@iov) or owned (@pkt)
  *
@@ -197,7 +203,7 @@ struct endpoint {
  *            has it for a non-blocking socket
  * @check:    whether a datagram of @len bytes could be sent where @o says now; binds
  * @accept:   a new endpoint, of which the caller becomes the user
- * @peek_iov, @consume: streams: reading in place, see endpoint_peek_iov()
+ * @peek_iov, @peek_times, @consume: streams: reading in place, see endpoint_peek_iov()
  * The others: see the functions below.
  */
 struct endpoint_ops {
@@ -207,6 +213,7 @@ struct endpoint_ops {
 	void (*destroy)(struct endpoint *ep);
 	enum ns_err (*read)(struct endpoint *ep, struct read_msg *m);
 	int (*peek_iov)(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+	int (*peek_times)(struct endpoint *ep, size_t bytes, struct rx_time *out, int max);
 	void (*consume)(struct endpoint *ep, size_t n);
 	enum ns_err (*write)(struct endpoint *ep, struct payload *p, const struct write_opts *o,
 			     size_t *n);
@@ -286,6 +293,9 @@ enum ns_err endpoint_peek(struct endpoint *ep, struct read_msg *m);
  * Stops before the urgent mark, unless it is next. Return: how many pieces.
  */
 int endpoint_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+
+/** endpoint_peek_times() - when the first @bytes of them came, in order, in at most @max pieces; how many pieces */
+int endpoint_peek_times(struct endpoint *ep, size_t bytes, struct rx_time *out, int max);
 
 /** endpoint_consume() - take the first @n of the bytes that endpoint_peek_iov() showed */
 void endpoint_consume(struct endpoint *ep, size_t n);

@@ -96,7 +96,7 @@ bool gso_segment(struct pkt *pkt, struct pkt_queue *out)
 {
 	size_t hdr = headers_len(pkt), payload = pkt->len - hdr, n;
 	struct pkt_queue made;
-	struct pkt *seg;
+	struct pkt *seg = NULL;
 
 	pkt_queue_init(&made);
 	/* More segments than 64 KiB at the smallest MSS makes are a trick, not a super-segment. */
@@ -111,6 +111,9 @@ bool gso_segment(struct pkt *pkt, struct pkt_queue *out)
 		}
 		pkt_queue_push(&made, seg);
 	}
+	/* Who wants to know when it has gone out is told by the last of them. */
+	if (made.count)
+		seg->stamp = pkt->stamp;
 	pkt_free(pkt);
 	if (!made.count)
 		return false;

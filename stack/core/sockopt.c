@@ -26,6 +26,7 @@ static const struct sockopt_row sockopt_rows[SOCKOPT_COMMON_END + 1] = {
 	[SOCKOPT_BROADCAST] = OPT(broadcast, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_V6_ONLY] = OPT(v6_only, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_TTL] = OPT(ttl, OPT_U8, 0, 255),
+	[SOCKOPT_HOPS] = OPT(hops, OPT_U8, 0, 255),
 	[SOCKOPT_MULTICAST_TTL] = OPT(multicast_ttl, OPT_U8, 0, 255),
 	[SOCKOPT_MULTICAST_LOOP] = OPT(multicast_loop, OPT_BOOL, 0, INT32_MAX),
 	[SOCKOPT_MULTICAST_ALL] = OPT(multicast_all, OPT_BOOL, 0, 1),

@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "buffer/pkt.h"
 #include "core/group.h"
 #include "core/stats.h"
 #include "header/ipv4.h"
@@ -23,7 +24,8 @@ enum sockopt {
 	SOCKOPT_MARK,			/* the user's; told by diagnosis */
 	SOCKOPT_BROADCAST,
 	SOCKOPT_V6_ONLY,
-	SOCKOPT_TTL,			/* 0: the protocol's default */
+	SOCKOPT_TTL,			/* of IPv4 packets; 0: the protocol's default */
+	SOCKOPT_HOPS,			/* the same, of IPv6 */
 	SOCKOPT_MULTICAST_TTL,		/* default 1 */
 	SOCKOPT_MULTICAST_LOOP,
 	SOCKOPT_MULTICAST_ALL,		/* groups that others have joined, too; default 1 */
@@ -90,6 +92,11 @@ enum sockopt {
 	SOCKOPT_FASTOPEN_CONNECT,	/* connect() waits for the first write, to send it in the SYN */
 	SOCKOPT_FASTOPEN_NO_COOKIE,	/* data goes into the SYN without a cookie */
 	SOCKOPT_FASTOPEN_KEY,		/* uint8_t[16], or [32]: one more that is still honoured */
+	SOCKOPT_SAVE_SYN,		/* listeners: keep the headers of SYNs: 1, with the link's: 2 */
+	SOCKOPT_SAVED_SYN,		/* uint8_t[], get only, once: the headers of the SYN that made this connection; none:
+					 * no bytes */
+	SOCKOPT_WRITE_SEQ,		/* get only: the sequence number of the next byte that is written */
+	SOCKOPT_TX_STAMP,		/* set only: struct sockopt_tx_stamp */
 	SOCKOPT_CONGESTION_CONTROL_INFO,	/* get only: as Linux's tcp_cc_info; Reno's and CUBIC's: empty */
 	/* TCP as a whole: stack_set_trans_option() */
 	SOCKOPT_SACK_ENABLED,
@@ -180,12 +187,25 @@ struct sockopt_range {
 	uint32_t min, def, max;
 };
 
+/**
+ * struct sockopt_tx_stamp - a byte of a stream, sent or still to be written, whose transmit time stamp is wanted
+ * @seq:     its sequence number
+ * @stamp:   whom to tell, and of what; @taker 0: nobody
+ * @instead: of the one that was to be told of the byte @was
+ */
+struct sockopt_tx_stamp {
+	uint32_t seq, was;
+	bool instead;
+	struct pkt_stamp stamp;
+};
+
 /** struct sock_opts - the values of the common options */
 struct sock_opts {
 	bool reuse_address, reuse_port, broadcast, v6_only, multicast_loop, multicast_all, free_bind;
 	uint8_t ttl, multicast_ttl, tos, traffic_class, pmtu_discover;
 	uint8_t min_ttl, min_hops;
 	uint8_t nip_opts, ip_opts[IPV4_OPTS_MAX];
+	uint8_t hops;
 	uint32_t bind_nic;
 	uint32_t mark;
 	uint32_t send_buffer_bytes, receive_buffer_bytes;
@@ -194,6 +214,12 @@ struct sock_opts {
 };
 
 void sock_opts_init(struct sock_opts *o);
+
+/** sock_opts_ttl() - TTL or hop limit of a packet to an address of @len bytes; 0: the default */
+static inline uint8_t sock_opts_ttl(const struct sock_opts *o, uint8_t len)
+{
+	return len == ADDR_LEN_V4 ? o->ttl : o->hops;
+}
 
 /** sockopt_put_int() - the value of an option that is a number; INVALID_OPTION_VALUE: no room */
 static inline enum ns_err sockopt_put_int(void *val, size_t *len, int64_t v)

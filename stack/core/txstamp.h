@@ -11,11 +11,14 @@ struct nic;
  * struct tx_stamper - is told of packets whose stamp bears its @id, which tx_stamper_add() gives it
  * @fn: borrows @pkt: network header first, unless @framed; its link header is still to come. It may neither send
  *      nor remove stampers
+ * @late_fn: streams: of a byte that went out before it was asked about, or, @acked, that the peer has acknowledged.
+ *      @payload: what its segment holds, or NULL; borrowed
  */
 struct tx_stamper {
 	struct list node;
 	uint32_t id;
 	void (*fn)(struct tx_stamper *t, struct nic *nic, const struct pkt *pkt);
+	void (*late_fn)(struct tx_stamper *t, const struct pkt_stamp *stamp, bool acked, const struct pkt *payload);
 };
 
 /** struct tx_stamp_table - of a stack; @last: the id given last. None comes twice while packets may be about */
@@ -32,6 +35,9 @@ void tx_stamper_remove(struct tx_stamper *s);
 
 /** tx_stamp_give() - tell @pkt's stamper that it goes out by @nic; afterwards it has none */
 void tx_stamp_give(struct tx_stamp_table *t, struct nic *nic, struct pkt *pkt);
+
+/** tx_stamp_late() - call the @late_fn of @stamp's stamper */
+void tx_stamp_late(struct tx_stamp_table *t, const struct pkt_stamp *stamp, bool acked, const struct pkt *payload);
 
 /** tx_stamp() - the same, of any packet */
 static inline void tx_stamp(struct tx_stamp_table *t, struct nic *nic, struct pkt *pkt)

@@ -140,6 +140,9 @@ static int connecting(struct request *q, int err)
 			return renewed;
 		}
 	}
+	/* tcp_connect_init(): what was before is forgotten. */
+	if (err == -EINPROGRESS || (!err && r->state != STACK_BOARD_CONNECTED))
+		relay_put_error(r, 0);
 	if (err == -EINPROGRESS)
 		relay_set_state(r, STACK_BOARD_CONNECTING);
 	else if (!err && r->state != STACK_BOARD_CONNECTED)
@@ -242,17 +245,6 @@ static int option_args(const struct request *q, int *level, int *name)
 	return 0;
 }
 
-/* What the library has to know of without asking. */
-static void option_changed(struct relay *r)
-{
-	struct stack_board_entry *e = board_edit(&r->host->board, r->board);
-
-	e->flags &= ~(uint32_t)STACK_BOARD_LINGER;
-	if (r->k->linger.l_onoff && r->k->linger.l_linger)
-		e->flags |= STACK_BOARD_LINGER;
-	board_done(&r->host->board, r->board);
-}
-
 /* A value too long for a message: a file has it. Only filters are. */
 static int long_option(struct request *q, int level, int name)
 {
@@ -294,7 +286,7 @@ int op_setopt(struct request *q)
 	else if (!err)
 		err = sock_setopt(q->relay->k, level, name, q->in->data, q->in->len);
 	if (!err)
-		option_changed(q->relay);
+		relay_show_options(q->relay);
 	return err;
 }
 
@@ -383,7 +375,7 @@ int op_errqueue(struct request *q)
 	memcpy(q->out->data + sizeof(out), e.payload, len);
 	q->out->len = (uint32_t)(sizeof(out) + len);
 	/* The entry was also the pending error; the next one's is now. */
-	if (e.origin != SO_EE_ORIGIN_TIMESTAMPING)
+	if (sock_is_error(&e))
 		relay_put_error(q->relay, 0);
 	relay_note_error(q->relay);
 	relay_show(q->relay);

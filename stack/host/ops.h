@@ -44,6 +44,10 @@ int op_ring(struct request *q);
 int op_connections(struct request *q);
 int op_iftext(struct request *q);
 int op_route(struct request *q);
+int op_bell(struct request *q);
+int op_stamp(struct request *q);
+int op_copied(struct request *q);
+int op_times(struct request *q);
 int op_keep(struct request *q);
 int op_down(struct request *q);
 

@@ -9,9 +9,11 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "host/bell.h"
 #include "host/diag.h"
 #include "host/maker.h"
 #include "host/ring.h"
+#include "host/times.h"
 
 static const uint32_t pair_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
@@ -193,6 +195,7 @@ int relay_new(struct host *h, struct sock *k, bool connected, int *program_fd, s
 	source_init(&r->src, relay_turn);
 	list_init(&r->waiting);
 	list_init(&r->offered);
+	list_init(&r->bells);
 	timer_init(&r->retry, relay_retry);
 	r->host = h;
 	r->k = k;
@@ -247,6 +250,8 @@ void relay_disown(struct relay *r)
 		r->ops->end(r);
 	list_remove(&r->offered);
 	ring_free(r);
+	times_free(r);
+	bell_free(r);
 	timer_fini(h->stack->clock, &r->retry);
 	release_pair(r);
 	diag_detach(r);
@@ -292,6 +297,7 @@ int relay_renew(struct relay *r, int *program_fd)
 	close(old.fd);
 	pkt_free(r->pending);
 	r->pending = NULL;
+	times_free(r);
 	r->watched = r->up_ended = r->wants_room = r->widened = false;
 	r->shut = 0;
 	r->failed = 0;
@@ -317,6 +323,23 @@ static void put_name(struct relay *r, bool peer, struct stack_addr *out)
 	out->len = len;
 }
 
+static uint32_t option_flags(struct relay *r)
+{
+	const struct sock *k = r->k;
+	bool stream = k->type == SOCK_STREAM, tells = stream && sock_tells_times(k);
+
+	if (tells)
+		times_start(r);
+	return (k->linger.l_onoff && k->linger.l_linger ? STACK_BOARD_LINGER : 0) | (tells ? STACK_BOARD_TELLS : 0) |
+	       (stream && sock_stamps_sending(k) ? STACK_BOARD_STAMPS : 0) | (sock_copies(k) ? STACK_BOARD_COPIES : 0);
+}
+
+/* Once something may have come into the error queue, it may be there. */
+void relay_show_options(struct relay *r)
+{
+	relay_flag(r, option_flags(r), STACK_BOARD_LINGER | STACK_BOARD_TELLS);
+}
+
 void relay_show(struct relay *r)
 {
 	struct stack_board_entry *e = board_edit(&r->host->board, r->board);
@@ -324,9 +347,10 @@ void relay_show(struct relay *r)
 
 	put_name(r, false, &e->local);
 	put_name(r, true, &e->peer);
-	e->flags = (e->flags & ~(uint32_t)(STACK_BOARD_BOUND | STACK_BOARD_ERRQUEUE)) |
-		   (r->k->bound ? STACK_BOARD_BOUND : 0) | (errors ? STACK_BOARD_ERRQUEUE : 0);
+	e->flags = (e->flags & ~(uint32_t)(STACK_BOARD_BOUND | STACK_BOARD_ERRQUEUE | STACK_BOARD_LINGER | STACK_BOARD_TELLS)) |
+		   option_flags(r) | (r->k->bound ? STACK_BOARD_BOUND : 0) | (errors ? STACK_BOARD_ERRQUEUE : 0);
 	board_done(&r->host->board, r->board);
+	bell_still(r);
 }
 
 void relay_flag(struct relay *r, uint32_t set, uint32_t clear)
@@ -351,6 +375,7 @@ void relay_put_error(struct relay *r, int err)
 {
 	board_edit(&r->host->board, r->board)->error = err;
 	board_done(&r->host->board, r->board);
+	bell_still(r);
 }
 
 int relay_note_error(struct relay *r)

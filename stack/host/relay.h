@@ -38,6 +38,7 @@ enum { RELAY_WIDE = 524288 };
 struct maker;
 struct relay;
 struct ring;
+struct times;
 
 /** struct relay_ops - @turn: do what @ready allows, a bounded amount of it; may close the relay.
  * @end: release what is kept in @extra */
@@ -72,6 +73,8 @@ enum { RELAY_HOLDERS = 2 };
  * @bulk: the last read was a large one: so may the next be
  * @widened: our end of the pair takes more than the kernel's default, since it was too little once
  * @ring:    packet sockets: where received packets go (ring.h), NULL: to the pair
+ * @times:   streams: when what is in the pair came (times.h), NULL: nobody asks
+ * @bells, @nbells, @last_bell: who is to be woken to errors (bell.h), and the number given last
  * @waiting: in the list of watched pairs to be asked about
  * @pushed:  listening: how many accepted connections are in the pair; @push_unit what each takes there
  * @backlog: listening: as the program wanted it
@@ -100,6 +103,9 @@ struct relay {
 	struct pkt *pending;
 	void *extra;
 	struct ring *ring;
+	struct times *times;
+	struct list bells;
+	uint32_t nbells, last_bell;
 	struct timer retry;
 	struct list waiting, offered;
 	bool up_ended, watched, wants_room, widened, bulk, left, moved, put_off, told_error;
@@ -140,6 +146,9 @@ void relay_set_state(struct relay *r, enum stack_board_state state);
 
 /** relay_show() - write names, the pending error and flags to the board */
 void relay_show(struct relay *r);
+
+/** relay_show_options() - what the library has to know of without asking, after an option was set */
+void relay_show_options(struct relay *r);
 
 /** relay_take_error() - the pending error (positive errno), as SO_ERROR has it, then cleared */
 int relay_take_error(struct relay *r);

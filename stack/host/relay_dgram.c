@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "host/bell.h"
 #include "host/ring.h"
 
 enum { BATCH = 64 };
@@ -184,8 +185,10 @@ static bool down_one(struct relay *r)
 		return ring_take(r);
 	n = sock_recv(r->k, &iov, 1, &m, 0);
 	if (n < 0) {
-		if (n != -EAGAIN)
+		if (n != -EAGAIN) {
 			relay_put_error(r, (int)-n);
+			bell_ring(r, true);
+		}
 		r->ready &= ~(uint32_t)RELAY_STACK_IN;
 		return false;
 	}
@@ -214,7 +217,7 @@ static bool has_failed(const struct relay *r)
  * no word to anybody. */
 static void tell_error(struct relay *r)
 {
-	bool before = r->told_error && has_failed(r);
+	bool more = has_failed(r), before = r->told_error && more;
 
 	r->ready &= ~(uint32_t)RELAY_STACK_ERR;
 	relay_note_error(r);
@@ -222,6 +225,7 @@ static void tell_error(struct relay *r)
 	r->told_error = has_failed(r);
 	if (!before && r->told_error)
 		relay_dgram_wake(r);
+	bell_ring(r, more);
 }
 
 static void dgram_turn(struct relay *r)

@@ -19,8 +19,10 @@
 #include <sys/ioctl.h>
 #include <linux/sockios.h>
 
+#include "host/bell.h"
 #include "host/relay.h"
 #include "host/rx.h"
+#include "host/times.h"
 
 static const int pair_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
@@ -274,6 +276,8 @@ static void down(struct relay *r, size_t *moved)
 			see_send_error(r, errno);
 			return;
 		}
+		if (r->times)
+			times_note(r, (size_t)n);
 		rx_consume(r->k, (size_t)n);
 		*moved += (size_t)n;
 	}
@@ -289,6 +293,14 @@ static void see_errors(struct relay *r)
 {
 	bool over = endpoint_state(r->k->ep) == TCP_CLOSE;
 	int err;
+
+	/* Stamps of what was sent. */
+	if (r->k->errors) {
+		bool more = board_look(&r->host->board, r->board)->flags & STACK_BOARD_ERRQUEUE;
+
+		relay_show(r);
+		bell_ring(r, more);
+	}
 
 	/* What came before the end is for the program to read first: the pair may be full, or have just been
 	 * widened, or this turn's share is used up. */

@@ -102,10 +102,32 @@ void sock_note_error(struct endpoint *ep, const struct net_error *e)
 	waiter_notify(&ep->wq, WAIT_ERR);
 }
 
+bool sock_is_error(const struct sock_error *e)
+{
+	return e->origin != SO_EE_ORIGIN_TIMESTAMPING && e->origin != SO_EE_ORIGIN_ZEROCOPY;
+}
+
 /* The entry is the pending error as well, or was. */
 static bool is_pending(const struct sock_error *e)
 {
-	return e->origin != SO_EE_ORIGIN_LOCAL && e->origin != SO_EE_ORIGIN_TIMESTAMPING;
+	return e->origin != SO_EE_ORIGIN_LOCAL && sock_is_error(e);
+}
+
+/* Continues the last entry's numbers, if that is another like it, as skb_zerocopy_notify_extend(). */
+void sock_note_copied(struct sock *k)
+{
+	uint32_t number = k->copied++;
+	struct sock_errqueue *q = k->errors;
+	struct sock_error *e = q && q->count ? &q->e[(q->first + q->count - 1) % ERRQUEUE_MAX] : NULL;
+
+	if (!e || e->origin != SO_EE_ORIGIN_ZEROCOPY || e->data + 1 != number) {
+		e = sock_new_error(k);
+		if (!e)
+			return;
+		*e = (struct sock_error){ .origin = SO_EE_ORIGIN_ZEROCOPY, .code = SO_EE_CODE_ZEROCOPY_COPIED, .info = number };
+	}
+	e->data = number;
+	waiter_notify(&k->ep->wq, WAIT_ERR);
 }
 
 /* What else is told of it, by what is wanted now. ipv4_datagram_support_cmsg(): of what was sent, where from and by which
@@ -137,7 +159,7 @@ int sock_error_pop(struct sock *k, struct sock_error *out)
 	/* The error of an entry that has been read is no more news (ip(7)); the next one's is. */
 	if (q->count && is_pending(&q->e[q->first]))
 		k->error = (int)q->e[q->first].ee_errno;
-	else if (out->origin != SO_EE_ORIGIN_TIMESTAMPING)
+	else if (sock_is_error(out))
 		k->error = 0;
 	tell(k, out);
 	return 0;

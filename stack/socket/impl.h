@@ -34,13 +34,13 @@ bool sock_errors_pending(const struct sock *k);
 /** sock_new_error() - a place in the error queue for one more entry; NULL: there is none. Who fills it notifies of WAIT_ERR */
 struct sock_error *sock_new_error(struct sock *k);
 
-/** sock_time_flags() - the SOCK_MSG_* by which a time is told; @received: of what was received, else of the error queue */
-uint32_t sock_time_flags(const struct sock *k, bool received);
-
 /** sock_want_stamp() - what is to be recorded of a datagram about to be written: into @out, its taker 0 if nothing is.
  * @m may be NULL. sock_stamp_taken() when it has been written: whether its number was used up */
 void sock_want_stamp(struct sock *k, const struct sock_msg *m, struct pkt_stamp *out);
 void sock_stamp_taken(struct sock *k, bool taken);
+
+/** sock_unicast_if() - @to's interface, if it has none and the socket has one for it (IP_UNICAST_IF) */
+void sock_unicast_if(const struct sock *k, struct full_addr *to);
 
 /** sock_set_membership() - multicast options of IP and IPv6. -ENOPROTOOPT if
  * @name is none of them */

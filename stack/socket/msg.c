@@ -24,6 +24,14 @@ static int send_err(const struct sock *k, enum ns_err err)
 	return -ns_err_errno(err);
 }
 
+void sock_unicast_if(const struct sock *k, struct full_addr *to)
+{
+	struct addr a = addr_unmap(&to->addr);
+
+	if (k->type != SOCK_STREAM && !to->nic && !k->ep->opts.bind_nic && !addr_is_multicast(&a))
+		to->nic = a.len == ADDR_LEN_V4 ? k->unicast_if : k->unicast_if6;
+}
+
 /* Where to and where from, as the stack has it. */
 static int make_write_opts(const struct sock *k, const struct sock_msg *m, struct write_opts *o,
 			   struct full_addr *to, struct full_addr *src, struct packet_addr *link)
@@ -60,6 +68,8 @@ static int make_write_opts(const struct sock *k, const struct sock_msg *m, struc
 		    !addr_is_any(&src->addr))
 			o->src = &src->addr;
 	}
+	if (o->to)
+		sock_unicast_if(k, to);
 	return 0;
 }
 
@@ -76,7 +86,7 @@ static int swap_opts(struct sock *k, const struct sock_msg *m, struct sock_opts 
 	if (m->flags & SOCK_MSG_TOS)
 		o->tos = o->traffic_class = (uint8_t)m->tos;
 	if (m->flags & SOCK_MSG_TTL)
-		o->ttl = o->multicast_ttl = (uint8_t)m->ttl;
+		o->ttl = o->hops = o->multicast_ttl = (uint8_t)m->ttl;
 	return 0;
 }
 
@@ -87,6 +97,7 @@ static void restore_opts(struct sock *k, const struct sock_opts *saved)
 	o->tos = saved->tos;
 	o->traffic_class = saved->traffic_class;
 	o->ttl = saved->ttl;
+	o->hops = saved->hops;
 	o->multicast_ttl = saved->multicast_ttl;
 	o->nip_opts = saved->nip_opts;
 	memcpy(o->ip_opts, saved->ip_opts, sizeof(o->ip_opts));

@@ -34,7 +34,7 @@ static int get_ttl(struct sock *k, const struct opt_row *row, void *val, socklen
 	int64_t v = 0;
 
 	endpoint_get_int(k->ep, row->stack, &v);
-	if (v == 0 && row->stack == SOCKOPT_TTL)
+	if (v == 0 && row->stack != SOCKOPT_MULTICAST_TTL)
 		v = k->stack->default_ttl[row->level == IPPROTO_IP ? NET_IPV4 : NET_IPV6];
 	return opt_put_int(row, val, len, (int)v);
 }
@@ -110,6 +110,31 @@ static int set_dontfrag(struct sock *k, const struct opt_row *row, const void *v
 					      k->pmtud > IP_PMTUDISC_PROBE ? NET_PMTUD_DONT : k->pmtud));
 }
 
+/* IP_UNICAST_IF: the interface's index, in network order. */
+static int set_unicast_if(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	uint32_t index;
+	int v, r = len == sizeof(v) ? opt_take_int(row, val, len, &v) : -EINVAL;
+
+	if (r)
+		return r;
+	index = ntohl((uint32_t)v);
+	if (index && !nic_find(k->stack, index))
+		return -EADDRNOTAVAIL;
+	if (index && k->ep->opts.bind_nic)
+		return -EINVAL;
+	return opt_set_field(k, row, &index, sizeof(index));
+}
+
+static int get_unicast_if(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	uint32_t index;
+	socklen_t n = sizeof(index);
+
+	opt_get_field(k, row, &index, &n);
+	return opt_put_int(row, val, len, (int)htonl(index));
+}
+
 static int set_options(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
 	return -ns_err_errno(endpoint_set_option(k->ep, row->stack, val, len));
@@ -162,6 +187,9 @@ static int get_mcast_if(struct sock *k, const struct opt_row *row, void *val, so
 #define FREE_BIND(lvl, opt, f) \
 	{ lvl, opt, OPT_ANY, set_free_bind, opt_get_flag, .bit = offsetof(struct sock, f) }
 
+#define UNICAST_IF(lvl, opt, f) \
+	{ lvl, opt, OPT_ANY, set_unicast_if, get_unicast_if, .max = INT32_MAX, .bit = offsetof(struct sock, f) }
+
 static const struct opt_row rows[] = {
 	{ IPPROTO_IP, IP_TOS, OPT_ANY, set_tos, opt_get_number, .stack = SOCKOPT_TOS, .scale = 1 },
 	TTL(IPPROTO_IP, IP_TTL, SOCKOPT_TTL),
@@ -173,6 +201,7 @@ static const struct opt_row rows[] = {
 	{ IPPROTO_IP, IP_MTU_DISCOVER, OPT_ANY, set_pmtud, opt_get_field, .bit = offsetof(struct sock, pmtud) },
 	CUSTOM(IPPROTO_IP, IP_MTU, NULL, get_mtu),
 	CUSTOM(IPPROTO_IP, IP_MULTICAST_IF, NULL, get_mcast_if),
+	UNICAST_IF(IPPROTO_IP, IP_UNICAST_IF, unicast_if),
 	WANT(IPPROTO_IP, IP_PKTINFO, WANT_PKTINFO),
 	WANT(IPPROTO_IP, IP_RECVTOS, WANT_TOS),
 	WANT(IPPROTO_IP, IP_RECVTTL, WANT_TTL),
@@ -194,7 +223,7 @@ static const struct opt_row rows[] = {
 	WANT(IPPROTO_IP, IP_RECVORIGDSTADDR, WANT_DST),
 
 	{ IPPROTO_IPV6, IPV6_V6ONLY, OPT_ANY, set_v6only, opt_get_number, .stack = SOCKOPT_V6_ONLY, .scale = 1 },
-	TTL(IPPROTO_IPV6, IPV6_UNICAST_HOPS, SOCKOPT_TTL),
+	TTL(IPPROTO_IPV6, IPV6_UNICAST_HOPS, SOCKOPT_HOPS),
 	TTL(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, SOCKOPT_MULTICAST_TTL),
 	NUMBER(IPPROTO_IPV6, 73 /* IPV6_MINHOPCOUNT */, OPT_ANY, SOCKOPT_MIN_HOPS, 0, 255, 1),
 	NUMBER(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, OPT_ANY, SOCKOPT_MULTICAST_LOOP, 0, 1, 1),
@@ -202,6 +231,7 @@ static const struct opt_row rows[] = {
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, OPT_ANY, set_pmtud, opt_get_field, .bit = offsetof(struct sock, pmtud) },
 	CUSTOM(IPPROTO_IPV6, IPV6_MTU, set_mtu6, get_mtu),
 	CUSTOM(IPPROTO_IPV6, IPV6_MULTICAST_IF, NULL, get_mcast_if),
+	UNICAST_IF(IPPROTO_IPV6, IPV6_UNICAST_IF, unicast_if6),
 	WANT(IPPROTO_IPV6, IPV6_RECVPKTINFO, WANT_PKTINFO6),
 	WANT(IPPROTO_IPV6, IPV6_RECVTCLASS, WANT_TCLASS),
 	WANT(IPPROTO_IPV6, IPV6_RECVHOPLIMIT, WANT_HOPLIMIT),

@@ -1,5 +1,6 @@
 /* Options of SOL_SOCKET (socket(7)). */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stddef.h>
 
 #include "socket/opt.h"
@@ -186,6 +187,19 @@ static int get_locked(struct sock *k, const struct opt_row *row, void *val, sock
 	return opt_put_int(row, val, len, k->filter_locked);
 }
 
+/* What comes of it is that who asks is told that it was copied. */
+static int set_zerocopy(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
+{
+	bool has = (k->type == SOCK_STREAM && k->protocol == IPPROTO_TCP) || (k->type == SOCK_DGRAM && k->protocol == IPPROTO_UDP);
+
+	return k->domain != AF_PACKET && has ? opt_set_kept(k, row, val, len) : -EOPNOTSUPP;
+}
+
+bool sock_copies(const struct sock *k)
+{
+	return k->kept >> KEPT_ZEROCOPY & 1;
+}
+
 /* -1 is for the default, which is on. */
 static int set_txrehash(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
@@ -275,6 +289,7 @@ static const struct opt_row rows[] = {
 	FIELD(SO_INCOMING_CPU, incoming_cpu, INT32_MIN, INT32_MAX),
 	FIELD(SO_MAX_PACING_RATE, pacing_rate, INT32_MIN, INT32_MAX),
 	FIELD(72 /* SO_BUF_LOCK */, buf_lock, 0, 3),
+	{ SOL_SOCKET, SO_ZEROCOPY, OPT_ANY, set_zerocopy, opt_get_kept, .max = 1, .bit = KEPT_ZEROCOPY },
 	KEPT(SOL_SOCKET, SO_DEBUG, KEPT_DEBUG),
 	KEPT(SOL_SOCKET, SO_RXQ_OVFL, KEPT_RXQ_OVFL),
 	KEPT(SOL_SOCKET, SO_WIFI_STATUS, KEPT_WIFI_STATUS),

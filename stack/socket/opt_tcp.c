@@ -130,6 +130,15 @@ static int get_stack_bytes(struct sock *k, const struct opt_row *row, void *val,
 	return opt_put(val, len, buf, row->stack == SOCKOPT_CONGESTION_CONTROL ? 16 : n);
 }
 
+static int get_saved_syn(struct sock *k, const struct opt_row *row, void *val, socklen_t *len)
+{
+	size_t n = *len;
+	enum ns_err err = endpoint_get_option(k->ep, row->stack, val, &n);
+
+	*len = (socklen_t)n;
+	return -ns_err_errno(err);
+}
+
 #define S_NS	1000000000LL
 #define MS_NS	1000000LL
 
@@ -156,6 +165,9 @@ static const struct opt_row rows[] = {
 	{ IPPROTO_TCP, 16 /* TCP_THIN_LINEAR_TIMEOUTS */, OPT_STREAM, opt_set_kept, opt_get_kept, .max = 1,
 	  .bit = KEPT_THIN_LINEAR },
 	{ IPPROTO_TCP, 17 /* TCP_THIN_DUPACK */, OPT_STREAM, set_thin_dupack, opt_get_constant, .bit = 0 },
+	NUMBER(IPPROTO_TCP, TCP_SAVE_SYN, OPT_STREAM, SOCKOPT_SAVE_SYN, 0, 2, 1),
+	{ IPPROTO_TCP, TCP_SAVED_SYN, OPT_STREAM, NULL, get_saved_syn, .stack = SOCKOPT_SAVED_SYN },
+	{ IPPROTO_TCP, TCP_INQ, OPT_STREAM, opt_set_kept, opt_get_kept, .max = 1, .bit = KEPT_INQ },
 	CONSTANT(IPPROTO_TCP, 43 /* TCP_IS_MPTCP */, OPT_STREAM, 0),
 	FASTOPEN(TCP_FASTOPEN, SOCKOPT_FASTOPEN, INT32_MAX),
 	FASTOPEN(TCP_FASTOPEN_CONNECT, SOCKOPT_FASTOPEN_CONNECT, 1),

@@ -181,6 +181,7 @@ int sock_connect(struct sock *k, const struct sockaddr *a, socklen_t len)
 		return r;
 	if (k->error)
 		return -sock_take_error(k);
+	sock_unicast_if(k, &f);
 	err = endpoint_connect(k->ep, &f);
 	k->connecting = err == NS_ERR_CONNECT_STARTED || err == NS_ERR_ALREADY_CONNECTING;
 	if (!err || err == NS_ERR_ALREADY_CONNECTED)
@@ -233,6 +234,7 @@ int sock_accept(struct sock *k, struct sock **out, struct sockaddr *peer, sockle
 	(*out)->linger = k->linger;
 	(*out)->stamping = k->stamping;
 	(*out)->recv_flags = k->recv_flags & (WANT_TIME | WANT_TIME_NS | WANT_TIME_NEW);
+	(*out)->kept = k->kept;
 	(*out)->sndbuf = k->sndbuf;
 	(*out)->rcvbuf = k->rcvbuf;
 	if (len)

@@ -37,7 +37,9 @@ struct sock {
 	uint32_t segment;		/* UDP_SEGMENT: bytes of the datagrams that a longer one becomes; 0: it does not */
 	uint32_t busy_poll, incoming_cpu, pacing_rate, buf_lock;
 	uint32_t stamping, stamp_key;	/* SO_TIMESTAMPING: its flags, and the number of the next datagram to be stamped */
+	uint32_t copied;		/* writes with MSG_ZEROCOPY so far */
 	struct tx_stamper stamper;	/* has an id once something was sent that is to be stamped */
+	uint32_t unicast_if, unicast_if6;	/* datagrams that are bound to no interface leave by it; 0: any */
 	uint64_t kept;			/* switches of no consequence, see opt.h */
 	bool free_bind, transparent, dontfrag;
 	bool recverr, recverr6, cork, dontroute, no_check, keepalive, oob_inline, auxdata, filtered, filter_locked;
@@ -146,6 +148,43 @@ struct sock_error {
 
 /** sock_error_pop() - the oldest entry, taken; -EAGAIN if there is none */
 int sock_error_pop(struct sock *k, struct sock_error *out);
+
+/** sock_stamps_sending() - whether what is sent is to be stamped; sock_tells_times() - streams: whether something
+ * is to be told with what is received */
+bool sock_stamps_sending(const struct sock *k);
+bool sock_tells_times(const struct sock *k);
+
+/** sock_tells_left() - whether how much is left to be read is (TCP_INQ) */
+bool sock_tells_left(const struct sock *k);
+
+/** sock_time_flags() - the SOCK_MSG_* by which a time is told; @received: of what was received, else of the error queue */
+uint32_t sock_time_flags(const struct sock *k, bool received);
+
+/**
+ * struct sock_stamp_write - a write to a stream that is to be stamped: its last byte
+ * @len:  of the write
+ * @what: what is to be recorded, as SO_TIMESTAMPING has it, or SOCK_STAMP_AS_SET
+ * @instead: it was announced before, its last byte then was @was, and it has become @less shorter
+ */
+enum { SOCK_STAMP_AS_SET = UINT32_MAX };
+
+struct sock_stamp_write {
+	size_t len, less;
+	uint32_t what, was;
+	bool instead;
+};
+
+/** sock_stamp_write() - announce a write that comes after @ahead more bytes; @byte: out: which byte is its last.
+ * -EOPNOTSUPP, -ENOTCONN, -ENOMEM */
+int sock_stamp_write(struct sock *k, size_t ahead, const struct sock_stamp_write *w, uint32_t *byte);
+
+/** sock_is_error() - an entry of the error queue that is an error, and the pending one; not what was asked to be told */
+bool sock_is_error(const struct sock_error *e);
+
+/** sock_copies() - whether it is to be told of writes with MSG_ZEROCOPY (SO_ZEROCOPY); sock_note_copied(): of one, which has
+ * been copied */
+bool sock_copies(const struct sock *k);
+void sock_note_copied(struct sock *k);
 
 /** sock_ioctl() - FIONREAD, SIOCOUTQ, SIOCATMARK with @k; interface requests (SIOCGIFADDR,
  * SIOCGIFCONF as far as @len allows, ...) also with @k NULL. @data in and out, @len bytes of it.

@@ -3,7 +3,10 @@
  *
  * Received datagrams bring the time at which they came. Of those sent a stamper (core/txstamp.h) is told when they go out; the
  * error queue tells the program. Nothing lies between the queue of a NIC and its link: scheduled and sent are one moment. There
- * is no hardware to stamp anything, and of streams nothing is stamped.
+ * is no hardware to stamp anything.
+ *
+ * Of a stream the last byte of each write is stamped, whose offset from where SOF_TIMESTAMPING_OPT_ID was set is its number,
+ * and besides it is told when the peer has acknowledged it.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -74,6 +77,18 @@ static int check_flags(const struct sock *k, uint32_t flags)
 	return 0;
 }
 
+/* Where the numbers of a stream's stamps start. */
+static uint32_t first_key(struct sock *k, uint32_t flags)
+{
+	int64_t seq = 0, queued = 0;
+
+	if (k->type != SOCK_STREAM || endpoint_get_int(k->ep, SOCKOPT_WRITE_SEQ, &seq))
+		return 0;
+	if (!(flags & OPT_ID_TCP))
+		endpoint_get_int(k->ep, SOCKOPT_SEND_QUEUE_SIZE, &queued);
+	return (uint32_t)(seq - queued);
+}
+
 int opt_set_stamping(struct sock *k, const struct opt_row *row, const void *val, socklen_t len)
 {
 	int v, r = opt_take_int(row, val, len, &v);	/* of a struct so_timestamping the first member */
@@ -83,7 +98,7 @@ int opt_set_stamping(struct sock *k, const struct opt_row *row, const void *val,
 	if (r)
 		return r;
 	if (v & SOF_TIMESTAMPING_OPT_ID && !(k->stamping & SOF_TIMESTAMPING_OPT_ID))
-		k->stamp_key = 0;
+		k->stamp_key = first_key(k, (uint32_t)v);
 	k->stamping = (uint32_t)v;
 	set_form(k, row);
 	return 0;
@@ -127,19 +142,25 @@ static size_t copy_frame(const struct nic *nic, const struct pkt *pkt, uint8_t *
 	return head + pkt_copy_iov(pkt, 0, &rest, 1);
 }
 
+static struct sock_error *new_entry(struct sock *k, const struct pkt_stamp *stamp, uint32_t info)
+{
+	struct sock_error *e = sock_new_error(k);
+
+	if (e)
+		*e = (struct sock_error){
+			.ee_errno = ENOMSG, .origin = SO_EE_ORIGIN_TIMESTAMPING, .info = info,
+			.data = k->stamping & SOF_TIMESTAMPING_OPT_ID ? stamp->key : 0, .wall_ns = k->stack->clock->wall_ns,
+		};
+	return e;
+}
+
 /* __skb_tstamp_tx() */
 static void queue(struct sock *k, const struct nic *nic, const struct pkt *pkt, uint32_t info)
 {
-	struct sock_error *e = sock_new_error(k);
+	struct sock_error *e = new_entry(k, &pkt->stamp, info);
 	struct full_addr src = { .addr = pkt->src }, dst = { .addr = pkt->dst };
 
-	if (!e)
-		return;
-	*e = (struct sock_error){
-		.ee_errno = ENOMSG, .origin = SO_EE_ORIGIN_TIMESTAMPING, .info = info,
-		.data = k->stamping & SOF_TIMESTAMPING_OPT_ID ? pkt->stamp.key : 0, .wall_ns = k->stack->clock->wall_ns,
-	};
-	if (k->stamping & SOF_TIMESTAMPING_OPT_TSONLY)
+	if (!e || k->stamping & SOF_TIMESTAMPING_OPT_TSONLY)
 		return;
 	e->ifindex = nic->id;
 	e->len = copy_frame(nic, pkt, e->payload, sizeof(e->payload));
@@ -161,6 +182,41 @@ static void note_sent(struct tx_stamper *t, struct nic *nic, const struct pkt *p
 		waiter_notify(&k->ep->wq, WAIT_ERR);
 }
 
+/* What is in a stream's queue when it is acknowledged has no headers. */
+static void queue_late(struct sock *k, const struct pkt_stamp *stamp, uint32_t info, const struct pkt *payload)
+{
+	struct sock_error *e = new_entry(k, stamp, info);
+	struct iovec room = { e ? e->payload : NULL, e ? sizeof(e->payload) : 0 };
+
+	if (e && payload && !(k->stamping & SOF_TIMESTAMPING_OPT_TSONLY))
+		e->len = pkt_copy_iov(payload, 0, &room, 1);
+}
+
+static void note_late(struct tx_stamper *t, const struct pkt_stamp *stamp, bool acked, const struct pkt *payload)
+{
+	struct sock *k = container_of(t, struct sock, stamper);
+	uint32_t what = stamp->what & (acked ? SOF_TIMESTAMPING_TX_ACK : SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_TX_SOFTWARE);
+
+	if (what & SOF_TIMESTAMPING_TX_SCHED)
+		queue_late(k, stamp, SCM_TSTAMP_SCHED, payload);
+	if (what & SOF_TIMESTAMPING_TX_SOFTWARE)
+		queue_late(k, stamp, SCM_TSTAMP_SND, payload);
+	if (what & SOF_TIMESTAMPING_TX_ACK)
+		queue_late(k, stamp, SCM_TSTAMP_ACK, payload);
+	if (what)
+		waiter_notify(&k->ep->wq, WAIT_ERR);
+}
+
+static uint32_t taker(struct sock *k)
+{
+	if (!k->stamper.id) {
+		k->stamper.fn = note_sent;
+		k->stamper.late_fn = note_late;
+		tx_stamper_add(&k->stack->tx_stamps, &k->stamper);
+	}
+	return k->stamper.id;
+}
+
 void sock_want_stamp(struct sock *k, const struct sock_msg *m, struct pkt_stamp *out)
 {
 	uint32_t what = m && m->flags & SOCK_MSG_STAMP ? m->stamping : k->stamping;
@@ -168,11 +224,37 @@ void sock_want_stamp(struct sock *k, const struct sock_msg *m, struct pkt_stamp 
 	*out = (struct pkt_stamp){ .what = what & RECORD & ~(uint32_t)SOF_TIMESTAMPING_TX_ACK, .key = k->stamp_key };
 	if (!out->what || k->type == SOCK_STREAM)
 		return;
-	if (!k->stamper.id) {
-		k->stamper.fn = note_sent;
-		tx_stamper_add(&k->stack->tx_stamps, &k->stamper);
-	}
-	out->taker = k->stamper.id;
+	out->taker = taker(k);
+}
+
+bool sock_stamps_sending(const struct sock *k)
+{
+	return k->stamping & RECORD;
+}
+
+bool sock_tells_times(const struct sock *k)
+{
+	return sock_tells_left(k) || sock_time_flags(k, true);
+}
+
+bool sock_tells_left(const struct sock *k)
+{
+	return k->kept >> KEPT_INQ & 1;
+}
+
+int sock_stamp_write(struct sock *k, size_t ahead, const struct sock_stamp_write *w, uint32_t *byte)
+{
+	uint32_t what = (w->what == SOCK_STAMP_AS_SET ? k->stamping : w->what) & RECORD;
+	struct sockopt_tx_stamp v = { .was = w->was, .instead = w->instead };
+	int64_t seq;
+
+	if (k->type != SOCK_STREAM || endpoint_get_int(k->ep, SOCKOPT_WRITE_SEQ, &seq))
+		return -EOPNOTSUPP;
+	v.seq = w->instead ? w->was - (uint32_t)w->less : (uint32_t)(seq + (int64_t)ahead + (int64_t)w->len - 1);
+	if (what && (w->instead ? w->less < w->len : w->len > 0))
+		v.stamp = (struct pkt_stamp){ taker(k), v.seq - k->stamp_key, what };
+	*byte = v.seq;
+	return -ns_err_errno(endpoint_set_option(k->ep, SOCKOPT_TX_STAMP, &v, sizeof(v)));
 }
 
 void sock_stamp_taken(struct sock *k, bool taken)

@@ -45,7 +45,7 @@ static void fill_tx(struct dgram *d, struct net_tx *tx)
 
 	*tx = (struct net_tx){
 		.proto = d->ops->proto(net), .pmtud = o->pmtu_discover,
-		.ttl = d->route.kind == ROUTE_MULTICAST ? o->multicast_ttl : o->ttl,
+		.ttl = d->route.kind == ROUTE_MULTICAST ? o->multicast_ttl : net == NET_IPV4 ? o->ttl : o->hops,
 		.tos = net == NET_IPV4 ? o->tos : o->traffic_class,
 		.loop_back = o->multicast_loop,
 	};

@@ -49,6 +49,39 @@ static void kind(const char *name, int family, int type)
 	}
 }
 
+/* The interface that unicast leaves by. */
+static void unicast_if(int family, int type, int level, int option)
+{
+	static const unsigned index[] = { 1, 77, 0, 1 };
+	struct sockaddr_in a = in4("127.0.0.1", 0), to = in4("127.0.0.1", 9);
+	struct sockaddr_in6 a6 = in6("::1", 0), to6 = in6("::1", 9);
+	bool v4 = family == AF_INET;
+	int s = socket(family, type, 0), v;
+
+	printf("- unicast interface %d %d\n", family, type);
+	DO(option_of(s, level, option));
+	for (size_t i = 0; i < sizeof(index) / sizeof(index[0]); i++) {
+		v = (int)htonl(index[i]);
+		DO(setsockopt(s, level, option, &v, sizeof(v)));
+		DO(ntohl((unsigned)option_of(s, level, option)));
+	}
+	DO(setsockopt(s, level, option, &v, 3));
+	DO(setsockopt(s, level, option, (char[8]){ 0 }, 8));
+	DO(bind(s, v4 ? ADDR(&a) : ADDR(&a6), v4 ? sizeof(a) : sizeof(a6)));
+	if (type == SOCK_DGRAM) {
+		DO(sendto(s, "x", 1, 0, v4 ? ADDR(&to) : ADDR(&to6), v4 ? sizeof(to) : sizeof(to6)));
+		DO(connect(s, v4 ? ADDR(&to) : ADDR(&to6), v4 ? sizeof(to) : sizeof(to6)));
+		log_name("peer", s, true, 9);
+	}
+	close(s);
+	s = socket(family, type, 0);
+	DO(setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3));
+	DO(setsockopt(s, level, option, &v, sizeof(v)));
+	v = 0;
+	DO(setsockopt(s, level, option, &v, sizeof(v)));
+	close(s);
+}
+
 static void free_bind(int type, int option)
 {
 	struct sockaddr_in a = in4("192.0.2.7", 0);
@@ -172,5 +205,9 @@ int main(void)
 	segments(true);
 	devices();
 	others();
+	unicast_if(AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_UNICAST_IF);
+	unicast_if(AF_INET, SOCK_STREAM, IPPROTO_IP, IP_UNICAST_IF);
+	unicast_if(AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_UNICAST_IF);
+	unicast_if(AF_INET6, SOCK_DGRAM, IPPROTO_IP, IP_UNICAST_IF);
 	return 0;
 }

@@ -237,6 +237,54 @@ static void killed(void)
 	close(s);
 }
 
+/* The SYN's headers, if they were asked for, can be had once. */
+static void saved_syn(int family, int value)
+{
+	struct sockaddr_in a = in4("127.0.0.1", 0);
+	struct sockaddr_in6 a6 = in6("::1", 0);
+	bool v4 = family == AF_INET;
+	int l = socket(family, SOCK_STREAM, 0), c = socket(family, SOCK_STREAM, 0), s;
+	unsigned char syn[300];
+	socklen_t len = sizeof(a6);
+
+	printf("- saved SYN %d %d\n", family, value);
+	DO(option_of(l, IPPROTO_TCP, TCP_SAVE_SYN));
+	DO(setsockopt(l, IPPROTO_TCP, TCP_SAVE_SYN, &value, sizeof(value)));
+	DO(option_of(l, IPPROTO_TCP, TCP_SAVE_SYN));
+	DO(setsockopt(l, IPPROTO_TCP, TCP_SAVED_SYN, &value, sizeof(value)));
+	bind(l, v4 ? ADDR(&a) : ADDR(&a6), v4 ? sizeof(a) : sizeof(a6));
+	listen(l, 1);
+	a.sin_port = a6.sin6_port = htons((uint16_t)port_of(l));
+	DO(connect(c, v4 ? ADDR(&a) : ADDR(&a6), v4 ? sizeof(a) : sizeof(a6)));
+	s = accept(l, NULL, NULL);
+	DO(option_of(s, IPPROTO_TCP, TCP_SAVE_SYN));
+	len = 5;
+	DO(getsockopt(s, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len));
+	for (int i = 0; i < 2; i++) {
+		len = sizeof(syn);
+		DO(getsockopt(s, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len));
+		printf("  %u bytes", len);
+		if (len > 50 && value) {
+			const unsigned char *ip = syn + (value == 2 ? 14 : 0), *tcp = ip + (v4 ? 20 : 40);
+
+			printf(", version %d, TTL %d, flags %02x, %d words", ip[0] >> 4, v4 ? ip[8] : ip[7], tcp[13], tcp[12] >> 4);
+			printf(", to the port %d, acknowledges %d", (tcp[2] << 8 | tcp[3]) == port_of(l), (tcp[8] | tcp[9] | tcp[10] | tcp[11]) != 0);
+			for (int k = 0; value == 2 && k < 14; k++)
+				printf(" %02x", syn[k]);
+		}
+		puts("");
+	}
+	len = sizeof(syn);
+	DO(getsockopt(c, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len));
+	printf("  %u\n", len);
+	len = sizeof(syn);
+	DO(getsockopt(l, IPPROTO_TCP, TCP_SAVED_SYN, syn, &len));
+	printf("  %u\n", len);
+	close(s);
+	close(c);
+	close(l);
+}
+
 int main(void)
 {
 	flags();
@@ -250,5 +298,9 @@ int main(void)
 	shut();
 	dissolved();
 	many();
+	for (int value = -1; value < 4; value++)
+		saved_syn(AF_INET, value);
+	saved_syn(AF_INET6, 1);
+	saved_syn(AF_INET6, 2);
 	return 0;
 }

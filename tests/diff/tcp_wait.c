@@ -130,6 +130,32 @@ static void connecting(void)
 	close(ep);
 }
 
+/* The same socket, connected again after an attempt that failed, and after a connection that ended: it is still registered. */
+static void again(void)
+{
+	int l = listener(5), ep = epoll_create1(0), c, s = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in a = in4("127.0.0.1", port_of(l)), no = in4("127.0.0.1", closed_port());
+
+	puts("- again");
+	add(ep, EPOLL_CTL_ADD, s, EPOLLIN | EPOLLRDHUP);
+	DO(connect(s, ADDR(&no), sizeof(no)));
+	for (int i = 0; i < 2; i++) {
+		DO(connect(s, ADDR(&a), sizeof(a)));
+		c = accept(l, NULL, NULL);
+		log_epoll("connected", ep, 0);
+		send(c, "x", 1, 0);
+		log_epoll("data", ep, 2000);
+		recv(s, buf, 1, 0);
+		log_epoll("read", ep, 0);
+		DO(connect(s, &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr)));
+		close(c);
+	}
+	add(ep, EPOLL_CTL_DEL, s, 0);
+	close(s);
+	close(l);
+	close(ep);
+}
+
 static void log_select(const char *what, int fd, int ms)
 {
 	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
@@ -225,6 +251,7 @@ int main(void)
 	level();
 	edge();
 	connecting();
+	again();
 	fresh();
 	selected();
 	return 0;

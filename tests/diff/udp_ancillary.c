@@ -115,6 +115,28 @@ static void six(void)
 	close(c);
 }
 
+/* An IPv6 socket's datagrams of IPv4 have IPv4's TTL. */
+static void hops(int s, int more)
+{
+	struct sockaddr_in6 a = in6("::", 0);
+	int c = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	SET(c, IPPROTO_IP, IP_TTL, 30 + more);
+	SET(c, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 40 + more);
+	printf("  %d %d\n", option_of(c, IPPROTO_IP, IP_TTL), option_of(c, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+	SET(s, IPPROTO_IP, IP_RECVTTL, 1);
+	SET(s, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	for (int v4 = 0; v4 < 2; v4++) {
+		a = in6(v4 ? "::ffff:127.0.0.1" : "::1", port_of(s));
+		DO(sendto(c, "x", 1, 0, ADDR(&a), sizeof(a)));
+		show(s, 512);
+	}
+	SET(c, IPPROTO_IP, IP_TTL, -1);
+	SET(c, IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1);
+	printf("  %d %d\n", option_of(c, IPPROTO_IP, IP_TTL), option_of(c, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+	close(c);
+}
+
 /* What IPv4's options and IPv6's tell on one socket of datagrams of either. */
 static void both(void)
 {
@@ -129,6 +151,7 @@ static void both(void)
 	connect(c4, ADDR(&a), sizeof(a));
 	connect(c6, ADDR(&any), sizeof(any));
 	for (int i = 1; i < 4; i++) {
+		hops(s, i);
 		SET(s, IPPROTO_IP, IP_RECVTTL, i & 1);
 		SET(s, IPPROTO_IP, IP_RECVTOS, i & 1);
 		SET(s, IPPROTO_IP, IP_RECVORIGDSTADDR, i & 1);

@@ -214,6 +214,58 @@ traffic_options() {
 	has err "SOCKSHIM_EXCEPT is wrong at: nonsense"
 }
 
+# Registrations with epoll that are older than the decision where a socket belongs are kept, of all its descriptors and as they
+# were changed last.
+traffic_in_epoll() {
+	cat >epoll.py <<-'PY'
+		import os, select, socket
+		names, log = {}, []
+		def name(x, text):
+		    names[x.fileno()] = text
+		    return x
+		def said(ep, limit=5):
+		    log.append(sorted((names[fd], e) for fd, e in ep.poll(limit)))
+		def both(s, e, *more):
+		    name(s, "it"), name(e, "copy")
+		    for ep in more:
+		        ep.register(s, select.EPOLLOUT | select.EPOLLET)
+		        ep.modify(s, select.EPOLLIN)
+		        ep.register(e, select.EPOLLIN | select.EPOLLET)
+		l = socket.create_server(("127.0.0.2", 0))
+		one, two, spent = select.epoll(), select.epoll(), select.epoll()
+		s = socket.socket()
+		e = s.dup()
+		both(s, e, one, two)
+		spent.register(s, select.EPOLLIN)
+		spent.unregister(s)
+		s.connect(l.getsockname())
+		c, a = l.accept()
+		said(one, 0), said(two, 0), said(spent, 0)
+		c.send(b"x")
+		said(one), said(one), said(two), said(spent, 0)
+		one.modify(s, select.EPOLLIN | select.EPOLLOUT)
+		said(one)
+		one.unregister(s)
+		said(one, 0)
+		u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		f = u.dup()
+		ep = select.epoll()
+		both(u, f, ep)
+		v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		v.bind(("127.0.0.2", 0))
+		u.sendto(b"hello", v.getsockname())
+		said(ep, 0)
+		v.sendto(b"hello", v.recvfrom(5)[1])
+		said(ep), said(ep)
+		print(log)
+	PY
+	"$PY" epoll.py >kernel || fail "on the kernel: $(cat kernel)"
+	for how in "--except 127.0.0.2" "--only 10.0.0.0/8"; do
+		"$SHIM" run -q --stack lo $how -- "$PY" epoll.py >stack 2>&1
+		is "with $how" "$(cat stack)" "$(cat kernel)"
+	done
+}
+
 # Nothing of a program on a stack is to be found in the kernel's tables.
 nothing_in_the_kernel() {
 	cat >kernel.py <<-'PY'
@@ -432,6 +484,7 @@ check program_trace trace
 check program_trace_command trace_command
 check program_without_sockets no_socket
 check program_traffic traffic_options
+check program_traffic_in_epoll traffic_in_epoll
 check program_nothing_in_the_kernel nothing_in_the_kernel
 check program_stopped_hurts_nobody with_stacks stopped_program_hurts_nobody
 check stack_commands with_stacks commands

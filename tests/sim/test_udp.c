@@ -203,7 +203,7 @@ Test(udp, multicast_has_a_ttl_of_its_own)
 			if (rows[i].multicast >= 0)
 				cr_assert_eq(endpoint_set_int(tx, SOCKOPT_MULTICAST_TTL, rows[i].multicast), NS_OK);
 			if (rows[i].unicast >= 0)
-				cr_assert_eq(endpoint_set_int(tx, SOCKOPT_TTL, rows[i].unicast), NS_OK);
+				cr_assert_eq(endpoint_set_int(tx, v6 ? SOCKOPT_HOPS : SOCKOPT_TTL, rows[i].unicast), NS_OK);
 			for (int to_host = 0; to_host < 2; to_host++) {
 				cr_assert_eq(sim_send(tx, to_host ? hosts[v6] : groups[v6], 2000, "abc", 3), NS_OK);
 				sim_settle(sim);

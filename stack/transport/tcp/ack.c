@@ -105,6 +105,8 @@ static uint32_t clean_segs(struct tcp_conn *c, struct tcp_ack_state *a)
 	uint32_t acked = 0;
 	struct tcp_seg *s;
 
+	if (c->rare)
+		tcp_stamp_acked(c);
 	while ((s = tcp_first_seg(c)) && seq_lt(s->seq, c->snd_una)) {
 		uint32_t n = s->segs;
 

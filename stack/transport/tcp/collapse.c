@@ -13,9 +13,11 @@ static bool append(struct pkt *tail, const struct pkt *pkt)
 {
 	uint8_t *room = tail ? pkt_put(tail, pkt->len) : NULL;
 
-	if (room)
-		pkt_copy_out(pkt, 0, room, pkt->len);
-	return room != NULL;
+	if (!room)
+		return false;
+	pkt_copy_out(pkt, 0, room, pkt->len);
+	tail->rx_wall_ns = pkt->rx_wall_ns;
+	return true;
 }
 
 static void keep(struct tcp_conn *c, struct pkt *pkt)

@@ -84,6 +84,23 @@ static void purge_received(struct tcp_conn *c)
 	c->rcv_truesize = 0;
 }
 
+struct tcp_rare *tcp_rare(struct tcp_conn *c)
+{
+	if (!c->rare)
+		c->rare = calloc(1, sizeof(*c->rare));
+	return c->rare;
+}
+
+static void free_rare(struct tcp_conn *c)
+{
+	if (!c->rare)
+		return;
+	free(c->rare->stamps);
+	free(c->rare->syn);
+	free(c->rare);
+	c->rare = NULL;
+}
+
 void tcp_release(struct tcp_conn *c)
 {
 	struct stack *s = c->ep.stack;
@@ -101,6 +118,7 @@ void tcp_release(struct tcp_conn *c)
 	purge_received(c);
 	free(c->fo_keys);
 	c->fo_keys = NULL;
+	free_rare(c);
 	list_remove(&c->pending);
 	tcp_table_remove(c->proto, &c->tuple);
 	ports_release(s, &c->claim);

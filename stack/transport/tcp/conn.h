@@ -107,6 +107,7 @@ enum tcp_ecn_flag {
 
 struct tcp_listener;
 struct tcp_fo_keys;
+struct tcp_rare;
 
 /**
  * struct tcp_conn - a TCP endpoint
@@ -253,10 +254,11 @@ struct tcp_conn {
 	/* Acknowledgements */
 	uint8_t ack_pending, quick, pingpong;
 	bool quick_lock;		/* TCP_QUICKACK */
-	int64_t ato_ns;
 
 	/* Timers: when each is due */
 	uint8_t rtx_kind, probes, keep_probes;
+	int64_t ato_ns;			/* of acknowledgements */
+	struct tcp_rare *rare;		/* what few have; NULL: not this one */
 	int64_t rtx_at, delack_at, keep_at;
 
 	/* When things happened last */

@@ -22,6 +22,7 @@ void tcp_req_drop(struct tcp_req *r)
 	list_remove(&r->list);
 	r->listener->listener->nreqs--;
 	p->nreqs--;
+	free(r->syn);
 	free(r);
 }
 
@@ -32,7 +33,7 @@ static void base_reply(const struct tcp_req *r, struct tcp_reply *out)
 	*out = (struct tcp_reply){
 		.local = r->tuple.local, .remote = r->tuple.remote,
 		.nic = so->bind_nic ? so->bind_nic : addr_is_link_local(&r->tuple.remote) ? r->nic : 0,
-		.ttl = so->ttl, .pmtud = so->pmtu_discover,
+		.ttl = sock_opts_ttl(so, r->tuple.remote.len), .pmtud = so->pmtu_discover,
 		.tos = (uint8_t)((r->tuple.remote.len == ADDR_LEN_V4 ? so->tos : so->traffic_class) & ~3),
 		.h = { .sport = r->tuple.lport, .dport = r->tuple.rport, .ack = r->irs + 1 },
 	};
@@ -172,7 +173,10 @@ static void new_req(struct tcp_conn *l, struct tcp_rx *rx)
 	fill_req(r, l, rx);
 	pair = pair_of(&r->tuple);
 	r->iss = rx->tw_isn ? rx->tw_isn : isn_make(&l->ep.stack->secret, &pair, tcp_now(l));
+	if (l->rare)
+		r->syn = tcp_save_syn(l, rx->pkt);
 	if (!choose_window(l, r) || tcp_fastopen_syn(l, r, rx, &fo) || !tcp_table_add(l->proto, &r->tuple)) {
+		free(r->syn);
 		free(r);
 		return;
 	}

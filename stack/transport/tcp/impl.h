@@ -40,6 +40,48 @@ static inline void tcp_wake(struct tcp_conn *c, uint32_t events)
 		waiter_notify(&c->ep.wq, events);
 }
 
+struct tcp_stamps;
+struct tcp_saved_syn;
+
+/**
+ * struct tcp_rare - what few connections have
+ * @stamps:   bytes whose sending is to be told of (stamp.c)
+ * @syn:      the headers of the SYN, until they are asked for; @save_syn: they are to be kept (saved_syn.c)
+ */
+struct tcp_rare {
+	struct tcp_stamps *stamps;
+	struct tcp_saved_syn *syn;
+	uint8_t save_syn;
+};
+
+/** tcp_rare() - @c's, made if it has none; NULL: no memory */
+struct tcp_rare *tcp_rare(struct tcp_conn *c);
+
+/* saved_syn.c */
+
+/** tcp_set_save_syn() - SOCKOPT_SAVE_SYN */
+enum ns_err tcp_set_save_syn(struct tcp_conn *c, int64_t v);
+
+/** tcp_save_syn() - with @rare: the headers before @pkt's payload, if @l wants them; the caller frees */
+struct tcp_saved_syn *tcp_save_syn(const struct tcp_conn *l, const struct pkt *pkt);
+
+/** tcp_give_syn() - @c, accepted by @l, takes them */
+void tcp_give_syn(struct tcp_conn *c, const struct tcp_conn *l, struct tcp_saved_syn **syn);
+
+/** tcp_take_syn() - SOCKOPT_SAVED_SYN: once, and of no length if there is none */
+enum ns_err tcp_take_syn(struct tcp_conn *c, void *val, size_t *len);
+
+/* stamp.c */
+
+/** tcp_stamp_byte() - SOCKOPT_TX_STAMP; NOT_CONNECTED, NO_MEMORY */
+enum ns_err tcp_stamp_byte(struct tcp_conn *c, const struct sockopt_tx_stamp *v);
+
+/** tcp_stamp_seg() - with @rare: @pkt is @s, for the first time */
+void tcp_stamp_seg(struct tcp_conn *c, const struct tcp_seg *s, struct pkt *pkt);
+
+/** tcp_stamp_acked() - with @rare: snd_una has moved; what it passed is still there */
+void tcp_stamp_acked(struct tcp_conn *c);
+
 /* fastopen.c: RFC 7413 */
 
 /** tcp_fo_set_keys() - one key of 16 bytes, or two */
@@ -108,6 +150,10 @@ void tcp_rope_acked(struct tcp_conn *c);
 void tcp_sndq_purge(struct tcp_conn *c);
 
 /* xmit.c: segments on their way out */
+
+/** tcp_seg_payload() - a packet of what @s holds, with room for headers; NULL: no memory */
+struct pkt *tcp_seg_payload(struct tcp_conn *c, const struct tcp_seg *s);
+
 
 enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first);
 void tcp_xmit_syn(struct tcp_conn *c);
@@ -408,6 +454,7 @@ enum ns_err tcp_autobind(struct tcp_conn *c);
 struct addr tcp_show_addr(const struct tcp_conn *c, const struct addr *a);
 enum ns_err tcp_read(struct endpoint *ep, struct read_msg *m);
 int tcp_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end);
+int tcp_peek_times(struct endpoint *ep, size_t bytes, struct rx_time *out, int max);
 void tcp_consume(struct endpoint *ep, size_t n);
 enum ns_err tcp_write(struct endpoint *ep, struct payload *p, const struct write_opts *o, size_t *n);
 uint32_t tcp_readiness(struct endpoint *ep);

@@ -236,6 +236,8 @@ struct tcp_conn *tcp_new_child(struct tcp_conn *l, struct tcp_req *r)
 		tcp_release(c);
 		return NULL;
 	}
+	if (r->syn)
+		tcp_give_syn(c, l, &r->syn);
 	stat_inc(&tcp_stats(c)->passive_connection_openings);
 	tcp_hold(c);
 	c->is_pending = true;

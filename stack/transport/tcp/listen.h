@@ -22,6 +22,7 @@ struct tcp_listener {
 
 /**
  * struct tcp_req - a handshake: all there is of a connection until its SYN-ACK is acknowledged
+ * @syn:   its SYN's headers, if the listener wants them kept
  * @acked: it was, but there was no room to accept it, or data is awaited (TCP_DEFER_ACCEPT)
  */
 struct tcp_req {
@@ -29,6 +30,7 @@ struct tcp_req {
 	struct list list;
 	struct tcp_conn *listener;
 	struct timer timer;
+	struct tcp_saved_syn *syn;
 	int64_t first_sent_ns, sent_ns, oow_ns;
 	uint32_t iss, irs, rcv_wnd, clamp, ts_recent, ts_off, nic;
 	uint16_t wnd, mss, advmss;

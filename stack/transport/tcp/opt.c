@@ -198,6 +198,8 @@ static enum ns_err set_special(struct tcp_conn *c, enum sockopt opt, int64_t v)
 		return NS_OK;
 	case SOCKOPT_WINDOW_CLAMP:
 		return set_clamp(c, v);
+	case SOCKOPT_SAVE_SYN:
+		return tcp_set_save_syn(c, v);
 	default:
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 	}
@@ -227,7 +229,9 @@ enum ns_err tcp_set_option(struct endpoint *ep, enum sockopt opt, const void *va
 		return set_cc(c, val, len);
 	if (opt == SOCKOPT_FASTOPEN_KEY)
 		return set_fo_keys(c, val, len);
-	if (!rows[opt].set && opt != SOCKOPT_QUICK_ACK && opt != SOCKOPT_WINDOW_CLAMP)
+	if (opt == SOCKOPT_TX_STAMP)
+		return len < sizeof(struct sockopt_tx_stamp) ? NS_ERR_INVALID_OPTION_VALUE : tcp_stamp_byte(c, val);
+	if (!rows[opt].set && opt != SOCKOPT_QUICK_ACK && opt != SOCKOPT_WINDOW_CLAMP && opt != SOCKOPT_SAVE_SYN)
 		return NS_ERR_UNKNOWN_PROTOCOL_OPTION;
 	if (len < sizeof(v))
 		return NS_ERR_INVALID_OPTION_VALUE;
@@ -305,6 +309,12 @@ static bool get_special(struct tcp_conn *c, enum sockopt opt, int64_t *v)
 	case SOCKOPT_SEND_QUEUE_UNSENT:
 		*v = c->state == TCPS_CLOSE ? 0 : (int64_t)(uint32_t)(c->write_seq - c->snd_nxt);
 		return true;
+	case SOCKOPT_SAVE_SYN:
+		*v = c->rare ? c->rare->save_syn : 0;
+		return true;
+	case SOCKOPT_WRITE_SEQ:
+		*v = c->write_seq;
+		return true;
 	case SOCKOPT_QUICK_ACK:
 		*v = !c->pingpong;
 		return true;
@@ -337,6 +347,8 @@ enum ns_err tcp_get_option(struct endpoint *ep, enum sockopt opt, void *val, siz
 	case SOCKOPT_FASTOPEN_KEY:
 		keys = tcp_fo_keys_of(c->proto, c);
 		return copy_out(val, len, keys->key, (size_t)keys->n * TCP_FO_KEY_LEN);
+	case SOCKOPT_SAVED_SYN:
+		return tcp_take_syn(c, val, len);
 	case SOCKOPT_CONGESTION_CONTROL_INFO:
 		*len = 0;
 		return NS_OK;

@@ -77,6 +77,7 @@ static bool coalesce(struct tcp_conn *c, struct pkt *pkt)
 	if (!room)
 		return false;
 	pkt_copy_out(pkt, 0, room, pkt->len);
+	tail->rx_wall_ns = pkt->rx_wall_ns;
 	pkt_free(pkt);
 	return true;
 }

@@ -253,7 +253,7 @@ static size_t read_queue(struct tcp_conn *c, struct read_msg *m, size_t limit)
 		const struct pkt *pkt = container_of(n, struct pkt, node);
 		size_t got = copy_pkt(pkt, 0, limit - done, &to);
 
-		if (!done) {
+		if (got) {
 			m->has_timestamp = true;
 			m->timestamp_ns = pkt->rx_wall_ns;
 		}
@@ -317,6 +317,23 @@ int tcp_peek_iov(struct endpoint *ep, struct iovec *iov, int max, bool *end)
 		}
 		if (n == max || !left)
 			break;
+	}
+	return n;
+}
+
+int tcp_peek_times(struct endpoint *ep, size_t bytes, struct rx_time *out, int max)
+{
+	struct tcp_conn *c = tcp_of(ep);
+	int n = 0;
+
+	list_for_each(node, &c->rcvq) {
+		const struct pkt *pkt = container_of(node, struct pkt, node);
+		size_t part = pkt->len < bytes ? pkt->len : bytes;
+
+		if (!part || n == max)
+			break;
+		out[n++] = (struct rx_time){ part, pkt->rx_wall_ns };
+		bytes -= part;
 	}
 	return n;
 }

@@ -213,6 +213,7 @@ const struct endpoint_ops tcp_endpoint_ops = {
 	.destroy = tcp_destroy,
 	.read = tcp_read,
 	.peek_iov = tcp_peek_iov,
+	.peek_times = tcp_peek_times,
 	.consume = tcp_consume,
 	.write = tcp_write,
 	.bind = tcp_bind,

@@ -91,7 +91,7 @@ void tcp_time_wait(struct tcp_conn *c)
 		.period_ns = c->tw_ns ? c->tw_ns : p->set.tw_ns, .net = (uint8_t)c->ep.net, .snd_nxt = c->snd_nxt, .rcv_nxt = c->rcv_nxt,
 		.rcv_wnd = tcp_rcv_window(c), .rcv_wscale = c->rcv_wscale, .has_ts = c->has_ts,
 		.ts_recent = c->ts_recent, .ts_recent_ns = c->ts_recent_ns, .ts_off = c->ts_off,
-		.bind_nic = so->bind_nic, .mark = so->mark, .ttl = so->ttl, .pmtud = so->pmtu_discover,
+		.bind_nic = so->bind_nic, .mark = so->mark, .ttl = sock_opts_ttl(so, c->remote.addr.len), .pmtud = so->pmtu_discover,
 		.tos = (uint8_t)((v4 ? so->tos : so->traffic_class) & ~3),
 	};
 	w->tuple.kind = TUPLE_TW;

@@ -42,7 +42,7 @@ static enum ns_err send_on(struct tcp_conn *c, struct pkt *pkt, struct tcp_hdr *
 			   const struct tcp_opts *o, uint8_t ecn_tos, uint32_t segs)
 {
 	const struct sock_opts *so = &c->ep.opts;
-	struct net_tx tx = { .proto = IP_PROTO_TCP, .ttl = so->ttl, .pmtud = so->pmtu_discover };
+	struct net_tx tx = { .proto = IP_PROTO_TCP, .pmtud = so->pmtu_discover };
 	enum ns_err err = tcp_get_route(c);
 
 	if (err) {
@@ -55,6 +55,7 @@ static enum ns_err send_on(struct tcp_conn *c, struct pkt *pkt, struct tcp_hdr *
 		tx.opts = so->ip_opts;
 		tx.nopts = so->nip_opts;
 	}
+	tx.ttl = sock_opts_ttl(so, c->route.remote.len);
 	tx.tos = (uint8_t)(((c->route.remote.len == ADDR_LEN_V4 ? so->tos : so->traffic_class) & ~3) |
 			   ecn_tos);
 	h->sport = c->local.port;
@@ -101,7 +102,7 @@ static void fill_hdr(struct tcp_conn *c, struct tcp_hdr *h, uint32_t seq, uint8_
 	c->last_ack_sent = c->rcv_nxt;
 }
 
-static struct pkt *seg_payload(struct tcp_conn *c, const struct tcp_seg *s)
+struct pkt *tcp_seg_payload(struct tcp_conn *c, const struct tcp_seg *s)
 {
 	struct pkt_pool *pool = c->ep.stack->pool;
 	struct pkt *pkt = pkt_alloc(pool, PKT_HEADROOM, 0);
@@ -139,7 +140,7 @@ static void note_data_sent(struct tcp_conn *c)
 
 enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 {
-	struct pkt *pkt = seg_payload(c, s);
+	struct pkt *pkt = tcp_seg_payload(c, s);
 	uint8_t flags = TCP_ACK, tos;
 	struct tcp_opts o;
 	struct tcp_hdr h;
@@ -179,6 +180,8 @@ enum ns_err tcp_xmit_seg(struct tcp_conn *c, struct tcp_seg *s, bool first)
 	s->first_sent_ns = c->n.first_sent_ns;
 	s->delivered_ns = c->n.delivered_ns;
 	s->app_limited = c->app_limited != 0;
+	if (first && c->rare)
+		tcp_stamp_seg(c, s, pkt);
 	err = send_on(c, pkt, &h, &o, tos, s->segs);
 	return err;
 }
@@ -237,7 +240,7 @@ static struct pkt *syn_payload(struct tcp_conn *c)
 {
 	struct tcp_seg s = { .buf = container_of(c->rope.next, struct pkt, node), .len = c->syn_len };
 
-	return seg_payload(c, &s);
+	return tcp_seg_payload(c, &s);
 }
 
 void tcp_xmit_syn(struct tcp_conn *c)

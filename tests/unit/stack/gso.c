@@ -41,15 +41,17 @@ static void check(bool v6, size_t payload, uint16_t size)
 {
 	size_t net = v6 ? 40 : 20, hdr = net + 32, at = 0, n = (payload + size - 1) / size, i = 0;
 	struct pkt_queue q;
-	struct pkt *s;
+	struct pkt *s = super(v6, payload, size);
 
 	pkt_queue_init(&q);
-	cr_assert(gso_segment(super(v6, payload, size), &q));
+	s->stamp.taker = 7;
+	cr_assert(gso_segment(s, &q));
 	cr_assert_eq(q.count, n);
 	for (; (s = pkt_queue_pop(&q)); i++) {
 		uint8_t b[2000];
 		size_t len = s->len - hdr;
 
+		cr_assert_eq(s->stamp.taker, i + 1 < n ? 0 : 7, "the last says when it has gone out");
 		cr_assert(pkt_finish_cksum(s));
 		pkt_copy_out(s, 0, b, s->len);
 		cr_assert_eq(len, i + 1 < n ? size : payload - at);

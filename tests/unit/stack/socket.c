@@ -222,9 +222,52 @@ Test(socket, datagrams_carry_what_options_ask_for)
 	cr_assert_eq(m.flags, SOCK_MSG_PKTINFO | SOCK_MSG_TTL);
 	cr_assert_eq(m.ttl, 9);
 	cr_assert_eq(m.ifindex, 1);
-	cr_assert_eq(tx->ep->opts.ttl, 0, "an option of one datagram stayed");
+	cr_assert(tx->ep->opts.ttl == 0 && tx->ep->opts.hops == 0, "an option of one datagram stayed");
 	sock_close(rx);
 	sock_close(tx);
+	stack_free(s);
+}
+
+/* Two ways to the same place, of which the first would be taken. */
+Test(socket, unicast_leaves_by_the_interface_asked_for)
+{
+	static const char *const addrs[] = { "10.0.2.1/24", "10.0.3.1/24" };
+	struct stack *s = lo_stack();
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000209), .sin_port = htons(9) };
+	struct sock_msg m = { .addr_len = sizeof(to) };
+	struct iovec iov = { (char[]){ 'x' }, 1 };
+	struct nic *nic[2];
+	struct sock *k;
+	int index = 0;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct route_row row = { .nic = i + 2 };
+		struct addr_prefix p;
+
+		cr_assert_eq(nic_create(s, i + 2, NULL, loopback_new(s->clock), &nic[i]), NS_OK);
+		addr_prefix_parse(addrs[i], &p);
+		cr_assert_eq(nic_add_addr(nic[i], &p, ADDR_MANUAL, NULL), NS_OK);
+		addr_prefix_parse("192.0.2.0/24", &p);
+		row.destination = subnet_of(&p);
+		cr_assert_eq(route_add(s, &row), NS_OK);
+	}
+	memcpy(&m.addr, &to, sizeof(to));
+	cr_assert_eq(sock_new(s, AF_INET, SOCK_DGRAM, 0, &k), 0);
+	for (int i = 0; i < 4; i++) {
+		index = (int)htonl(i == 1 ? 3 : 2);
+		if (i && i < 3)
+			cr_assert_eq(sock_setopt(k, IPPROTO_IP, IP_UNICAST_IF, &index, sizeof(index)), 0);
+		if (i == 3) {
+			index = (int)htonl(3);
+			cr_assert_eq(sock_setopt(k, IPPROTO_IP, IP_UNICAST_IF, &index, sizeof(index)), 0);
+			cr_assert_eq(sock_connect(k, (struct sockaddr *)&to, sizeof(to)), 0);
+		}
+		cr_assert_eq(sock_send(k, &iov, 1, i < 3 ? &m : NULL, 0), 1);
+		stack_run(s);
+		cr_assert_eq(nic[0]->stats.tx_packets.value, i == 0 ? 1 : i == 1 ? 1 : 2);
+		cr_assert_eq(nic[1]->stats.tx_packets.value, i == 0 ? 0 : i < 3 ? 1 : 2);
+	}
+	sock_close(k);
 	stack_free(s);
 }
 

@@ -498,3 +498,81 @@ Test(tcp_send, all_or_nothing_when_asked_for)
 	cr_assert_eq(endpoint_write(ep, &iov, 1, &o, &n), NS_OK);
 	cr_assert(n > 0 && n < sizeof(bytes), "%zu", n);
 }
+
+static struct {
+	struct tx_stamper stamper;
+	unsigned sent, late, acked, payload;
+	uint32_t key;
+} told;
+
+static void note_sent(struct tx_stamper *t, struct nic *nic, const struct pkt *pkt)
+{
+	told.sent++;
+	told.key = pkt->stamp.key;
+}
+
+static void note_late(struct tx_stamper *t, const struct pkt_stamp *stamp, bool acked, const struct pkt *payload)
+{
+	*(acked ? &told.acked : &told.late) += 1;
+	told.key = stamp->key;
+	told.payload = payload ? payload->len : 0;
+}
+
+/* The byte `at` after the first; `was` it another before, or -1. */
+static void stamp(struct endpoint *ep, int64_t first, uint32_t at, int64_t was, bool wanted)
+{
+	struct sockopt_tx_stamp v = {
+		.seq = (uint32_t)first + at, .was = (uint32_t)(first + was), .instead = was >= 0,
+		.stamp = { wanted ? told.stamper.id : 0, at, 1 },
+	};
+
+	cr_assert_eq(endpoint_set_option(ep, SOCKOPT_TX_STAMP, &v, sizeof(v)), NS_OK);
+}
+
+/* Of those in one segment the last, when it first goes out; and each when it is acknowledged. */
+Test(tcp_send, stamped_bytes_are_told_of_once)
+{
+	struct endpoint *ep = peer_passive(PLAIN, 65535);
+	int64_t first;
+
+	memset(&told, 0, sizeof(told));
+	told.stamper.fn = note_sent;
+	told.stamper.late_fn = note_late;
+	tx_stamper_add(&peer_stack->tx_stamps, &told.stamper);
+	cr_assert_eq(endpoint_get_int(ep, SOCKOPT_WRITE_SEQ, &first), NS_OK);
+	stamp(ep, first, 99, -1, true);
+	stamp(ep, first, 499, -1, true);
+	cr_assert_eq(peer_write(ep, 500), 500);
+	peer_out("P. 1:501(500) ack 1");
+	cr_assert(told.sent == 1 && told.key == 499 && !told.acked);
+	peer_out_at(peer_info(ep).rto / 1000, "P. 1:501(500) ack 1");
+	cr_assert_eq(told.sent, 1, "again when it was lost");
+	ack(301);
+	peer_drop();
+	cr_assert_eq(told.acked, 0);
+	ack(501);
+	cr_assert(told.acked == 1 && told.key == 499 && told.payload == 200);
+	/* Too late for what has gone, and for what has arrived. */
+	cr_assert_eq(peer_write(ep, 100), 100);
+	peer_out("P. 501:601(100) ack 1");
+	stamp(ep, first, 599, -1, true);
+	cr_assert(told.late == 1 && told.key == 599);
+	ack(601);
+	cr_assert_eq(told.acked, 2);
+	stamp(ep, first, 550, -1, true);
+	cr_assert(told.late == 1 && told.acked == 3 && told.key == 550);
+	/* Announced, and then shorter, or nothing at all. */
+	stamp(ep, first, 699, -1, true);
+	stamp(ep, first, 649, 699, true);
+	cr_assert_eq(peer_write(ep, 50), 50);
+	peer_out("P. 601:651(50) ack 1");
+	cr_assert(told.sent == 2 && told.key == 649);
+	stamp(ep, first, 699, -1, true);
+	stamp(ep, first, 699, 699, false);
+	ack(651);
+	cr_assert_eq(peer_write(ep, 50), 50);
+	peer_out("P. 651:701(50) ack 1");
+	ack(701);
+	cr_assert(told.sent == 2 && told.acked == 4);
+	tx_stamper_remove(&told.stamper);
+}
