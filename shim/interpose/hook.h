@@ -28,8 +28,10 @@
 /* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
 #define HOOK_TRACED	(1u << SOCKSHIM_NONE)
 
-/* What fork must wipe, in a page of its own, where no pointer need be followed to it. */
+/* What fork must wipe, in a page of its own, where no pointer need be followed to it. Not at the page's start: so much of the
+ * kernel's lies at one that its part of the processor's cache is always another's. */
 struct hook_guard {
+	char unused[2240];
 	uint32_t alive;		/* in the process that started, and in none that it forks */
 	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
 	uint32_t seen;		/* generation of the control block that `armed` was made from */

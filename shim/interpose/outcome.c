@@ -2,7 +2,6 @@
 #include "interpose/outcome.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "interpose/facts.h"
@@ -27,10 +26,7 @@ static void set_addr(struct run_addr *to, const struct sockaddr *addr, socklen_t
 		return;
 	if (len > sizeof(to->data))
 		len = sizeof(to->data);
-	if (LIKELY(len == sizeof(struct sockaddr_in)))
-		memcpy(to->data, addr, sizeof(struct sockaddr_in));	/* without a call */
-	else
-		memcpy(to->data, addr, len);
+	memcpy(to->data, addr, len);
 	to->len = (uint8_t)len;
 }
 

@@ -5,6 +5,8 @@
 #define SHIM_INTERPOSE_OUTCOME_H
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include "interpose/hook.h"
 #include "interpose/site.h"
@@ -53,6 +55,18 @@ static inline uint32_t outcome_type_flags(int type)
 
 /* connect returned err (0: connected) for the address that was passed. */
 void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len);
+
+/* The same of a socket that was connected already, a datagram one, to another IPv4 address; false: it is not that. */
+static inline bool outcome_connect_again(struct run_socket *s, const struct sockaddr *addr, socklen_t len)
+{
+	if (len != sizeof(struct sockaddr_in) || addr->sa_family != AF_INET ||
+	    (__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & (RUN_SOCK_CONNECTED | RUN_SOCK_PENDING)) != RUN_SOCK_CONNECTED)
+		return false;
+	__atomic_store_n(&s->err, 0, __ATOMIC_RELAXED);
+	memcpy(s->peer.data, addr, sizeof(struct sockaddr_in));
+	s->peer.len = sizeof(struct sockaddr_in);
+	return true;
+}
 
 /* getsockopt(SO_ERROR) has read `value`. */
 void outcome_so_error(struct run_socket *s, int value);

@@ -95,7 +95,8 @@ WRAPPER(int, connect, int fd, const struct sockaddr *addr, socklen_t len)
 	alone = LIBC_DIRECT(CALL_connect);
 	r = MAKE(alone, connect, fd, addr, len);
 	/* An address that the kernel took can be read; after EFAULT it can't. */
-	outcome_connect(s, ERR(r), r == 0 || r == -EINPROGRESS || r == -EINTR ? addr : NULL, len);
+	if (UNLIKELY(r != 0) || !outcome_connect_again(s, addr, len))
+		outcome_connect(s, ERR(r), r == 0 || r == -EINPROGRESS || r == -EINTR ? addr : NULL, len);
 	return (int)libc_result(r, alone);
 }
 WRAPPER_ALIAS(int, __connect, connect, int, const struct sockaddr *, socklen_t)

@@ -43,14 +43,14 @@
 struct run_control {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t generation;
 	uint32_t flags;		/* RUN_TRACE... */
 	uint32_t next_rule;	/* the number that the next rule added gets */
 	uint64_t seed;
 	uint32_t rules_bytes;	/* length of rules, without NUL */
 	uint32_t backtrace;	/* frames to record per socket, 0..RUN_BACKTRACE */
 	uint32_t trace_events;	/* capacity of trace files, a power of two */
-	uint32_t reserved[117];
+	uint32_t reserved[116];
+	uint32_t generation;
 	/* One rule a line, each led by its number: "3 fail connect with ECONNREFUSED\n". */
 	char rules[RUN_RULES_TEXT];
 };
