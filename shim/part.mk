@@ -27,7 +27,7 @@ $(B)/lib/%.o: %.c
 $(B)/lib/%.o: %.S
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	@$(CC) $(ALL_CFLAGS) -c $< -o $@
+	@$(CC) $(ALL_CFLAGS) -Ishim -c $< -o $@
 
 # Two segments: what a process that never opens a socket pays is the loading. No lazy binding: it may be a
 # handler on a small stack that makes the first call.

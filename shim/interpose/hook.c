@@ -260,6 +260,13 @@ uint64_t hook_adopt(int fd)
 	return socktab_ref(&hook.tab, fd);
 }
 
+uint64_t hook_look_again(int fd)
+{
+	uint64_t ref = hook_ref(fd);
+
+	return ref ? ref : hook_adopt(fd);
+}
+
 void hook_prepare_sandbox(void)
 {
 	if (hook_vforked || hook_sandboxed)

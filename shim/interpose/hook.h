@@ -17,8 +17,10 @@
 #define SHIM_INTERPOSE_HOOK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "interpose/libc.h"
+#include "interpose/vfork.h"
 #include "run/writer.h"
 #include "switch/switch.h"
 
@@ -42,6 +44,7 @@ extern struct hook_guard hook_guard;
 #define HOOK_BACKTRACES	1u
 #define HOOK_STACK	2u	/* sockets may be redirected */
 #define HOOK_NO_COUNTER	4u	/* the processor's counter is forbidden */
+/* HOOK_VFORKS is in vfork.h. */
 
 /* All that the short way through a wrapper reads is close together: a machine whose system calls empty the
  * TLB pays for every page that is touched after one. */
@@ -59,9 +62,17 @@ struct hook {
 	struct run_writer run;
 };
 
+_Static_assert(offsetof(struct hook, unusual) == HOOK_UNUSUAL_AT, "as vfork.S has it");
+
 extern struct hook hook;
 extern struct sockshim_switch hook_switch;
 extern __thread uint32_t hook_vforked;
+
+/* This is a vforked child, in its parent's memory. */
+static inline bool hook_in_vfork(void)
+{
+	return UNLIKELY(hook.unusual & HOOK_VFORKS) && hook_vforked;
+}
 
 /* The program has had its system calls filtered (seccomp): what is not one of its own may end it. No file is
  * opened from then on, and no descriptor, address or name asked for. */
@@ -159,11 +170,13 @@ static inline struct run_socket *hook_socket(int fd)
 
 /* The same for calls that make no sense on anything but a socket: what the table takes for none is looked
  * at again, since it may have been made by a call that we did not see. */
+uint64_t hook_look_again(int fd);
+
 static inline uint64_t hook_ref_call(int fd)
 {
-	uint64_t ref = hook_ref(fd);
+	uint64_t ref = socktab_ref(&hook.tab, fd);
 
-	return LIKELY(ref) ? ref : hook_adopt(fd);
+	return LIKELY(ref > SOCKTAB_OTHER && hook_is_alive()) ? ref : hook_look_again(fd);
 }
 
 #endif

@@ -106,7 +106,9 @@ void outcome_dup_socket(int from, int to);
 
 static inline void outcome_dup(int from, int to)
 {
-	if (UNLIKELY(socktab_ref(&hook.tab, from) != SOCKTAB_OTHER || socktab_ref(&hook.tab, to) != SOCKTAB_OTHER))
+	if (LIKELY(socktab_ref(&hook.tab, from) == SOCKTAB_OTHER && socktab_ref(&hook.tab, to) == SOCKTAB_OTHER))
+		return;
+	if (UNLIKELY(hook_in_vfork() || !hook_is_alive() || !socktab_dup_quickly(&hook.tab, from, to)))
 		outcome_dup_socket(from, to);
 }
 

@@ -3,8 +3,11 @@
  * It must be made here: a C function that calls libc's vfork would return into a frame that the child has
  * overwritten. The child runs with hook_vforked raised; the parent, which resumes when the child has gone,
  * lowers it. As libc does, the return address is kept in a register meanwhile.
+ * hook.unusual says that there has been a vfork at all, which spares the others the look at the mark.
  * Other machines than these do without: there a vforked child's close is taken for the parent's.
  */
+#include "interpose/vfork.h"
+
 #if defined(__x86_64__)
 	.text
 	.globl	vfork, __vfork
@@ -16,6 +19,7 @@ __vfork:
 	endbr64
 	movq	hook_vforked@gottpoff(%rip), %rdx
 	incl	%fs:(%rdx)
+	lock orl	$HOOK_VFORKS, hook+HOOK_UNUSUAL_AT(%rip)
 	popq	%rdi
 	.cfi_adjust_cfa_offset -8
 	.cfi_register %rip, %rdi
@@ -58,6 +62,12 @@ __vfork:
 	ldr	w11, [x9]
 	add	w11, w11, #1
 	str	w11, [x9]
+	adrp	x10, hook+HOOK_UNUSUAL_AT
+	add	x10, x10, :lo12:hook+HOOK_UNUSUAL_AT
+3:	ldaxr	w11, [x10]
+	orr	w11, w11, #HOOK_VFORKS
+	stlxr	w12, w11, [x10]
+	cbnz	w12, 3b
 	mov	x0, #0x4111		/* CLONE_VM | CLONE_VFORK | SIGCHLD */
 	mov	x1, xzr
 	mov	x8, #220		/* SYS_clone */

@@ -85,7 +85,7 @@ WRAPPER(int, close, int fd)
 
 	if (LIKELY(ref == SOCKTAB_OTHER))
 		return LIBC(close)(fd);
-	if (UNLIKELY(ref == SOCKTAB_UNKNOWN || (hook.unusual & HOOK_STACK) || !hook_is_alive() || hook_vforked ||
+	if (UNLIKELY(ref == SOCKTAB_UNKNOWN || (hook.unusual & HOOK_STACK) || !hook_is_alive() || hook_in_vfork() ||
 		     !hook_quiet_on(ref, SOCKSHIM_CLOSE)))
 		return close_long(fd, ref, __builtin_return_address(0));
 	outcome_closing(fd, &cookie);

@@ -25,7 +25,7 @@ WRAPPER(int, socket, int family, int type, int protocol)
 
 	if (UNLIKELY(!hook_is_alive()))
 		hook_start();
-	if (UNLIKELY(hook_vforked || (hook.unusual & HOOK_STACK) || !hook_quiet(SOCKSHIM_SOCKET)))
+	if (UNLIKELY((hook.unusual & HOOK_STACK) || hook_in_vfork() || !hook_quiet(SOCKSHIM_SOCKET)))
 		return socket_long(family, type, protocol, HERE);
 	alone = LIBC_DIRECT(CALL_socket);
 	fd = MAKE(alone, socket, family, type, protocol);
@@ -53,7 +53,7 @@ WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 
 	if (UNLIKELY(!hook_is_alive()))
 		hook_start();
-	if (UNLIKELY(hook_vforked || !hook_quiet(SOCKSHIM_SOCKET)))
+	if (UNLIKELY(hook_in_vfork() || !hook_quiet(SOCKSHIM_SOCKET)))
 		return socketpair_long(family, type, protocol, fds, HERE);
 	alone = LIBC_DIRECT(CALL_socketpair);
 	r = MAKE(alone, socketpair, family, type, protocol, fds);
@@ -71,7 +71,7 @@ WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 	bool alone;
 	long r;
 
-	if (!s)
+	if (UNLIKELY(!s))
 		return LIBC(bind)(fd, addr, len);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_BIND)))
 		return (int)RUN(bind, fd, s, (uint64_t)fd, (uint64_t)addr, len);
@@ -88,14 +88,14 @@ WRAPPER(int, connect, int fd, const struct sockaddr *addr, socklen_t len)
 	bool alone;
 	long r;
 
-	if (!s)
+	if (UNLIKELY(!s))
 		return LIBC(connect)(fd, addr, len);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_CONNECT)))
 		return (int)RUN(connect, fd, s, (uint64_t)fd, (uint64_t)addr, len);
 	alone = LIBC_DIRECT(CALL_connect);
 	r = MAKE(alone, connect, fd, addr, len);
 	/* An address that the kernel took can be read; after EFAULT it can't. */
-	if (UNLIKELY(r != 0) || !outcome_connect_again(s, addr, len))
+	if (UNLIKELY(r != 0 || !outcome_connect_again(s, addr, len)))
 		outcome_connect(s, ERR(r), r == 0 || r == -EINPROGRESS || r == -EINTR ? addr : NULL, len);
 	return (int)libc_result(r, alone);
 }
@@ -108,7 +108,7 @@ WRAPPER(int, listen, int fd, int backlog)
 	bool alone;
 	long r;
 
-	if (!s)
+	if (UNLIKELY(!s))
 		return LIBC(listen)(fd, backlog);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_LISTEN)))
 		return (int)RUN(listen, fd, s, (uint64_t)fd, (uint64_t)backlog);
@@ -125,7 +125,7 @@ WRAPPER(int, accept, int fd, struct sockaddr *addr, socklen_t *len)
 	bool alone;
 	long ns;
 
-	if (!s)
+	if (UNLIKELY(!s))
 		return LIBC(accept)(fd, addr, len);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
 		return (int)RUN(accept, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
@@ -142,7 +142,7 @@ WRAPPER(int, accept4, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	bool alone;
 	long ns;
 
-	if (!s)
+	if (UNLIKELY(!s))
 		return LIBC(accept4)(fd, addr, len, flags);
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
 		return (int)RUN(accept4, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)flags);

@@ -82,31 +82,6 @@ static struct run_socket *object_claim(struct socktab *tab, int fd)
 	return s;
 }
 
-static void refs_add(const struct socktab *tab, struct run_socket *s)
-{
-#ifdef __x86_64__
-	if (*tab->alone) {
-		__asm__("incl %0" : "+m"(s->refs) : : "cc");
-		return;
-	}
-#endif
-	__atomic_add_fetch(&s->refs, 1, __ATOMIC_ACQ_REL);
-}
-
-/* Whether it was the last one. */
-static bool refs_drop(const struct socktab *tab, struct run_socket *s)
-{
-#ifdef __x86_64__
-	if (*tab->alone) {
-		bool none;
-
-		__asm__("decl %0" : "+m"(s->refs), "=@ccz"(none) : : "memory");
-		return none;
-	}
-#endif
-	return __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0;
-}
-
 /* Replaces what a word says. Returns whether that was a socket, with its cookie if that has lost its last
  * descriptor, else 0. */
 static bool word_replace(const struct socktab *tab, uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
@@ -126,7 +101,7 @@ static bool word_replace(const struct socktab *tab, uint64_t *w, uint64_t ref, s
 	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
 	if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
-	else if (!refs_drop(tab, s))
+	else if (!socktab_refs_drop(s, *tab->alone))
 		was = 0;
 	if (cookie)
 		*cookie = was;
@@ -179,7 +154,7 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 	    !__atomic_compare_exchange_n(src, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !(ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED)))
 		return word_replace(tab, dst, SOCKTAB_UNKNOWN, dropped);
-	refs_add(tab, socktab_object(ref));
+	socktab_refs_add(socktab_object(ref), *tab->alone);
 	*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
 	return word_replace(tab, dst, ref | SOCKTAB_SHARED, dropped);
 }

@@ -103,6 +103,32 @@ static inline sockshim_cookie *socktab_cookie(struct socktab *tab, int fd)
 	return &leaf->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
 }
 
+/* One descriptor more, or less, names the object. `alone`: no other thread, but perhaps a signal handler. */
+static inline void socktab_refs_add(struct run_socket *s, bool alone)
+{
+#ifdef __x86_64__
+	if (alone) {
+		__asm__("incl %0" : "+m"(s->refs) : : "cc");
+		return;
+	}
+#endif
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_ACQ_REL);
+}
+
+/* Whether it was the last one. */
+static inline bool socktab_refs_drop(struct run_socket *s, bool alone)
+{
+#ifdef __x86_64__
+	if (alone) {
+		bool none;
+
+		__asm__("decl %0" : "+m"(s->refs), "=@ccz"(none) : : "memory");
+		return none;
+	}
+#endif
+	return __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
 /* Makes an object that of a new socket, but for what only stacks and backtraces use. Stores and no loads: it is seldom in
  * the cache, and a store doesn't wait. */
 static inline void socktab_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
@@ -150,19 +176,39 @@ static inline bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *
 	uint64_t *w = socktab_word(tab, fd);
 	uint64_t ref = w ? __atomic_load_n(w, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
 
-	if (__builtin_expect(ref <= SOCKTAB_OTHER || (ref & SOCKTAB_SHARED), 0))
+	bool alone = *tab->alone, last = true;
+
+	if (__builtin_expect(ref <= SOCKTAB_OTHER || ((ref & SOCKTAB_SHARED) && !alone), 0))
 		return w && socktab_remove_shared(tab, fd, cookie);
 	if (cookie)
 		*cookie = socktab_object(ref)->cookie;
 	__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
-	/* No other descriptor can come to name the object, since dup marks this word first. */
-	__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
+	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
+	if (__builtin_expect(ref & SOCKTAB_SHARED, 0))
+		last = socktab_refs_drop(socktab_object(ref), alone);
+	else
+		__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
+	if (!last && cookie)
+		*cookie = 0;
 	return true;
 }
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
  * if that was a socket. */
 bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped);
+
+/* The same where there is but one thread, `from` has been duplicated before, and `to` was no socket. False: it is not so. */
+static inline bool socktab_dup_quickly(struct socktab *tab, int from, int to)
+{
+	uint64_t *src = socktab_word(tab, from), *dst = socktab_word(tab, to);
+
+	if (!src || !dst || !*tab->alone || *src <= SOCKTAB_OTHER || !(*src & SOCKTAB_SHARED) || *dst != SOCKTAB_OTHER)
+		return false;
+	socktab_refs_add(socktab_object(*src), true);
+	*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
+	__atomic_store_n(dst, *src, __ATOMIC_RELEASE);
+	return true;
+}
 
 /* Says that a descriptor is no socket. */
 void socktab_set_other(struct socktab *tab, int fd);
