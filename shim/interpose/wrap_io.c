@@ -23,12 +23,12 @@
 #define WRAP_IO(name, filter, ret, params) \
 	WRAPPER(ret, name, PARAMS_##params) \
 	{ \
-		uint64_t ref = hook_ref(fd); \
+		uint64_t ref = hook_ref_io(fd); \
 		struct run_socket *s = hook_object(ref); \
 		bool alone; \
 		long r; \
 \
-		if (LIKELY(!ref)) \
+		if (UNLIKELY(!ref)) \
 			return LIBC(name)(NAMES_##params); \
 		if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_##filter))) \
 			return (ret)RUN(name, fd, s, WORDS_##params); \
