@@ -47,11 +47,11 @@ t_a_run_that_goes_on_is_traced_and_left_as_it_was() {
 	"$sockshim" run -l "$lib" "$client" tcp tell ready hear go udp tell ready hear go pair & local job=$!
 	read -r _ <ready
 	"$sockshim" trace >t & local tracer=$!
-	until od -An -t u4 -j 16 -N 4 runs/*/control | grep -q 1; do :; done
+	until od -An -t u4 -j 12 -N 4 runs/*/control | grep -q 1; do :; done
 	echo >go; read -r _ <ready
 	until grep -q DGRAM t; do :; done
 	kill -TERM $tracer; wait $tracer; same status $? 0 || return
-	same flags "$(od -An -t u4 -j 16 -N 4 runs/*/control | tr -d ' ')" 0 || return
+	same flags "$(od -An -t u4 -j 12 -N 4 runs/*/control | tr -d ' ')" 0 || return
 	echo >go; wait $job
 	hasnt t socketpair
 }
@@ -61,7 +61,7 @@ t_following_ends_with_the_run() {
 	"$sockshim" run -l "$lib" "$client" tcp tell ready hear go udp & local job=$!
 	read -r _ <ready
 	"$sockshim" trace >t & local tracer=$!
-	until od -An -t u4 -j 16 -N 4 runs/*/control | grep -q 1; do :; done
+	until od -An -t u4 -j 12 -N 4 runs/*/control | grep -q 1; do :; done
 	echo >go
 	wait $job; wait $tracer; same status $? 0 || return
 	has t DGRAM
