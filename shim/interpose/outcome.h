@@ -40,9 +40,10 @@ static inline void outcome_count(sockshim_cookie cookie, enum run_count count, b
  * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags);
 
-/* The same where there is nothing unusual about it, by the only thread; else false, and nothing done. */
+/* The same where there is nothing unusual about it, by the only thread; else false, and nothing done. `ticks` of
+ * run_clock_counter(). */
 static inline __attribute__((always_inline)) bool outcome_opened_simply(int fd, sockshim_cookie cookie, const void *pc,
-									enum run_count count, uint32_t flags)
+									enum run_count count, uint32_t flags, uint64_t ticks)
 {
 	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
 	struct run_socket *s;
@@ -53,7 +54,7 @@ static inline __attribute__((always_inline)) bool outcome_opened_simply(int fd, 
 		return false;
 	run_add(&st->count[count], 1, true);
 	s->opener = (uint64_t)(uintptr_t)pc;
-	s->opened_ticks = run_clock_counter();
+	s->opened_ticks = ticks;
 	return true;
 }
 

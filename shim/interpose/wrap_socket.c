@@ -8,6 +8,7 @@
 #include "run/sys.h"
 
 #define HERE __builtin_return_address(0)
+#define PAIR_FLAGS(type) (RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags(type))
 #define ERR(r) ((r) < 0 ? (int)-(r) : 0)
 
 /* What there is to be done about a result beyond the usual. */
@@ -40,7 +41,7 @@ WRAPPER(int, socket, int family, int type, int protocol)
 		long fd = libc_direct_socket(family, type, protocol);
 
 		if (LIKELY(fd >= 0 && outcome_opened_simply((int)fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED,
-							    outcome_type_flags(type))))
+							    outcome_type_flags(type), run_clock_counter())))
 			return (int)fd;
 		return socket_made(fd, family, type, protocol, HERE, true);
 	}
@@ -49,9 +50,6 @@ WRAPPER(int, socket, int family, int type, int protocol)
 
 static __attribute__((noinline)) int socketpair_long(int family, int type, int protocol, int *fds, const void *pc)
 {
-	sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
-	uint32_t flags = RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags(type);
-	bool alone;
 	long r;
 
 	if (hook_in_vfork())
@@ -60,18 +58,30 @@ static __attribute__((noinline)) int socketpair_long(int family, int type, int p
 	if (!hook_quiet(SOCKSHIM_SOCKET))
 		return (int)call_words(CALL_socketpair, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
 				       (uint64_t)fds, 0, 0);
-	alone = LIBC_DIRECT(CALL_socketpair);
-	r = MAKE(alone, socketpair, family, type, protocol, fds);
-	if (UNLIKELY(r < 0))
-		outcome_count(cookie, RUN_OPEN_FAILED, alone);
+	r = MAKE(false, socketpair, family, type, protocol, fds);
+	if (r < 0)
+		outcome_count(sockshim_cookie_make(family, type, protocol), RUN_OPEN_FAILED, false);
 	for (int i = 0; r == 0 && i < 2; i++)
-		if (!alone || !outcome_opened_simply(fds[i], cookie, pc, RUN_OPENED, flags))
-			outcome_opened(fds[i], cookie, pc, RUN_OPENED, flags);
-	return (int)libc_result(r, alone);
+		outcome_opened(fds[i], sockshim_cookie_make(family, type, protocol), pc, RUN_OPENED, PAIR_FLAGS(type));
+	return (int)libc_result(r, false);
 }
 
 WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 {
+	if (LIKELY(!hook.unusual && hook_is_plain(0, SOCKSHIM_SOCKET) && LIBC_DIRECT(CALL_socketpair))) {
+		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
+		uint64_t ticks = run_clock_counter();
+		long r = libc_direct_socketpair(family, type, protocol, fds);
+
+		if (UNLIKELY(r < 0)) {
+			outcome_count(cookie, RUN_OPEN_FAILED, true);
+			return (int)libc_result(r, true);
+		}
+		for (int i = 0; i < 2; i++)
+			if (UNLIKELY(!outcome_opened_simply(fds[i], cookie, HERE, RUN_OPENED, PAIR_FLAGS(type), ticks)))
+				outcome_opened(fds[i], cookie, HERE, RUN_OPENED, PAIR_FLAGS(type));
+		return 0;
+	}
 	return socketpair_long(family, type, protocol, fds, HERE);
 }
 
