@@ -248,7 +248,7 @@ static void outcome_of_pair(struct call *c)
 	if (memory_read(fds, (const void *)c->a[3], sizeof(fds)))
 		for (int i = 0; i < 2; i++)
 			outcome_opened(fds[i], c->cookie, c->pc, RUN_OPENED,
-				       RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags((int)c->a[1]), hook_alone());
+				       RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags((int)c->a[1]));
 }
 
 /* The calls that are on a socket. */
@@ -315,7 +315,7 @@ void facts_outcome(struct call *c)
 			outcome_count(c->cookie, RUN_OPEN_FAILED, hook_alone());
 		else
 			outcome_opened((int)c->ret, c->cookie, c->pc, RUN_OPENED,
-				       outcome_type_flags((int)c->a[1]), hook_alone());
+				       outcome_type_flags((int)c->a[1]));
 	} else if (c->id == CALL_socketpair) {
 		outcome_of_pair(c);
 	} else if (c->id == CALL_close) {

@@ -260,11 +260,6 @@ uint64_t hook_adopt(int fd)
 	return socktab_ref(&hook.tab, fd);
 }
 
-uint64_t hook_ref_slowly(int fd)
-{
-	return hook_ref(fd);
-}
-
 uint64_t hook_look_again(int fd)
 {
 	uint64_t ref = hook_ref(fd);

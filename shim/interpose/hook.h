@@ -147,7 +147,14 @@ static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
 	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK))) && hook_quiet(t);
 }
 
-uint64_t hook_ref_slowly(int fd);
+/* The same, without bringing anything about: false where that is to be done first. */
+static inline bool hook_is_plain(uint64_t ref, enum sockshim_filter_type t)
+{
+	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) && hook_is_alive() &&
+		      __atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
+		      __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED) &&
+		      !(__atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED) & 1u << t));
+}
 
 /* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */
 static inline uint64_t hook_ref(int fd)
@@ -163,14 +170,6 @@ static inline uint64_t hook_ref(int fd)
 		ref = socktab_ref(&hook.tab, fd);
 	}
 	return ref > SOCKTAB_OTHER ? ref : 0;
-}
-
-/* The same, laid out for the case that it is one. */
-static inline uint64_t hook_ref_io(int fd)
-{
-	uint64_t ref = socktab_ref(&hook.tab, fd);
-
-	return LIKELY(ref > SOCKTAB_OTHER && hook_is_alive()) ? ref : UNLIKELY(ref == SOCKTAB_OTHER) ? 0 : hook_ref_slowly(fd);
 }
 
 static inline struct run_socket *hook_socket(int fd)

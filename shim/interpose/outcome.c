@@ -38,8 +38,7 @@ struct run_stat *outcome_find_stat(sockshim_cookie cookie)
 	return st;
 }
 
-struct run_socket *outcome_opened_unusually(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
-					    uint32_t flags)
+struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags)
 {
 	sockshim_cookie stale;
 	struct run_socket *s;
@@ -164,10 +163,11 @@ void outcome_listen(struct run_socket *s, int err)
 }
 
 void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr, const socklen_t *len,
-		      const void *pc, int flags, bool alone)
+		      const void *pc, int flags)
 {
 	struct run_socket *ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED |
-			    outcome_type_flags(flags), alone);
+							       outcome_type_flags(flags));
+
 	if (!ns)
 		return;
 	ns->local = s->local;

@@ -16,6 +16,17 @@
 /* The statistics of a cookie, if they are not those that were counted in last. */
 struct run_stat *outcome_find_stat(sockshim_cookie cookie);
 
+/* The same for the statistics that were counted in last, by the only thread; else false, and nothing done. */
+static inline bool outcome_count_simply(sockshim_cookie cookie, enum run_count count)
+{
+	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
+
+	if (UNLIKELY(__atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
+		return false;
+	run_add(&st->count[count], 1, true);
+	return true;
+}
+
 static inline void outcome_count(sockshim_cookie cookie, enum run_count count, bool alone)
 {
 	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
@@ -27,11 +38,12 @@ static inline void outcome_count(sockshim_cookie cookie, enum run_count count, b
 
 /* A descriptor has been made by socket or accept: counts it (RUN_OPENED, RUN_ACCEPTED) and enters it. `pc`
  * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
-struct run_socket *outcome_opened_unusually(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
-					    uint32_t flags) __attribute__((cold));
+struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags);
 
-static inline struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count,
-						uint32_t flags, bool alone)
+/* The same where there is nothing unusual about it, by the only thread; else false, and nothing done. `ticks` of
+ * run_clock_counter(). */
+static inline __attribute__((always_inline)) bool outcome_opened_simply(int fd, sockshim_cookie cookie, const void *pc,
+									enum run_count count, uint32_t flags, uint64_t ticks)
 {
 	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
 	struct run_socket *s;
@@ -39,11 +51,11 @@ static inline struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, 
 	if (UNLIKELY(hook.unusual || !site_is_noted(pc) ||
 		     __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1) ||
 	    UNLIKELY(!(s = socktab_add_quickly(&hook.tab, fd, cookie, flags))))
-		return outcome_opened_unusually(fd, cookie, pc, count, flags);
-	run_add(&st->count[count], 1, alone);
+		return false;
+	run_add(&st->count[count], 1, true);
 	s->opener = (uint64_t)(uintptr_t)pc;
-	s->opened_ticks = run_clock_counter();
-	return s;
+	s->opened_ticks = ticks;
+	return true;
 }
 
 /* The flags that a socket's type asks for. */
@@ -77,7 +89,7 @@ void outcome_listen(struct run_socket *s, int err);
 
 /* accept on `s` returned fd; addr and len are what it filled in, both may be NULL. */
 void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr, const socklen_t *len,
-		      const void *pc, int flags, bool alone);
+		      const void *pc, int flags);
 
 /* accept on `s` returned fd, or failed with err. */
 static inline void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr *addr,
@@ -87,7 +99,7 @@ static inline void outcome_accept(struct run_socket *s, int fd, int err, const s
 	if (err)
 		outcome_count(s->cookie, RUN_ACCEPT_FAILED, alone);
 	else
-		outcome_accepted(s, fd, addr, len, pc, flags, alone);
+		outcome_accepted(s, fd, addr, len, pc, flags);
 }
 
 /* A connect in progress has turned out well: data passed, or getpeername answered. */

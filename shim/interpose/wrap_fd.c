@@ -37,8 +37,9 @@ static bool next_to_stay(unsigned first, unsigned last, unsigned *fd)
 	return hook_vforked || hook_detached() ? hatch_next(first, last, fd) : channel_next(first, last, fd);
 }
 
-/* close() of what nothing is known of, of what is special or on a stack, or that somebody wants to see. */
-static __attribute__((noinline, cold)) int close_long(int fd, uint64_t ref, const void *pc)
+/* close() of what nothing is known of, of what is special or on a stack, or that somebody wants to see, or by one of many
+ * threads. */
+static __attribute__((noinline)) int close_long(int fd, uint64_t ref, const void *pc)
 {
 	sockshim_cookie cookie;
 	struct run_socket *s = ref > SOCKTAB_OTHER ? hook_object(ref) : NULL;
@@ -76,24 +77,26 @@ static __attribute__((noinline, cold)) int close_long(int fd, uint64_t ref, cons
 	return r;
 }
 
+static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
+{
+	outcome_closed(cookie, (int)-r);
+	return (int)libc_result(r, true);
+}
+
 WRAPPER(int, close, int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
-	sockshim_cookie cookie;
-	bool alone;
-	long r;
 
-	if (LIKELY(ref == SOCKTAB_OTHER))
-		return LIBC(close)(fd);
-	if (UNLIKELY(ref == SOCKTAB_UNKNOWN || (hook.unusual & HOOK_STACK) || !hook_is_alive() || hook_in_vfork() ||
-		     !hook_quiet_on(ref, SOCKSHIM_CLOSE)))
-		return close_long(fd, ref, __builtin_return_address(0));
-	outcome_closing(fd, &cookie);
-	alone = LIBC_DIRECT(CALL_close);
-	r = MAKE(alone, close, fd);
-	if (LIKELY(cookie))
-		outcome_count(cookie, UNLIKELY(r < 0) ? RUN_CLOSE_FAILED : RUN_CLOSED, alone);
-	return (int)libc_result(r, alone);
+	if (LIKELY(ref > SOCKTAB_OTHER && !(hook.unusual & (HOOK_STACK | HOOK_VFORKS)) && hook_is_plain(ref, SOCKSHIM_CLOSE) &&
+		   LIBC_DIRECT(CALL_close))) {
+		sockshim_cookie cookie = socktab_remove_alone(&hook.tab, fd, ref);
+		long r = libc_direct_close(fd);
+
+		if (LIKELY(r == 0 && (!cookie || outcome_count_simply(cookie, RUN_CLOSED))))
+			return 0;
+		return closed(cookie, r);
+	}
+	return ref == SOCKTAB_OTHER ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
 }
 WRAPPER_ALIAS(int, __close, close, int)
 

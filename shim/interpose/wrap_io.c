@@ -20,22 +20,90 @@
 #define AFTER_read COUNT_RX(0)
 #define AFTER_readv COUNT_RX(0)
 
+/* The same where there is but one thread, if there is nothing to it; else false, and nothing done. */
+static inline bool simple(const struct run_socket *s, long r)
+{
+	return LIKELY(r >= 0 && !(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_PENDING));
+}
+
+static inline bool simple_tx(struct run_socket *s, long r)
+{
+	if (!simple(s, r))
+		return false;
+	run_add(&s->tx_bytes, (uint64_t)r, true);
+	return true;
+}
+
+static inline bool simple_rx(struct run_socket *s, long r)
+{
+	if (!simple(s, r))
+		return false;
+	run_add(&s->rx_bytes, (uint64_t)r, true);
+	return true;
+}
+
+#define SIMPLE_send simple_tx(s, r)
+#define SIMPLE_sendto simple_tx(s, r)
+#define SIMPLE_sendmsg simple_tx(s, r)
+#define SIMPLE_sendmmsg (r >= 0)
+#define SIMPLE_write simple_tx(s, r)
+#define SIMPLE_writev simple_tx(s, r)
+#define SIMPLE_sendfile simple_tx(s, r)
+#define SIMPLE_recv (!(flags & MSG_PEEK) && simple_rx(s, r))
+#define SIMPLE_recvfrom (!(flags & MSG_PEEK) && simple_rx(s, r))
+#define SIMPLE_recvmsg (!(flags & MSG_PEEK) && r >= 0 && !msg->msg_controllen && simple_rx(s, r))
+#define SIMPLE_recvmmsg (r == 0)
+#define SIMPLE_read simple_rx(s, r)
+#define SIMPLE_readv simple_rx(s, r)
+
+/* The short way is a function that calls no other, so it needs no frame: all else goes on in io_NAME, which finds its
+ * caller's return address where the wrapper did (or is part of it, where nothing is optimised). */
+#ifdef __OPTIMIZE__
+#define APART __attribute__((noinline))
+#else
+#define APART inline __attribute__((always_inline))
+#endif
+
 #define WRAP_IO(name, filter, ret, params) \
-	WRAPPER(ret, name, PARAMS_##params) \
+	static APART ret io_##name(PARAMS_##params) \
 	{ \
-		uint64_t ref = hook_ref_io(fd); \
+		uint64_t ref = hook_ref(fd); \
 		struct run_socket *s = hook_object(ref); \
-		bool alone; \
+		const bool alone = false; \
 		long r; \
 \
-		if (UNLIKELY(!ref)) \
+		if (!ref) \
 			return LIBC(name)(NAMES_##params); \
 		if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_##filter))) \
 			return (ret)RUN(name, fd, s, WORDS_##params); \
-		alone = LIBC_DIRECT(CALL_##name); \
 		r = MAKE(alone, name, NAMES_##params); \
 		AFTER_##name; \
 		return (ret)libc_result(r, alone); \
+	} \
+\
+	static APART ret after_##name(struct run_socket *s, long r, PARAMS_##params) \
+	{ \
+		const bool alone = true; \
+\
+		AFTER_##name; \
+		return (ret)libc_result(r, alone); \
+	} \
+\
+	WRAPPER(ret, name, PARAMS_##params) \
+	{ \
+		uint64_t ref = socktab_ref(&hook.tab, fd); \
+\
+		if (LIKELY(ref > SOCKTAB_OTHER && hook_is_plain(ref, SOCKSHIM_##filter) && LIBC_DIRECT(CALL_##name))) { \
+			struct run_socket *s = hook_object(ref); \
+			long r = libc_direct_##name(NAMES_##params); \
+\
+			if (LIKELY(SIMPLE_##name)) \
+				return (ret)r; \
+			if (r == -EAGAIN) \
+				return (ret)libc_result(r, true); \
+			return after_##name(s, r, NAMES_##params); \
+		} \
+		return ref == SOCKTAB_OTHER ? LIBC(name)(NAMES_##params) : io_##name(NAMES_##params); \
 	}
 
 #define WRAP_SEND(name, ret, params) WRAP_IO(name, SEND, ret, params)

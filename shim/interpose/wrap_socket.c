@@ -8,60 +8,81 @@
 #include "run/sys.h"
 
 #define HERE __builtin_return_address(0)
+#define PAIR_FLAGS(type) (RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags(type))
 #define ERR(r) ((r) < 0 ? (int)-(r) : 0)
 
-/* What is to be seen, or goes to a stack, or comes from a fork that has made no socket yet, or from vfork. */
-static __attribute__((noinline, cold)) int socket_long(int family, int type, int protocol, const void *pc)
+/* What there is to be done about a result beyond the usual. */
+static __attribute__((noinline)) int socket_made(long fd, int family, int type, int protocol, const void *pc, bool alone)
 {
-	if (hook_vforked && !redirect_family(family))
+	sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
+
+	if (fd >= 0)
+		outcome_opened((int)fd, cookie, pc, RUN_OPENED, outcome_type_flags(type));
+	else
+		outcome_count(cookie, RUN_OPEN_FAILED, alone);
+	return (int)libc_result(fd, alone);
+}
+
+/* What is to be seen, or goes to a stack, or comes from a fork that has made no socket yet, or from vfork, or from one of
+ * many threads. */
+static __attribute__((noinline)) int socket_long(int family, int type, int protocol, const void *pc)
+{
+	if (hook_in_vfork() && !redirect_family(family))
 		return LIBC(socket)(family, type, protocol);
-	return (int)call_words(CALL_socket, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol, 0, 0, 0);
+	hook_alive();
+	if ((hook.unusual & HOOK_STACK) || hook_in_vfork() || !hook_quiet(SOCKSHIM_SOCKET))
+		return (int)call_words(CALL_socket, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol, 0, 0, 0);
+	return socket_made(MAKE(false, socket, family, type, protocol), family, type, protocol, pc, false);
 }
 
 WRAPPER(int, socket, int family, int type, int protocol)
 {
-	bool alone;
-	long fd;
+	if (LIKELY(!hook.unusual && hook_is_plain(0, SOCKSHIM_SOCKET) && LIBC_DIRECT(CALL_socket))) {
+		long fd = libc_direct_socket(family, type, protocol);
 
-	if (UNLIKELY(!hook_is_alive()))
-		hook_start();
-	if (UNLIKELY((hook.unusual & HOOK_STACK) || hook_in_vfork() || !hook_quiet(SOCKSHIM_SOCKET)))
-		return socket_long(family, type, protocol, HERE);
-	alone = LIBC_DIRECT(CALL_socket);
-	fd = MAKE(alone, socket, family, type, protocol);
-	if (LIKELY(fd >= 0))
-		outcome_opened((int)fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED, outcome_type_flags(type), alone);
-	else
-		outcome_count(sockshim_cookie_make(family, type, protocol), RUN_OPEN_FAILED, alone);
-	return (int)libc_result(fd, alone);
+		if (LIKELY(fd >= 0 && outcome_opened_simply((int)fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED,
+							    outcome_type_flags(type), run_clock_counter())))
+			return (int)fd;
+		return socket_made(fd, family, type, protocol, HERE, true);
+	}
+	return socket_long(family, type, protocol, HERE);
 }
 
-static __attribute__((noinline, cold)) int socketpair_long(int family, int type, int protocol, int *fds, const void *pc)
+static __attribute__((noinline)) int socketpair_long(int family, int type, int protocol, int *fds, const void *pc)
 {
-	if (hook_vforked)
+	long r;
+
+	if (hook_in_vfork())
 		return LIBC(socketpair)(family, type, protocol, fds);
-	return (int)call_words(CALL_socketpair, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
-			       (uint64_t)fds, 0, 0);
+	hook_alive();
+	if (!hook_quiet(SOCKSHIM_SOCKET))
+		return (int)call_words(CALL_socketpair, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
+				       (uint64_t)fds, 0, 0);
+	r = MAKE(false, socketpair, family, type, protocol, fds);
+	if (r < 0)
+		outcome_count(sockshim_cookie_make(family, type, protocol), RUN_OPEN_FAILED, false);
+	for (int i = 0; r == 0 && i < 2; i++)
+		outcome_opened(fds[i], sockshim_cookie_make(family, type, protocol), pc, RUN_OPENED, PAIR_FLAGS(type));
+	return (int)libc_result(r, false);
 }
 
 WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 {
-	sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
-	uint32_t flags = RUN_SOCK_PAIR | RUN_SOCK_CONNECTED | outcome_type_flags(type);
-	bool alone;
-	long r;
+	if (LIKELY(!hook.unusual && hook_is_plain(0, SOCKSHIM_SOCKET) && LIBC_DIRECT(CALL_socketpair))) {
+		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
+		uint64_t ticks = run_clock_counter();
+		long r = libc_direct_socketpair(family, type, protocol, fds);
 
-	if (UNLIKELY(!hook_is_alive()))
-		hook_start();
-	if (UNLIKELY(hook_in_vfork() || !hook_quiet(SOCKSHIM_SOCKET)))
-		return socketpair_long(family, type, protocol, fds, HERE);
-	alone = LIBC_DIRECT(CALL_socketpair);
-	r = MAKE(alone, socketpair, family, type, protocol, fds);
-	if (UNLIKELY(r < 0))
-		outcome_count(cookie, RUN_OPEN_FAILED, alone);
-	for (int i = 0; r == 0 && i < 2; i++)
-		outcome_opened(fds[i], cookie, HERE, RUN_OPENED, flags, alone);
-	return (int)libc_result(r, alone);
+		if (UNLIKELY(r < 0)) {
+			outcome_count(cookie, RUN_OPEN_FAILED, true);
+			return (int)libc_result(r, true);
+		}
+		for (int i = 0; i < 2; i++)
+			if (UNLIKELY(!outcome_opened_simply(fds[i], cookie, HERE, RUN_OPENED, PAIR_FLAGS(type), ticks)))
+				outcome_opened(fds[i], cookie, HERE, RUN_OPENED, PAIR_FLAGS(type));
+		return 0;
+	}
+	return socketpair_long(family, type, protocol, fds, HERE);
 }
 
 WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)

@@ -129,9 +129,11 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
 	return s;
 }
 
-bool socktab_remove_shared(struct socktab *tab, int fd, sockshim_cookie *cookie)
+bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie)
 {
-	return word_replace(tab, socktab_word(tab, fd), SOCKTAB_OTHER, cookie);
+	uint64_t *w = socktab_word(tab, fd);
+
+	return w && word_replace(tab, w, SOCKTAB_OTHER, cookie);
 }
 
 bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped)

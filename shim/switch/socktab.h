@@ -142,8 +142,6 @@ static inline void socktab_init(struct run_socket *s, sockshim_cookie cookie, in
 	s->local.len = s->peer.len = 0;
 }
 
-bool socktab_remove_shared(struct socktab *tab, int fd, sockshim_cookie *cookie);
-
 /* The same as socktab_add where nothing stands in the way, else NULL; for an owner who never uses stacks and
  * backtraces. */
 static inline struct run_socket *socktab_add_quickly(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags)
@@ -171,26 +169,20 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
 
 /* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table; *cookie (which may be NULL)
  * is the socket's, if this was its last descriptor, else 0. */
-static inline bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie)
+bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
+
+/* The same by the only thread, of a socket whose ref has been read: the cookie. */
+static inline sockshim_cookie socktab_remove_alone(struct socktab *tab, int fd, uint64_t ref)
 {
-	uint64_t *w = socktab_word(tab, fd);
-	uint64_t ref = w ? __atomic_load_n(w, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+	struct run_socket *s = socktab_object(ref);
+	sockshim_cookie cookie = s->cookie;
 
-	bool alone = *tab->alone, last = true;
-
-	if (__builtin_expect(ref <= SOCKTAB_OTHER || ((ref & SOCKTAB_SHARED) && !alone), 0))
-		return w && socktab_remove_shared(tab, fd, cookie);
-	if (cookie)
-		*cookie = socktab_object(ref)->cookie;
-	__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
-	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
+	__atomic_store_n(socktab_word(tab, fd), SOCKTAB_OTHER, __ATOMIC_RELEASE);
 	if (__builtin_expect(ref & SOCKTAB_SHARED, 0))
-		last = socktab_refs_drop(socktab_object(ref), alone);
-	else
-		__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
-	if (!last && cookie)
-		*cookie = 0;
-	return true;
+		return socktab_refs_drop(s, true) ? cookie : 0;
+	/* No other descriptor can come to name the object, since dup marks this word first. */
+	__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
+	return cookie;
 }
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
