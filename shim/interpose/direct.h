@@ -55,7 +55,7 @@
 
 static inline long libc_outcome(long r)
 {
-	return UNLIKELY(r == -1) ? -(long)errno : r;
+	return UNLIKELY(r == -1) ? -(long)(errno ? errno : EIO) : r;	/* a failure, also if some library forgot to say which */
 }
 
 /* The result, or -errno. */
