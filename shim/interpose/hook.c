@@ -63,9 +63,21 @@ static uint32_t armed_now(void)
 	return (tracing ? ~0u : 0) | rules_armed | __atomic_load_n(&hook_switch.armed, __ATOMIC_ACQUIRE);
 }
 
+void hook_find_shortest(void)
+{
+	uint32_t armed = __atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED);
+	uint64_t calls = 0;
+
+	for (int id = 0; id < CALLS && hook_is_alive(); id++)
+		if (!(armed & 1u << call_infos[id].filter))
+			calls |= 1ull << id;
+	__atomic_store_n(&hook_guard.shortest, calls & __atomic_load_n(&hook.direct, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
+}
+
 static void filters_changed(void)
 {
 	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_RELEASE);
+	hook_find_shortest();
 }
 
 void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)
@@ -73,6 +85,7 @@ void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)
 	rules_armed = by_rules;
 	tracing = trace;
 	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_RELEASE);
+	hook_find_shortest();
 	__atomic_store_n(&hook_guard.seen, generation, __ATOMIC_RELEASE);
 }
 

@@ -37,6 +37,7 @@ struct hook_guard {
 	uint32_t alive;		/* in the process that started, and in none that it forks */
 	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
 	uint32_t seen;		/* generation of the control block that `armed` was made from */
+	uint64_t shortest;	/* bit per call: of hook.direct, those that nobody wants to see */
 } __attribute__((aligned(4096)));
 
 extern struct hook_guard hook_guard;
@@ -62,6 +63,7 @@ struct hook {
 	struct run_writer run;
 };
 
+_Static_assert(CALLS <= 64, "bits of hook.direct");
 _Static_assert(offsetof(struct hook, unusual) == HOOK_UNUSUAL_AT, "as vfork.S has it");
 
 extern struct hook hook;
@@ -93,6 +95,9 @@ bool hook_quiet_now(enum sockshim_filter_type t);
 
 /* Brings `armed` up to date with the control block's generation. */
 void hook_refresh(void);
+
+/* Brings hook_guard.shortest up to date with hook.direct and `armed`. */
+void hook_find_shortest(void);
 
 /* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
  * traced, and the generation that says so. */
@@ -147,13 +152,14 @@ static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
 	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK))) && hook_quiet(t);
 }
 
-/* The same, without bringing anything about: false where that is to be done first. */
-static inline bool hook_is_plain(uint64_t ref, enum sockshim_filter_type t)
+/* Call `id` on a socket, whose ref is 0 where it makes one, is to be made as a bare system call and counted, and nothing
+ * more: nobody wants to see it, nothing is special about the socket, and the process has started and has one thread. */
+static inline bool hook_is_shortest(uint64_t ref, enum call_id id)
 {
-	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) && hook_is_alive() &&
+	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) &&
+		      (__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) >> id & 1) &&
 		      __atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
-		      __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED) &&
-		      !(__atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED) & 1u << t));
+		      __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED) && hook_alone());
 }
 
 /* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */

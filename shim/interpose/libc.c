@@ -47,12 +47,14 @@ static void allow_direct(enum call_id id)
 #endif
 	hook.tab.alone = &__libc_single_threaded;
 	__atomic_fetch_or(&hook.direct, 1ull << id, __ATOMIC_RELEASE);
+	hook_find_shortest();
 }
 
 void libc_cancels(void)
 {
 	cancels = true;
 	__atomic_store_n(&hook.direct, 0, __ATOMIC_RELEASE);
+	hook_find_shortest();
 }
 
 /* A function that libc does not have (close_range before 2.34), or that is called while it is being

@@ -87,8 +87,7 @@ WRAPPER(int, close, int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
 
-	if (LIKELY(ref > SOCKTAB_OTHER && !(hook.unusual & (HOOK_STACK | HOOK_VFORKS)) && hook_is_plain(ref, SOCKSHIM_CLOSE) &&
-		   LIBC_DIRECT(CALL_close))) {
+	if (LIKELY(ref > SOCKTAB_OTHER && !(hook.unusual & (HOOK_STACK | HOOK_VFORKS)) && hook_is_shortest(ref, CALL_close))) {
 		sockshim_cookie cookie = socktab_remove_alone(&hook.tab, fd, ref);
 		long r = libc_direct_close(fd);
 

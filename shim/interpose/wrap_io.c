@@ -93,7 +93,7 @@ static inline bool simple_rx(struct run_socket *s, long r)
 	{ \
 		uint64_t ref = socktab_ref(&hook.tab, fd); \
 \
-		if (LIKELY(ref > SOCKTAB_OTHER && hook_is_plain(ref, SOCKSHIM_##filter) && LIBC_DIRECT(CALL_##name))) { \
+		if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_##name))) { \
 			struct run_socket *s = hook_object(ref); \
 			long r = libc_direct_##name(NAMES_##params); \
 \

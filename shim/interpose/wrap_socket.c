@@ -37,7 +37,7 @@ static __attribute__((noinline)) int socket_long(int family, int type, int proto
 
 WRAPPER(int, socket, int family, int type, int protocol)
 {
-	if (LIKELY(!hook.unusual && hook_is_plain(0, SOCKSHIM_SOCKET) && LIBC_DIRECT(CALL_socket))) {
+	if (LIKELY(!hook.unusual && hook_is_shortest(0, CALL_socket))) {
 		long fd = libc_direct_socket(family, type, protocol);
 
 		if (LIKELY(fd >= 0 && outcome_opened_simply((int)fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED,
@@ -68,7 +68,7 @@ static __attribute__((noinline)) int socketpair_long(int family, int type, int p
 
 WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 {
-	if (LIKELY(!hook.unusual && hook_is_plain(0, SOCKSHIM_SOCKET) && LIBC_DIRECT(CALL_socketpair))) {
+	if (LIKELY(!hook.unusual && hook_is_shortest(0, CALL_socketpair))) {
 		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
 		uint64_t ticks = run_clock_counter();
 		long r = libc_direct_socketpair(family, type, protocol, fds);
