@@ -20,6 +20,14 @@
 #define UNPACK_A6(t1, n1, k1, t2, n2, k2, t3, n3, k3, t4, n4, k4, t5, n5, k5, t6, n6, k6) \
 	(t1)a[0], (t2)a[1], (t3)a[2], (t4)a[3], (t5)a[4], (t6)a[5]
 
+/* Whether there are three at most. */
+#define FEW_A1(...) 1
+#define FEW_A2(...) 1
+#define FEW_A3(...) 1
+#define FEW_A4(...) 0
+#define FEW_A5(...) 0
+#define FEW_A6(...) 0
+
 /* As a parameter list, as arguments, as words. */
 #define PARAMS_A1(t1, n1, k1) t1 n1
 #define PARAMS_A2(t1, n1, k1, t2, n2, k2) t1 n1, t2 n2

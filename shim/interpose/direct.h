@@ -45,7 +45,13 @@
 #define LIBC_DIRECT(id) (LIKELY(hook.direct >> (id) & 1) && hook_alone())
 
 #define CALL(name, filter, ret, nr, params) \
-	static inline long libc_direct_##name(PARAMS_##params) { return sys(nr, WORDS_##params); }
+	static inline long libc_direct_##name(PARAMS_##params) \
+	{ \
+		const uint64_t a[CALL_ARGS_MAX] = { WORDS_##params }; \
+\
+		return FEW_##params ? sys_call3(nr, (long)a[0], (long)a[1], (long)a[2]) \
+				    : sys_call(nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3], (long)a[4], (long)a[5]); \
+	}
 #define ALIAS(alias, name)
 #define CHECKED(alias, name)
 #include "interpose/calls.def"

@@ -29,6 +29,22 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 #endif
 }
 
+/* The same with at most three arguments: the registers of the others stay the caller's. */
+static inline long sys_call3(long nr, long a, long b, long c)
+{
+#if defined(__x86_64__)
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret) : "a"(nr), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = nr, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
+#endif
+}
+
 #define SYS_6(nr, a, b, c, d, e, f, ...) \
 	sys_call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 /* sys(SYS_close, fd): up to six arguments, missing ones are 0. */
