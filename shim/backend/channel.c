@@ -114,7 +114,7 @@ static int take_fd(struct msghdr *h)
 {
 	int kept = -1;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = sys_cmsg_next(h, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)

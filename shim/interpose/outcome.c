@@ -6,6 +6,7 @@
 
 #include "interpose/facts.h"
 #include "interpose/redirect.h"
+#include "run/sys.h"
 
 static void set_flags(struct run_socket *s, uint32_t set, uint32_t clear)
 {
@@ -199,7 +200,7 @@ void outcome_rights(const struct msghdr *msg)
 {
 	if (!msg->msg_control || msg->msg_controllen < sizeof(struct cmsghdr))
 		return;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR((struct msghdr *)msg, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = sys_cmsg_next(msg, c)) {
 		size_t n = c->cmsg_len >= CMSG_LEN(0) ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)

@@ -9,6 +9,7 @@
 
 #include "interpose/memory.h"
 #include "proto/stack_proto.h"
+#include "run/sys.h"
 
 void control_put(struct control *c, int level, int type, const void *data, size_t n)
 {
@@ -63,7 +64,7 @@ int control_each(const struct msghdr *m, int (*fn)(void *ctx, const struct cmsgh
 		return -ENOBUFS;
 	if (!memory_read(&copy, m->msg_control, m->msg_controllen))
 		return -EFAULT;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c && !err; c = CMSG_NXTHDR(&h, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c && !err; c = sys_cmsg_next(&h, c)) {
 		if (c->cmsg_len < CMSG_LEN(0) || c->cmsg_len > (size_t)((char *)&copy + m->msg_controllen - (char *)c))
 			return -EINVAL;
 		err = fn(ctx, c);

@@ -4,7 +4,9 @@
 #define SHIM_RUN_SYS_H
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,6 +64,18 @@ static inline void sys_hold_signals(uint64_t *old)
 static inline void sys_release_signals(const uint64_t *old)
 {
 	sys(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, old, NULL, 8);
+}
+
+/* CMSG_NXTHDR, which glibc's headers make a call of where they find it too long to inline, to a function that musl has not:
+ * the header that follows c in h's control data, NULL if none does. */
+static inline struct cmsghdr *sys_cmsg_next(const struct msghdr *h, const struct cmsghdr *c)
+{
+	size_t left = (size_t)((const char *)h->msg_control + h->msg_controllen - (const char *)c);
+
+	if (c->cmsg_len < sizeof(*c) || c->cmsg_len > left || CMSG_ALIGN(c->cmsg_len) > left ||
+	    left - CMSG_ALIGN(c->cmsg_len) < sizeof(*c))
+		return NULL;
+	return (struct cmsghdr *)(uintptr_t)((const char *)c + CMSG_ALIGN(c->cmsg_len));
 }
 
 /* As libc's syscall() would answer it: -1 and errno. */
