@@ -12,24 +12,12 @@
 
 /* Those that are registered. */
 static struct registered {
-	uint64_t key;		/* epoll descriptor << 32 | descriptor, plus one; 0: free, TAKEN: being written */
+	uint64_t key;		/* epoll_key(); 0: free, EPOLL_KEY_TAKEN: being written */
 	uint64_t cookie;	/* which socket that was */
 	struct epoll_event event;
 	uint32_t id;
 } bells[BELLS_MAX];
 static uint32_t used;		/* of these, the first so many may be in use */
-
-#define TAKEN UINT64_MAX
-
-static uint64_t key_of(int epfd, int fd)
-{
-	return ((uint64_t)(unsigned)epfd << 32 | (unsigned)fd) + 1;
-}
-
-static int epoll_of(uint64_t key)
-{
-	return (int)((key - 1) >> 32);
-}
 
 bool redirect_needs_bell(const struct run_socket *s, const struct stack_board_entry *e, uint32_t events)
 {
@@ -62,7 +50,7 @@ static uint32_t forget(uint64_t key, uint64_t cookie)
 		uint64_t have = key;
 		uint32_t id;
 
-		if (!__atomic_compare_exchange_n(&b->key, &have, TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&b->key, &have, EPOLL_KEY_TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		id = b->cookie == cookie ? b->id : 0;
 		__atomic_store_n(&b->key, 0, __ATOMIC_RELEASE);
@@ -92,9 +80,9 @@ static struct registered *take_place(void)
 		uint64_t key = __atomic_load_n(&b->key, __ATOMIC_ACQUIRE);
 		uint32_t n = __atomic_load_n(&used, __ATOMIC_RELAXED);
 
-		if (key && (i < BELLS_MAX || key == TAKEN || socket_of(key, b->cookie)))
+		if (key && (i < BELLS_MAX || key == EPOLL_KEY_TAKEN || socket_of(key, b->cookie)))
 			continue;
-		if (!__atomic_compare_exchange_n(&b->key, &key, TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&b->key, &key, EPOLL_KEY_TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		while (n <= i && i < BELLS_MAX && !__atomic_compare_exchange_n(&used, &n, i + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			;
@@ -120,7 +108,7 @@ static void hang(int epfd, int fd, const struct run_socket *s, const struct epol
 		b->event = *event;
 		b->id = (uint32_t)q.arg[0];
 		/* Before it can ring. */
-		__atomic_store_n(&b->key, key_of(epfd, fd), __ATOMIC_RELEASE);
+		__atomic_store_n(&b->key, epoll_key(epfd, fd), __ATOMIC_RELEASE);
 		done = sys(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, q.fd, &e) == 0;
 		sys(SYS_close, q.fd);
 	}
@@ -131,7 +119,7 @@ static void hang(int epfd, int fd, const struct run_socket *s, const struct epol
 void redirect_bell_note(int epfd, int op, int fd, const struct run_socket *s, const struct epoll_event *event)
 {
 	const struct stack_board_entry *e = board_entry(s->stack_board, s->stack_cookie);
-	uint32_t old = __atomic_load_n(&used, __ATOMIC_RELAXED) ? forget(key_of(epfd, fd), s->stack_cookie) : 0;
+	uint32_t old = __atomic_load_n(&used, __ATOMIC_RELAXED) ? forget(epoll_key(epfd, fd), s->stack_cookie) : 0;
 
 	if (op != EPOLL_CTL_DEL && redirect_needs_bell(s, e, event->events))
 		hang(epfd, fd, s, event, old);
@@ -153,7 +141,7 @@ static struct run_socket *find(int epfd, uint64_t data, struct registered *out)
 		uint64_t key = __atomic_load_n(&b->key, __ATOMIC_ACQUIRE);
 		struct run_socket *s;
 
-		if (!key || key == TAKEN || epoll_of(key) != epfd || b->event.data.u64 != data)
+		if (!key || key == EPOLL_KEY_TAKEN || epoll_key_epfd(key) != epfd || b->event.data.u64 != data)
 			continue;
 		*out = *b;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);

@@ -14,19 +14,12 @@
 #define IDLE_MAX 128
 
 static struct registration {
-	uint64_t key;		/* epoll descriptor << 32 | descriptor, plus one; 0: free, TAKEN: being written */
+	uint64_t key;		/* epoll_key(); 0: free, EPOLL_KEY_TAKEN: being written */
 	uint64_t cookie;	/* which socket that was */
 	struct epoll_event event;
 	bool done;		/* its edge, or its one shot, has been seen */
 } registrations[IDLE_MAX];
 static uint32_t used;		/* of these, the first so many may be in use */
-
-#define TAKEN UINT64_MAX
-
-static uint64_t key_of(int epfd, int fd)
-{
-	return ((uint64_t)(unsigned)epfd << 32 | (unsigned)fd) + 1;
-}
 
 static void forget(uint64_t key)
 {
@@ -44,7 +37,7 @@ static void remember(uint64_t key, const struct run_socket *s, const struct epol
 		uint64_t free = 0;
 		uint32_t n = __atomic_load_n(&used, __ATOMIC_RELAXED);
 
-		if (!__atomic_compare_exchange_n(&r->key, &free, TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&r->key, &free, EPOLL_KEY_TAKEN, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		r->cookie = s->stack_cookie;
 		r->event = *event;
@@ -67,9 +60,9 @@ static bool is_new(const struct run_socket *s)
 void redirect_idle_note(int epfd, int op, int fd, const struct run_socket *s, const struct epoll_event *event)
 {
 	if (__atomic_load_n(&used, __ATOMIC_RELAXED))
-		forget(key_of(epfd, fd));
+		forget(epoll_key(epfd, fd));
 	if (op != EPOLL_CTL_DEL && is_new(s))
-		remember(key_of(epfd, fd), s, event);
+		remember(epoll_key(epfd, fd), s, event);
 }
 
 void redirect_disarm(int epfd, int fd, const struct epoll_event *event)
@@ -112,7 +105,7 @@ int redirect_idle_events(int epfd, struct epoll_event *events, int room)
 		uint64_t key = __atomic_load_n(&registrations[i].key, __ATOMIC_ACQUIRE);
 		struct epoll_event one;
 
-		if (!key || key == TAKEN || (int)((key - 1) >> 32) != epfd ||
+		if (!key || key == EPOLL_KEY_TAKEN || epoll_key_epfd(key) != epfd ||
 		    !look(&registrations[i], epfd, key, events ? &one : NULL))
 			continue;
 		if (!events)

@@ -32,4 +32,17 @@ void redirect_register_again(const struct redirect_registration *r, int n);
 /* A one-shot registration that has been seen is to see nothing more until it is made anew. */
 void redirect_disarm(int epfd, int fd, const struct epoll_event *event);
 
+/* What a registration is kept under: the epoll descriptor and the socket's. Neither 0 nor EPOLL_KEY_TAKEN. */
+#define EPOLL_KEY_TAKEN UINT64_MAX
+
+static inline uint64_t epoll_key(int epfd, int fd)
+{
+	return ((uint64_t)(unsigned)epfd << 32 | (unsigned)fd) + 1;
+}
+
+static inline int epoll_key_epfd(uint64_t key)
+{
+	return (int)((key - 1) >> 32);
+}
+
 #endif
