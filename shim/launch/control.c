@@ -19,6 +19,7 @@ void control_init(struct run_control *block, uint64_t seed)
 	memset(block, 0, sizeof(*block));
 	block->magic = RUN_CONTROL_MAGIC;
 	block->version = RUN_VERSION;
+	block->generation = RUN_GENERATION_FIRST;
 	block->next_rule = 1;
 	block->seed = seed;
 	block->trace_events = CONTROL_TRACE_EVENTS;

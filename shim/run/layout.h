@@ -55,6 +55,9 @@ struct run_control {
 	char rules[RUN_RULES_TEXT];
 };
 
+/* Never 0, which is what fork leaves of the one that the library has seen. */
+#define RUN_GENERATION_FIRST	2u
+
 #define RUN_TRACE	1u	/* every call is recorded */
 #define RUN_SAID	2u	/* a process has said that something is wrong; once is enough */
 #define RUN_SAID_STACK	4u	/* the same of the stack */

@@ -282,6 +282,7 @@ static void control_init(struct run_control *c)
 
 	c->magic = RUN_CONTROL_MAGIC;
 	c->version = RUN_VERSION;
+	c->generation = RUN_GENERATION_FIRST;
 	c->next_rule = 1;
 	c->trace_events = TRACE_EVENTS_DEFAULT;
 	c->flags = cfg->trace && cfg->trace[0] != '0' ? RUN_TRACE : 0;

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,6 +66,17 @@ Test(fork, childs_closes_and_duplicates_are_its_own)
 	cr_assert_eq(child_socket(&c, child, 0)->refs, 1);
 	cr_assert(child_socket(&c, child, 0)->flags & RUN_SOCK_INHERITED);
 	cr_assert_eq(child_socket(&c, child, 0)->tx_bytes, 1);
+	child_done(&c);
+}
+
+Test(fork, rules_hold_for_a_childs_first_close)
+{
+	struct child c = { .prog = "process", .args = { "firstclose" }, .rules = "fail close with EDQUOT" };
+	char want[64];
+
+	child_ok(&c);
+	snprintf(want, sizeof(want), "child: close -1 errno %d\n", EDQUOT);
+	cr_assert_str_eq(c.out, want);
 	child_done(&c);
 }
 

@@ -398,6 +398,22 @@ static void cleared_environment(int argc, char **argv)
 }
 
 /* A program that has used no socket, and one that never makes any. */
+/* The first call that a child makes on a socket is its close. */
+static void first_close(int argc, char **argv)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0), status;
+	pid_t pid = fork();
+
+	CHECK(s >= 0 && pid >= 0);
+	if (pid == 0) {
+		status = close(s);
+		printf("child: close %d errno %d\n", status, errno);
+		fflush(stdout);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void no_sockets(int argc, char **argv)
 {
 	char c;
@@ -411,4 +427,4 @@ PROG({ "threads", fork_in_threads }, { "forkclose", fork_then_close }, { "forkfc
      { "vfork", vfork_then_exec }, { "vforkexit", vfork_then_exit }, { "made", made_by_exec }, { "exec", exec_with },
      { "badexec", exec_bad }, { "spawn", spawn_actions }, { "daemon", daemonise }, { "killed", killed },
      { "exit", exit_in }, { "random", random_numbers }, { "cleared", cleared_environment },
-     { "nosockets", no_sockets })
+     { "nosockets", no_sockets }, { "firstclose", first_close })
