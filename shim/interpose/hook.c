@@ -65,18 +65,26 @@ static uint32_t armed_now(void)
 
 void hook_find_shortest(void)
 {
-	uint32_t armed = __atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED);
-	uint64_t calls = 0;
+	uint32_t armed;
+	uint64_t direct;
 
-	for (int id = 0; id < CALLS && hook_is_alive(); id++)
-		if (!(armed & 1u << call_infos[id].filter))
-			calls |= 1ull << id;
-	__atomic_store_n(&hook_guard.shortest, calls & __atomic_load_n(&hook.direct, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
+	/* Again, if another thread or a signal handler has changed what this came from: what was stored may be older than its. */
+	do {
+		uint64_t calls = 0;
+
+		armed = __atomic_load_n(&hook_guard.armed, __ATOMIC_SEQ_CST);
+		direct = __atomic_load_n(&hook.direct, __ATOMIC_SEQ_CST);
+		for (int id = 0; id < CALLS && hook_is_alive(); id++)
+			if (!(armed & 1u << call_infos[id].filter))
+				calls |= 1ull << id;
+		__atomic_store_n(&hook_guard.shortest, calls & direct, __ATOMIC_SEQ_CST);
+	} while (armed != __atomic_load_n(&hook_guard.armed, __ATOMIC_SEQ_CST) ||
+		 direct != __atomic_load_n(&hook.direct, __ATOMIC_SEQ_CST));
 }
 
 static void filters_changed(void)
 {
-	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_SEQ_CST);
 	hook_find_shortest();
 }
 
@@ -84,7 +92,7 @@ void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)
 {
 	rules_armed = by_rules;
 	tracing = trace;
-	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_SEQ_CST);
 	hook_find_shortest();
 	__atomic_store_n(&hook_guard.seen, generation, __ATOMIC_RELEASE);
 }

@@ -37,7 +37,7 @@ static bool cancels;
 
 static void allow_direct(enum call_id id)
 {
-	if (cancels || !&__libc_single_threaded)
+	if (!&__libc_single_threaded)
 		return;
 #ifdef __x86_64__
 	char *thread;
@@ -46,14 +46,17 @@ static void allow_direct(enum call_id id)
 	hook.errno_at = (char *)&errno - thread;
 #endif
 	hook.tab.alone = &__libc_single_threaded;
-	__atomic_fetch_or(&hook.direct, 1ull << id, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&hook.direct, 1ull << id, __ATOMIC_SEQ_CST);
+	/* Looked at afterwards: it may have begun in another thread meanwhile. */
+	if (__atomic_load_n(&cancels, __ATOMIC_SEQ_CST))
+		__atomic_store_n(&hook.direct, 0, __ATOMIC_SEQ_CST);
 	hook_find_shortest();
 }
 
 void libc_cancels(void)
 {
-	cancels = true;
-	__atomic_store_n(&hook.direct, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&cancels, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&hook.direct, 0, __ATOMIC_SEQ_CST);
 	hook_find_shortest();
 }
 

@@ -1,6 +1,6 @@
 /* outcome.h - what the outcome of a call does to table and statistics. Used by the short way through a
  * wrapper and by the long one alike. None of these touches errno. `alone`: there was
- * no other thread when the call was made (interpose/libc.h). */
+ * no other thread when the call was made (interpose/direct.h). */
 #ifndef SHIM_INTERPOSE_OUTCOME_H
 #define SHIM_INTERPOSE_OUTCOME_H
 
