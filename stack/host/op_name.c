@@ -205,7 +205,7 @@ static void got_name(struct query *q, const struct answer *a)
 
 	if (!a->eai)
 		put_text(l->reply, a->name);
-	else if (l->flags & NI_NAMEREQD)
+	else if (a->eai == EAI_AGAIN || (l->flags & NI_NAMEREQD))	/* the first as in glibc, name required or not */
 		eai(l->reply, a->eai == EAI_AGAIN ? EAI_AGAIN : EAI_NONAME);
 	else
 		put_text(l->reply, l->name);

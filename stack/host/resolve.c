@@ -9,6 +9,7 @@
 #include "host/resolve.h"
 
 #include <ares.h>
+#include <arpa/nameser.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -19,7 +20,7 @@
 
 #include "socket/sock.h"
 
-enum { SLOTS = 64, FIRST_FD = 1 << 24 };
+enum { SLOTS = 64, FIRST_FD = 1 << 24, REVERSE_NAME_MAX = 80 };
 
 /** struct slot - a socket of c-ares's; free if @k is NULL. @ready: enum wait_event, noted */
 struct slot {
@@ -40,10 +41,11 @@ struct resolver {
 	size_t queries;
 };
 
-/** struct pending - c-ares's hold on a query; @q NULL: cancelled */
+/** struct pending - c-ares's hold on a query; @q NULL: cancelled. @addr: whose name is looked up, if it is one's */
 struct pending {
 	struct resolver *resolver;
 	struct query *q;
+	struct addr addr;
 };
 
 const struct names *resolver_names(const struct resolver *r)
@@ -308,15 +310,23 @@ static void got_addrs(void *arg, int status, int timeouts, struct ares_addrinfo 
 	finish(arg, &a);
 }
 
-static void got_name(void *arg, int status, int timeouts, struct hostent *h)
+static void got_name(void *arg, int status, int timeouts, unsigned char *reply, int len)
 {
-	struct answer a = { .eai = eai_of(status) };
+	struct pending *p = arg;
+	struct hostent *h = NULL;
+	struct answer a;
 
+	if (status == ARES_SUCCESS)
+		status = ares_parse_ptr_reply(reply, len, p->addr.b, p->addr.len,
+					      p->addr.len == ADDR_LEN_V4 ? AF_INET : AF_INET6, &h);
+	a = (struct answer){ .eai = eai_of(status) };
 	if (h && h->h_name)
 		snprintf(a.name, sizeof(a.name), "%s", h->h_name);
 	else if (!a.eai)
 		a.eai = EAI_NONAME;
-	finish(arg, &a);
+	if (h)
+		ares_free_hostent(h);
+	finish(p, &a);
 }
 
 static struct pending *start(struct resolver *r, struct query *q)
@@ -347,14 +357,29 @@ void resolve_name(struct resolver *r, struct query *q, const char *name, int fam
 	rearm(r);
 }
 
+/* The name under which the DNS keeps the name of @addr (RFC 1035 3.5, RFC 3596 2.5). */
+static void reverse_name(const struct addr *addr, char out[REVERSE_NAME_MAX])
+{
+	size_t n = 0;
+
+	for (int i = addr->len; i-- > 0;)
+		n += (size_t)(addr->len == ADDR_LEN_V4
+				      ? snprintf(out + n, REVERSE_NAME_MAX - n, "%u.", addr->b[i])
+				      : snprintf(out + n, REVERSE_NAME_MAX - n, "%x.%x.", addr->b[i] & 15u, addr->b[i] >> 4));
+	snprintf(out + n, REVERSE_NAME_MAX - n, addr->len == ADDR_LEN_V4 ? "in-addr.arpa" : "ip6.arpa");
+}
+
+/* Not by ares_gethostbyaddr, which calls it "not found" also where no server answered. */
 void resolve_addr(struct resolver *r, struct query *q, const struct addr *addr)
 {
 	struct pending *p = start(r, q);
+	char name[REVERSE_NAME_MAX];
 
 	if (!p)
 		return;
-	ares_gethostbyaddr(r->channel, addr->b, addr->len, addr->len == ADDR_LEN_V4 ? AF_INET : AF_INET6, got_name,
-			   p);
+	p->addr = *addr;
+	reverse_name(addr, name);
+	ares_query(r->channel, name, ns_c_in, ns_t_ptr, got_name, p);
 	rearm(r);
 }
 
