@@ -81,7 +81,7 @@ void facts_name(int fd, const struct run_socket *s, bool peer, struct sockaddr_s
 	if (redirect_is(s))
 		known_by_stack(s, peer, ss, len);
 	else if (hook_sandboxed)
-		memcpy(ss, known->data, *len = known->len);
+		memcpy(ss, known->data, *len = s->flags & (peer ? RUN_SOCK_PEER : RUN_SOCK_LOCAL) ? known->len : 0);
 	else if (sys(peer ? SYS_getpeername : SYS_getsockname, fd, ss, len) != 0)
 		*len = 0;
 }
@@ -270,9 +270,9 @@ static void outcome_on_socket(struct call *c)
 	case CALL_accept:
 	case CALL_accept4:
 		outcome_accept(s, (int)c->ret, c->err, addr, (const socklen_t *)c->a[2], c->pc,
-			       c->id == CALL_accept4 ? (int)c->a[3] : 0, hook_alone());
+			       c->id == CALL_accept4 ? (int)c->a[3] : 0, false);
 		s = c->err ? NULL : socktab_find(&hook.tab, (int)c->ret);
-		if (s)
+		if (s && (s->flags & RUN_SOCK_PEER))
 			c->addr = s->peer;
 		break;
 	case CALL_getsockopt:

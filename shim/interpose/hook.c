@@ -17,7 +17,6 @@
 #define CHANNELS_AHEAD 4
 #define SCAN_AT_ONCE 64	/* the stack may be a signal handler's */
 
-static const uint32_t no_generation = 1;	/* before the start: not seen, so that no call is quiet */
 static struct run_stat no_stats[RUN_STATS];		/* until there is a run file */
 static struct run_socket *chunks[SOCKTAB_CHUNKS];
 
@@ -35,9 +34,7 @@ struct hook hook __attribute__((aligned(4096))) = {
 #define CHECKED(alias, name)
 #include "interpose/calls.def"
 	},
-	.generation = &no_generation,
 	.stats = no_stats,
-	.last_stat = no_stats,
 	.tab = { .alone = "", .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
 };
 struct hook_guard hook_guard;
@@ -63,23 +60,38 @@ static uint32_t armed_now(void)
 	return (tracing ? ~0u : 0) | rules_armed | __atomic_load_n(&hook_switch.armed, __ATOMIC_ACQUIRE);
 }
 
+/* The calls about which there is more to it in such a process. */
+static uint64_t calls_unusual(uint32_t unusual)
+{
+	return (unusual ? 1ull << CALL_socket | 1ull << CALL_socketpair | 1ull << CALL_accept | 1ull << CALL_accept4 : 0) |
+	       (unusual & (HOOK_STACK | HOOK_VFORKS) ? 1ull << CALL_close : 0);
+}
+
 void hook_find_shortest(void)
 {
-	uint32_t armed;
+	uint32_t armed, unusual;
 	uint64_t direct;
 
+	if (!hook_is_alive())
+		return;
+	for (int i = 0; i < 2; i++)
+		if (!__atomic_load_n(&hook_guard.last_stat[i], __ATOMIC_RELAXED))
+			__atomic_store_n(&hook_guard.last_stat[i], hook.stats, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook_guard.alone, hook.tab.alone, __ATOMIC_RELAXED);
 	/* Again, if another thread or a signal handler has changed what this came from: what was stored may be older than its. */
 	do {
 		uint64_t calls = 0;
 
 		armed = __atomic_load_n(&hook_guard.armed, __ATOMIC_SEQ_CST);
 		direct = __atomic_load_n(&hook.direct, __ATOMIC_SEQ_CST);
-		for (int id = 0; id < CALLS && hook_is_alive(); id++)
+		unusual = __atomic_load_n(&hook.unusual, __ATOMIC_SEQ_CST);
+		for (int id = 0; id < CALLS; id++)
 			if (!(armed & 1u << call_infos[id].filter))
 				calls |= 1ull << id;
-		__atomic_store_n(&hook_guard.shortest, calls & direct, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&hook_guard.shortest, calls & direct & ~calls_unusual(unusual), __ATOMIC_SEQ_CST);
 	} while (armed != __atomic_load_n(&hook_guard.armed, __ATOMIC_SEQ_CST) ||
-		 direct != __atomic_load_n(&hook.direct, __ATOMIC_SEQ_CST));
+		 direct != __atomic_load_n(&hook.direct, __ATOMIC_SEQ_CST) ||
+		 unusual != __atomic_load_n(&hook.unusual, __ATOMIC_SEQ_CST));
 }
 
 static void filters_changed(void)
@@ -126,7 +138,7 @@ bool hook_quiet_now(enum sockshim_filter_type t)
 
 /* fork copies the descriptors before the memory, and another thread of the parent may have opened a socket in
  * between, that the table has and the child has not. */
-static void forget_if_gone(int fd, uint64_t *word, void *ctx)
+static void forget_if_gone(int fd, struct socktab_entry *e, void *ctx)
 {
 	int type;
 	socklen_t len = sizeof(type);
@@ -148,10 +160,9 @@ static void start_locked(void)
 	run_writer_open(&hook.run, forked);
 	if (!forked && run_config()->too_long)
 		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
-	hook.stats = hook.last_stat = hook.run.file->stats;
+	hook.stats = hook.run.file->stats;
 	hook.backtrace = hook.run.control->backtrace < RUN_BACKTRACE ? hook.run.control->backtrace : RUN_BACKTRACE;
 	hook_switch.stats = hook.stats;
-	hook.generation = &hook.run.control->generation;
 	if (forked) {
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
 		forks = 0;
@@ -161,12 +172,13 @@ static void start_locked(void)
 	}
 	client.holder = redirect_holder;
 	client_init(&hook.run.control->flags);
-	hook.unusual |= (hook.backtrace ? HOOK_BACKTRACES : 0) | (client.on ? HOOK_STACK : 0) |
-			(run_clock_ticks() ? 0 : HOOK_NO_COUNTER);
+	__atomic_fetch_or(&hook.unusual, (hook.backtrace ? HOOK_BACKTRACES : 0) | (client.on ? HOOK_STACK : 0) |
+			  (run_clock_ticks() ? 0 : HOOK_NO_COUNTER), __ATOMIC_SEQ_CST);
 	rules_start(forked);
 	started = true;
-	hook_guard.seen = *hook.generation ^ 1u;	/* the rules are loaded at the first look */
-	__atomic_store_n(&hook_guard.alive, 1, __ATOMIC_RELEASE);
+	hook_guard.seen = hook.run.control->generation ^ 1u;	/* the rules are loaded at the first look */
+	__atomic_store_n(&hook_guard.generation, &hook.run.control->generation, __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.alive, HOOK_ALIVE | (hook.run.control->flags & RUN_TIMES ? HOOK_TIMES : 0), __ATOMIC_RELEASE);
 }
 
 void hook_start(void)
@@ -199,8 +211,7 @@ void hook_refresh(void)
 {
 	int saved = errno;
 
-	if (__atomic_load_n(hook.generation, __ATOMIC_ACQUIRE) !=
-	    __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED))
+	if (!hook_is_up_to_date())
 		rules_load();
 	errno = saved;
 }
@@ -315,5 +326,6 @@ void hook_enter_sandbox(void)
 void hook_forgo_counter(void)
 {
 	run_clock_forgo_counter();
-	__atomic_fetch_or(&hook.unusual, HOOK_NO_COUNTER, __ATOMIC_RELEASE);
+	__atomic_fetch_or(&hook.unusual, HOOK_NO_COUNTER, __ATOMIC_SEQ_CST);
+	hook_find_shortest();
 }

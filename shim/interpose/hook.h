@@ -21,6 +21,7 @@
 
 #include "interpose/libc.h"
 #include "interpose/vfork.h"
+#include "run/clock.h"
 #include "run/writer.h"
 #include "switch/switch.h"
 
@@ -30,18 +31,30 @@
 /* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
 #define HOOK_TRACED	(1u << SOCKSHIM_NONE)
 
-/* What fork must wipe, in a page of its own, where no pointer need be followed to it. Not at the page's start: so much of the
- * kernel's lies at one that its part of the processor's cache is always another's. */
+/* What fork must wipe, in a page of its own, where no pointer need be followed to it: one cache line, with all that the
+ * shortest way through a wrapper asks beside the table. Not at the page's start: so much of the kernel's lies at one that
+ * its part of the processor's cache is always another's. */
 struct hook_guard {
-	char unused[2240];
-	uint32_t alive;		/* in the process that started, and in none that it forks */
-	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
+	char unused[HOOK_GUARD_AT];
+	uint64_t shortest;	/* bit per call: those that may be made as bare system calls, see hook_is_shortest() */
+	const uint32_t *generation;	/* of the control block, NULL: not started */
+	const char *alone;		/* as in the table; this and the next: if any of `shortest` is set */
+	struct run_stat *last_stat[2];	/* those that were counted in last, see hook_last_stat() */
+	uint64_t module_start;		/* of the last module that opened a socket, of which so many bytes are known */
+	uint32_t module_bytes;
 	uint32_t seen;		/* generation of the control block that `armed` was made from */
-	uint64_t shortest;	/* bit per call: of hook.direct, those that nobody wants to see */
+	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
+	uint32_t alive;		/* HOOK_ALIVE, HOOK_TIMES in the process that started; 0 in those that it forks */
 } __attribute__((aligned(4096)));
+
+_Static_assert(HOOK_GUARD_AT % 64 == 0 && offsetof(struct hook_guard, alive) + sizeof(uint32_t) == HOOK_GUARD_AT + 64, "a line");
 
 extern struct hook_guard hook_guard;
 
+#define HOOK_ALIVE	1u
+#define HOOK_TIMES	2u	/* when sockets are opened is recorded */
+
+/* Bits of hook.unusual. */
 #define HOOK_BACKTRACES	1u
 #define HOOK_STACK	2u	/* sockets may be redirected */
 #define HOOK_NO_COUNTER	4u	/* the processor's counter is forbidden */
@@ -50,14 +63,11 @@ extern struct hook_guard hook_guard;
 /* All that the short way through a wrapper reads is close together: a machine whose system calls empty the
  * TLB pays for every page that is touched after one. */
 struct hook {
-	const uint32_t *generation;	/* in the control block */
+	struct socktab tab;		/* what is used most first */
 	uint64_t direct;		/* bit per call, see MAKE() */
-	struct run_stat *last_stat;	/* the one of `stats` that was counted in last */
 	uint32_t unusual;		/* HOOK_...: what opening a socket must see to beyond the usual */
 	uint32_t backtrace;		/* frames that are recorded of each call that opens a socket */
-	uint64_t module_start, module_end;	/* of the last module that opened a socket */
 	long errno_at;			/* from the thread pointer */
-	struct socktab tab;		/* what is used most first */
 	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
 	struct run_stat *stats;
 	struct run_writer run;
@@ -65,6 +75,8 @@ struct hook {
 
 _Static_assert(CALLS <= 64, "bits of hook.direct");
 _Static_assert(offsetof(struct hook, unusual) == HOOK_UNUSUAL_AT, "as vfork.S has it");
+_Static_assert(HOOK_OWN_IN_VFORK == (1u << CALL_socket | 1u << CALL_socketpair | 1u << CALL_accept | 1u << CALL_accept4 |
+				     1u << CALL_close), "as vfork.S has it");
 
 extern struct hook hook;
 extern struct sockshim_switch hook_switch;
@@ -96,8 +108,15 @@ bool hook_quiet_now(enum sockshim_filter_type t);
 /* Brings `armed` up to date with the control block's generation. */
 void hook_refresh(void);
 
-/* Brings hook_guard.shortest up to date with hook.direct and `armed`. */
+/* Brings hook_guard.shortest up to date with hook.direct, hook.unusual and `armed`. */
 void hook_find_shortest(void);
+
+/* Where a cookie's statistics were last found; NULL there: nowhere yet. */
+static inline struct run_stat **hook_last_stat(sockshim_cookie cookie)
+{
+	/* By the family and the type: what differs among the cookies of one program. */
+	return &hook_guard.last_stat[(cookie >> 48 ^ cookie >> 17) & 1];
+}
 
 /* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
  * traced, and the generation that says so. */
@@ -126,17 +145,30 @@ static inline bool hook_is_alive(void)
 	return LIKELY(__atomic_load_n(&hook_guard.alive, __ATOMIC_ACQUIRE));
 }
 
+/* The processor's counter, if the run asks when sockets are opened. After hook_is_shortest(). */
+static inline uint64_t hook_ticks(void)
+{
+	return UNLIKELY(__atomic_load_n(&hook_guard.alive, __ATOMIC_RELAXED) & HOOK_TIMES) ? run_clock_counter() : 0;
+}
+
 static inline void hook_alive(void)
 {
 	if (UNLIKELY(!hook_is_alive()))
 		hook_start();
 }
 
+/* The process has started, and seen the control block as it is. */
+static inline bool hook_is_up_to_date(void)
+{
+	const uint32_t *generation = __atomic_load_n(&hook_guard.generation, __ATOMIC_ACQUIRE);
+
+	return generation && __atomic_load_n(generation, __ATOMIC_ACQUIRE) == __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED);
+}
+
 /* Nobody wants to see calls of type t. */
 static inline bool hook_quiet(enum sockshim_filter_type t)
 {
-	return (LIKELY(__atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
-		       __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED)) &&
+	return (LIKELY(hook_is_up_to_date()) &&
 		LIKELY(!(__atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
 }
 
@@ -153,13 +185,14 @@ static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
 }
 
 /* Call `id` on a socket, whose ref is 0 where it makes one, is to be made as a bare system call and counted, and nothing
- * more: nobody wants to see it, nothing is special about the socket, and the process has started and has one thread. */
+ * more: nobody wants to see it, nothing is special about the socket or (where it makes or closes one) about the process,
+ * which has started and has one thread. */
 static inline bool hook_is_shortest(uint64_t ref, enum call_id id)
 {
 	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) &&
-		      (__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) >> id & 1) &&
-		      __atomic_load_n(hook.generation, __ATOMIC_RELAXED) ==
-		      __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED) && hook_alone());
+		      (__atomic_load_n(&hook_guard.shortest, __ATOMIC_ACQUIRE) >> id & 1) &&
+		      __atomic_load_n(hook_guard.generation, __ATOMIC_RELAXED) ==
+		      __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED) && LIKELY(*hook_guard.alone));
 }
 
 /* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */

@@ -21,21 +21,26 @@ static void set_err(struct run_socket *s, int err)
 	__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
 }
 
-static void set_addr(struct run_addr *to, const struct sockaddr *addr, socklen_t len)
+/* One of the two addresses of s, as `flag` says which. */
+static void set_addr(struct run_socket *s, uint32_t flag, const struct sockaddr *addr, socklen_t len)
 {
+	struct run_addr *to = flag == RUN_SOCK_PEER ? &s->peer : &s->local;
+
 	if (!addr || len < sizeof(addr->sa_family))
 		return;
 	if (len > sizeof(to->data))
 		len = sizeof(to->data);
 	memcpy(to->data, addr, len);
 	to->len = (uint8_t)len;
+	if (!(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & flag))
+		set_flags(s, flag, 0);
 }
 
 struct run_stat *outcome_find_stat(sockshim_cookie cookie)
 {
 	struct run_stat *st = run_stat(hook.stats, cookie);
 
-	__atomic_store_n(&hook.last_stat, st, __ATOMIC_RELAXED);
+	__atomic_store_n(hook_last_stat(cookie), st, __ATOMIC_RELAXED);
 	return st;
 }
 
@@ -54,7 +59,8 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 		return NULL;
 	}
 	s->opener = (uint64_t)(uintptr_t)pc;
-	s->opened_ticks = run_clock_ticks();
+	if (hook_guard.alive & HOOK_TIMES)
+		s->opened_ticks = run_clock_ticks();
 	site_note(s, pc);
 	redirect_enter(fd, s);
 	return s;
@@ -78,14 +84,14 @@ void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr,
 	set_err(s, err);
 	switch (err) {
 	case 0:
-		set_addr(&s->peer, addr, len);
+		set_addr(s, RUN_SOCK_PEER, addr, len);
 		/* connect to AF_UNSPEC dissolves an association. */
 		if (addr && len >= sizeof(addr->sa_family) && addr->sa_family != AF_UNSPEC)
 			outcome_connected(s);
 		break;
 	case EINPROGRESS:
 	case EINTR:
-		set_addr(&s->peer, addr, len);
+		set_addr(s, RUN_SOCK_PEER, addr, len);
 		set_flags(s, RUN_SOCK_PENDING, 0);
 		break;
 	case EALREADY:
@@ -148,10 +154,10 @@ void outcome_bind(int fd, struct run_socket *s, int err, const struct sockaddr *
 	set_err(s, err);
 	if (err)
 		return;
-	set_addr(&s->local, addr, len);
+	set_addr(s, RUN_SOCK_LOCAL, addr, len);
 	if (without_port(addr, len)) {
 		facts_name(fd, s, false, &chosen, &len);
-		set_addr(&s->local, (struct sockaddr *)&chosen, len);
+		set_addr(s, RUN_SOCK_LOCAL, (struct sockaddr *)&chosen, len);
 	}
 }
 
@@ -164,16 +170,25 @@ void outcome_listen(struct run_socket *s, int err)
 }
 
 void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr, const socklen_t *len,
-		      const void *pc, int flags)
+		      const void *pc, int flags, bool shortest)
 {
-	struct run_socket *ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED |
-							       outcome_type_flags(flags));
+	uint32_t named = __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_LOCAL;
+	uint32_t all = RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED | named | outcome_type_flags(flags);
+	struct run_socket *ns = shortest ? socktab_place(&hook.tab, (unsigned long)fd) : NULL;
+	struct run_stat *st = ns ? outcome_opening(s->cookie, pc) : NULL;
 
+	if (LIKELY(st)) {
+		outcome_fill(ns, fd, s->cookie, all, pc, hook_ticks());
+		run_add(&st->count[RUN_ACCEPTED], 1, true);
+	} else {
+		ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, all);
+	}
 	if (!ns)
 		return;
-	ns->local = s->local;
+	if (named)
+		ns->local = s->local;
 	if (addr && len)
-		set_addr(&ns->peer, addr, *len);
+		set_addr(ns, RUN_SOCK_PEER, addr, *len);
 }
 
 void outcome_closed(sockshim_cookie cookie, int err)

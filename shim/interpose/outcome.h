@@ -10,16 +10,15 @@
 
 #include "interpose/hook.h"
 #include "interpose/site.h"
-#include "run/clock.h"
 #include "run/stat.h"
 
-/* The statistics of a cookie, if they are not those that were counted in last. */
+/* The statistics of a cookie, if they are not those that were counted in lately. */
 struct run_stat *outcome_find_stat(sockshim_cookie cookie);
 
-/* The same for the statistics that were counted in last, by the only thread; else false, and nothing done. */
+/* The same for statistics that were counted in lately, after hook_is_shortest(); else false, and nothing done. */
 static inline bool outcome_count_simply(sockshim_cookie cookie, enum run_count count)
 {
-	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
+	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
 
 	if (UNLIKELY(__atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
 		return false;
@@ -29,9 +28,9 @@ static inline bool outcome_count_simply(sockshim_cookie cookie, enum run_count c
 
 static inline void outcome_count(sockshim_cookie cookie, enum run_count count, bool alone)
 {
-	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
+	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
 
-	if (UNLIKELY(__atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
+	if (UNLIKELY(!st || __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
 		st = outcome_find_stat(cookie);
 	run_add(&st->count[count], 1, alone);
 }
@@ -40,22 +39,20 @@ static inline void outcome_count(sockshim_cookie cookie, enum run_count count, b
  * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags);
 
-/* The same where there is nothing unusual about it, by the only thread; else false, and nothing done. `ticks` of
- * run_clock_counter(). */
-static inline __attribute__((always_inline)) bool outcome_opened_simply(int fd, sockshim_cookie cookie, const void *pc,
-									enum run_count count, uint32_t flags, uint64_t ticks)
+/* The same in three steps, after hook_is_shortest(), where there is nothing unusual about it: the statistics, NULL if they or
+ * the caller's module are to be looked for; then socktab_place(); then this. `ticks` of hook_ticks(). */
+static inline struct run_stat *outcome_opening(sockshim_cookie cookie, const void *pc)
 {
-	struct run_stat *st = __atomic_load_n(&hook.last_stat, __ATOMIC_RELAXED);
-	struct run_socket *s;
+	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
 
-	if (UNLIKELY(hook.unusual || !site_is_noted(pc) ||
-		     __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1) ||
-	    UNLIKELY(!(s = socktab_add_quickly(&hook.tab, fd, cookie, flags))))
-		return false;
-	run_add(&st->count[count], 1, true);
+	return LIKELY(site_is_noted(pc) && __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) == cookie + 1) ? st : NULL;
+}
+
+static inline void outcome_fill(struct run_socket *s, long fd, sockshim_cookie cookie, uint32_t flags, const void *pc, uint64_t ticks)
+{
+	socktab_fill(&hook.tab, s, (unsigned long)fd, cookie, flags);
 	s->opener = (uint64_t)(uintptr_t)pc;
 	s->opened_ticks = ticks;
-	return true;
 }
 
 /* The flags that a socket's type asks for. */
@@ -71,8 +68,10 @@ void outcome_connect(struct run_socket *s, int err, const struct sockaddr *addr,
 /* The same of a socket that was connected already, a datagram one, to another IPv4 address; false: it is not that. */
 static inline bool outcome_connect_again(struct run_socket *s, const struct sockaddr *addr, socklen_t len)
 {
+	const uint32_t known = RUN_SOCK_CONNECTED | RUN_SOCK_PEER;
+
 	if (len != sizeof(struct sockaddr_in) || addr->sa_family != AF_INET ||
-	    (__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & (RUN_SOCK_CONNECTED | RUN_SOCK_PENDING)) != RUN_SOCK_CONNECTED)
+	    (__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & (known | RUN_SOCK_PENDING)) != known)
 		return false;
 	__atomic_store_n(&s->err, 0, __ATOMIC_RELAXED);
 	memcpy(s->peer.data, addr, sizeof(struct sockaddr_in));
@@ -87,19 +86,19 @@ void outcome_so_error(struct run_socket *s, int value);
 void outcome_bind(int fd, struct run_socket *s, int err, const struct sockaddr *addr, socklen_t len);
 void outcome_listen(struct run_socket *s, int err);
 
-/* accept on `s` returned fd; addr and len are what it filled in, both may be NULL. */
+/* accept on `s` returned fd; addr and len are what it filled in, both may be NULL. `shortest`: after hook_is_shortest(). */
 void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr, const socklen_t *len,
-		      const void *pc, int flags);
+		      const void *pc, int flags, bool shortest);
 
 /* accept on `s` returned fd, or failed with err. */
 static inline void outcome_accept(struct run_socket *s, int fd, int err, const struct sockaddr *addr,
-				  const socklen_t *len, const void *pc, int flags, bool alone)
+				  const socklen_t *len, const void *pc, int flags, bool shortest)
 {
 	__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
 	if (err)
-		outcome_count(s->cookie, RUN_ACCEPT_FAILED, alone);
+		outcome_count(s->cookie, RUN_ACCEPT_FAILED, shortest);
 	else
-		outcome_accepted(s, fd, addr, len, pc, flags);
+		outcome_accepted(s, fd, addr, len, pc, flags, shortest);
 }
 
 /* A connect in progress has turned out well: data passed, or getpeername answered. */

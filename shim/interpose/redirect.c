@@ -185,9 +185,9 @@ void redirect_enter(int fd, struct run_socket *s)
 }
 
 /* The parent may have closed a socket, and opened another in its place, before its child looked at the table. */
-static void check_copy(int fd, uint64_t *w, void *ctx)
+static void check_copy(int fd, struct socktab_entry *e, void *ctx)
 {
-	uint64_t ref = *w, cookie;
+	uint64_t ref = e->ref, cookie;
 	struct run_socket *s = socktab_object(ref);
 
 	if (!(ref & SOCKTAB_STACK) || cookie_of(fd, &cookie) != 0 || cookie == s->stack_cookie)
@@ -211,10 +211,10 @@ struct holding {
 	int fd;
 };
 
-static void hold_one(int fd, uint64_t *w, void *ctx)
+static void hold_one(int fd, struct socktab_entry *e, void *ctx)
 {
 	struct holding *h = ctx;
-	const struct run_socket *s = socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE));
+	const struct run_socket *s = socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE));
 
 	if (s && s->stack_cookie == h->cookie)
 		h->fd = fd;
@@ -228,9 +228,9 @@ int redirect_holder(uint64_t cookie)
 	return h.fd;
 }
 
-static void show_one(int fd, uint64_t *w, void *ctx)
+static void show_one(int fd, struct socktab_entry *e, void *ctx)
 {
-	const struct run_socket *s = socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE));
+	const struct run_socket *s = socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE));
 
 	if (redirect_is(s))
 		client_hold(s->stack_cookie);
@@ -293,12 +293,12 @@ struct replacing {
 	int by, err;
 };
 
-static void replace_one(int fd, uint64_t *w, void *ctx)
+static void replace_one(int fd, struct socktab_entry *e, void *ctx)
 {
 	struct replacing *r = ctx;
 	long flags;
 
-	if (socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE)) != r->s || fd == r->by)
+	if (socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE)) != r->s || fd == r->by)
 		return;
 	flags = sys(SYS_fcntl, fd, F_GETFD, 0);
 	if (flags >= 0)

@@ -192,9 +192,10 @@ void site_note_module(const void *pc)
 	if (!m)
 		return;
 	/* A mixture of two modules' bounds, if two threads are here, is only looked up again. */
-	__atomic_store_n(&hook.module_end, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&hook.module_start, m->start, __ATOMIC_RELAXED);
-	__atomic_store_n(&hook.module_end, m->end, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook_guard.module_bytes, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook_guard.module_start, m->start, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook_guard.module_bytes, m->end - m->start < UINT32_MAX ? (uint32_t)(m->end - m->start) : UINT32_MAX,
+			 __ATOMIC_RELAXED);
 }
 
 /* libcurl.so.4 is also libcurl.so, and libcurl. */

@@ -3,7 +3,8 @@
  * It must be made here: a C function that calls libc's vfork would return into a frame that the child has
  * overwritten. The child runs with hook_vforked raised; the parent, which resumes when the child has gone,
  * lowers it. As libc does, the return address is kept in a register meanwhile.
- * hook.unusual says that there has been a vfork at all, which spares the others the look at the mark.
+ * hook.unusual says that there has been a vfork at all, which spares the others the look at the mark; and from
+ * then on calls that a vforked child makes otherwise do not go the shortest way.
  * Other machines than these do without: there a vforked child's close is taken for the parent's.
  */
 #include "interpose/vfork.h"
@@ -20,6 +21,7 @@ __vfork:
 	movq	hook_vforked@gottpoff(%rip), %rdx
 	incl	%fs:(%rdx)
 	lock orl	$HOOK_VFORKS, hook+HOOK_UNUSUAL_AT(%rip)
+	lock andl	$~HOOK_OWN_IN_VFORK, hook_guard+HOOK_GUARD_AT(%rip)
 	popq	%rdi
 	.cfi_adjust_cfa_offset -8
 	.cfi_register %rip, %rdi
@@ -68,6 +70,13 @@ __vfork:
 	orr	w11, w11, #HOOK_VFORKS
 	stlxr	w12, w11, [x10]
 	cbnz	w12, 3b
+	adrp	x10, hook_guard+HOOK_GUARD_AT
+	add	x10, x10, :lo12:hook_guard+HOOK_GUARD_AT
+	ldr	w13, =HOOK_OWN_IN_VFORK
+4:	ldaxr	w11, [x10]
+	bic	w11, w11, w13
+	stlxr	w12, w11, [x10]
+	cbnz	w12, 4b
 	mov	x0, #0x4111		/* CLONE_VM | CLONE_VFORK | SIGCHLD */
 	mov	x1, xzr
 	mov	x8, #220		/* SYS_clone */

@@ -83,17 +83,34 @@ static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
 	return (int)libc_result(r, true);
 }
 
+/* One of the descriptors of a socket, after hook_is_shortest(). */
+static __attribute__((noinline)) int close_shared(int fd, uint64_t ref)
+{
+	struct socktab_entry *e = socktab_entry(&hook.tab, fd);
+	sockshim_cookie cookie = e->cookie;
+	bool last;
+	long r;
+
+	__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+	r = libc_direct_close(fd);
+	/* Not before, since it waits for memory; until then the object is no place for the socket that a signal handler opens. */
+	last = socktab_refs_drop(hook_object(ref), true);
+	return LIKELY(!last && r == 0) ? 0 : closed(last ? cookie : 0, r);
+}
+
 WRAPPER(int, close, int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
 
-	if (LIKELY(ref > SOCKTAB_OTHER && !(hook.unusual & (HOOK_STACK | HOOK_VFORKS)) && hook_is_shortest(ref, CALL_close))) {
-		sockshim_cookie cookie = socktab_remove_alone(&hook.tab, fd, ref);
-		long r = libc_direct_close(fd);
+	if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_close))) {
+		sockshim_cookie cookie;
+		long r;
 
-		if (LIKELY(r == 0 && (!cookie || outcome_count_simply(cookie, RUN_CLOSED))))
-			return 0;
-		return closed(cookie, r);
+		if (UNLIKELY(ref & SOCKTAB_SHARED))
+			return close_shared(fd, ref);
+		cookie = socktab_remove_alone(&hook.tab, fd, ref);
+		r = libc_direct_close(fd);
+		return LIKELY(r == 0 && outcome_count_simply(cookie, RUN_CLOSED)) ? 0 : closed(cookie, r);
 	}
 	return ref == SOCKTAB_OTHER ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
 }
@@ -125,7 +142,7 @@ struct range {
 	unsigned first, last;
 };
 
-static void close_one(int fd, uint64_t *word, void *ctx)
+static void close_one(int fd, struct socktab_entry *e, void *ctx)
 {
 	const struct range *r = ctx;
 	sockshim_cookie cookie;

@@ -37,19 +37,35 @@ static __attribute__((noinline)) int socket_long(int family, int type, int proto
 
 WRAPPER(int, socket, int family, int type, int protocol)
 {
-	if (LIKELY(!hook.unusual && hook_is_shortest(0, CALL_socket))) {
+	if (LIKELY(hook_is_shortest(0, CALL_socket))) {
 		long fd = libc_direct_socket(family, type, protocol);
+		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
+		struct run_socket *s = socktab_place(&hook.tab, (unsigned long)fd);
+		struct run_stat *st = s ? outcome_opening(cookie, HERE) : NULL;
 
-		if (LIKELY(fd >= 0 && outcome_opened_simply((int)fd, sockshim_cookie_make(family, type, protocol), HERE, RUN_OPENED,
-							    outcome_type_flags(type), run_clock_counter())))
+		if (LIKELY(st)) {
+			outcome_fill(s, fd, cookie, outcome_type_flags(type), HERE, hook_ticks());
+			run_add(&st->count[RUN_OPENED], 1, true);
 			return (int)fd;
+		}
 		return socket_made(fd, family, type, protocol, HERE, true);
 	}
 	return socket_long(family, type, protocol, HERE);
 }
 
+static __attribute__((noinline)) int pair_made(long r, sockshim_cookie cookie, uint32_t flags, const int *fds, const void *pc,
+					       bool alone)
+{
+	if (r < 0)
+		outcome_count(cookie, RUN_OPEN_FAILED, alone);
+	for (int i = 0; r == 0 && i < 2; i++)
+		outcome_opened(fds[i], cookie, pc, RUN_OPENED, flags);
+	return (int)libc_result(r, alone);
+}
+
 static __attribute__((noinline)) int socketpair_long(int family, int type, int protocol, int *fds, const void *pc)
 {
+	sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
 	long r;
 
 	if (hook_in_vfork())
@@ -59,28 +75,26 @@ static __attribute__((noinline)) int socketpair_long(int family, int type, int p
 		return (int)call_words(CALL_socketpair, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
 				       (uint64_t)fds, 0, 0);
 	r = MAKE(false, socketpair, family, type, protocol, fds);
-	if (r < 0)
-		outcome_count(sockshim_cookie_make(family, type, protocol), RUN_OPEN_FAILED, false);
-	for (int i = 0; r == 0 && i < 2; i++)
-		outcome_opened(fds[i], sockshim_cookie_make(family, type, protocol), pc, RUN_OPENED, PAIR_FLAGS(type));
-	return (int)libc_result(r, false);
+	return pair_made(r, cookie, PAIR_FLAGS(type), fds, pc, false);
 }
 
 WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 {
-	if (LIKELY(!hook.unusual && hook_is_shortest(0, CALL_socketpair))) {
-		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
-		uint64_t ticks = run_clock_counter();
+	if (LIKELY(hook_is_shortest(0, CALL_socketpair))) {
 		long r = libc_direct_socketpair(family, type, protocol, fds);
+		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
+		struct run_socket *s = LIKELY(r == 0) ? socktab_place_two(&hook.tab, fds) : NULL;
+		struct run_stat *st = s ? outcome_opening(cookie, HERE) : NULL;
 
-		if (UNLIKELY(r < 0)) {
-			outcome_count(cookie, RUN_OPEN_FAILED, true);
-			return (int)libc_result(r, true);
+		if (LIKELY(st)) {
+			uint64_t ticks = hook_ticks();
+
+			outcome_fill(s, fds[0], cookie, PAIR_FLAGS(type), HERE, ticks);
+			outcome_fill(s + (fds[1] - fds[0]), fds[1], cookie, PAIR_FLAGS(type), HERE, ticks);
+			run_add(&st->count[RUN_OPENED], 2, true);
+			return 0;
 		}
-		for (int i = 0; i < 2; i++)
-			if (UNLIKELY(!outcome_opened_simply(fds[i], cookie, HERE, RUN_OPENED, PAIR_FLAGS(type), ticks)))
-				outcome_opened(fds[i], cookie, HERE, RUN_OPENED, PAIR_FLAGS(type));
-		return 0;
+		return pair_made(r, cookie, PAIR_FLAGS(type), fds, HERE, true);
 	}
 	return socketpair_long(family, type, protocol, fds, HERE);
 }
@@ -94,9 +108,9 @@ WRAPPER(int, bind, int fd, const struct sockaddr *addr, socklen_t len)
 
 	if (UNLIKELY(!s))
 		return LIBC(bind)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_BIND)))
+	alone = hook_is_shortest(ref, CALL_bind);
+	if (UNLIKELY(!alone && !hook_quiet_on(ref, SOCKSHIM_BIND)))
 		return (int)RUN(bind, fd, s, (uint64_t)fd, (uint64_t)addr, len);
-	alone = LIBC_DIRECT(CALL_bind);
 	r = MAKE(alone, bind, fd, addr, len);
 	outcome_bind(fd, s, ERR(r), addr, len);
 	return (int)libc_result(r, alone);
@@ -111,9 +125,9 @@ WRAPPER(int, connect, int fd, const struct sockaddr *addr, socklen_t len)
 
 	if (UNLIKELY(!s))
 		return LIBC(connect)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_CONNECT)))
+	alone = hook_is_shortest(ref, CALL_connect);
+	if (UNLIKELY(!alone && !hook_quiet_on(ref, SOCKSHIM_CONNECT)))
 		return (int)RUN(connect, fd, s, (uint64_t)fd, (uint64_t)addr, len);
-	alone = LIBC_DIRECT(CALL_connect);
 	r = MAKE(alone, connect, fd, addr, len);
 	/* An address that the kernel took can be read; after EFAULT it can't. */
 	if (UNLIKELY(r != 0 || !outcome_connect_again(s, addr, len)))
@@ -131,46 +145,51 @@ WRAPPER(int, listen, int fd, int backlog)
 
 	if (UNLIKELY(!s))
 		return LIBC(listen)(fd, backlog);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_LISTEN)))
+	alone = hook_is_shortest(ref, CALL_listen);
+	if (UNLIKELY(!alone && !hook_quiet_on(ref, SOCKSHIM_LISTEN)))
 		return (int)RUN(listen, fd, s, (uint64_t)fd, (uint64_t)backlog);
-	alone = LIBC_DIRECT(CALL_listen);
 	r = MAKE(alone, listen, fd, backlog);
 	outcome_listen(s, ERR(r));
 	return (int)libc_result(r, alone);
 }
 
+static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, const struct sockaddr *addr, const socklen_t *len,
+					      int flags, const void *pc, bool shortest)
+{
+	outcome_accept(s, (int)ns, ERR(ns), addr, len, pc, flags, shortest);
+	return (int)libc_result(ns, shortest);
+}
+
+/* accept and accept4 alike: of these, the shortest way, where there is nobody to accept, and the one that is not short. */
+#define ACCEPT(name, flags, ...) \
+	uint64_t ref = socktab_ref(&hook.tab, fd); \
+	struct run_socket *s; \
+\
+	if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_##name))) { \
+		long ns = libc_direct_##name(fd, addr, __VA_ARGS__); \
+\
+		s = hook_object(ref); \
+		if (ns != -EAGAIN || !outcome_count_simply(s->cookie, RUN_ACCEPT_FAILED)) \
+			return accepted(s, ns, addr, len, flags, HERE, true); \
+		__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED); \
+		return (int)libc_result(ns, true); \
+	} \
+	ref = hook_ref_call(fd); \
+	s = hook_object(ref); \
+	if (UNLIKELY(!s)) \
+		return LIBC(name)(fd, addr, __VA_ARGS__); \
+	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT))) \
+		return (int)RUN(name, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)(flags)); \
+	return accepted(s, MAKE(false, name, fd, addr, __VA_ARGS__), addr, len, flags, HERE, false)
+
 WRAPPER(int, accept, int fd, struct sockaddr *addr, socklen_t *len)
 {
-	uint64_t ref = hook_ref_call(fd);
-	struct run_socket *s = hook_object(ref);
-	bool alone;
-	long ns;
-
-	if (UNLIKELY(!s))
-		return LIBC(accept)(fd, addr, len);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
-		return (int)RUN(accept, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len);
-	alone = LIBC_DIRECT(CALL_accept);
-	ns = MAKE(alone, accept, fd, addr, len);
-	outcome_accept(s, (int)ns, ERR(ns), addr, len, HERE, 0, alone);
-	return (int)libc_result(ns, alone);
+	ACCEPT(accept, 0, len);
 }
 
 WRAPPER(int, accept4, int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	uint64_t ref = hook_ref_call(fd);
-	struct run_socket *s = hook_object(ref);
-	bool alone;
-	long ns;
-
-	if (UNLIKELY(!s))
-		return LIBC(accept4)(fd, addr, len, flags);
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT)))
-		return (int)RUN(accept4, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)flags);
-	alone = LIBC_DIRECT(CALL_accept4);
-	ns = MAKE(alone, accept4, fd, addr, len, flags);
-	outcome_accept(s, (int)ns, ERR(ns), addr, len, HERE, flags, alone);
-	return (int)libc_result(ns, alone);
+	ACCEPT(accept4, flags, len, flags);
 }
 
 WRAPPER(int, shutdown, int fd, int how)

@@ -44,7 +44,7 @@ static int take_signals(struct child *c)
 static void set_env(const struct child_env *env)
 {
 	static const char *const runs_own[] = {
-		"SOCKSHIM_RULES", "SOCKSHIM_FAULTS", "SOCKSHIM_SEED", "SOCKSHIM_TRACE", "SOCKSHIM_BACKTRACE",
+		"SOCKSHIM_RULES", "SOCKSHIM_FAULTS", "SOCKSHIM_SEED", "SOCKSHIM_TRACE", "SOCKSHIM_BACKTRACE", "SOCKSHIM_TIMES",
 	};
 	const char *before = getenv("LD_PRELOAD");
 	size_t n = strlen(env->library);

@@ -116,8 +116,8 @@ static json_t *socket_of(const struct run_image *image, const struct run_socket 
 	json_object_set_new(o, "state", json_string(tally_socket_state(s)));
 	json_object_set_new(o, "inherited", json_boolean(s->flags & RUN_SOCK_INHERITED));
 	json_object_set_new(o, "accepted", json_boolean(s->flags & RUN_SOCK_ACCEPTED));
-	json_object_set_new(o, "local", optional(tally_address(address, sizeof(address), &s->local)));
-	json_object_set_new(o, "peer", optional(tally_address(address, sizeof(address), &s->peer)));
+	json_object_set_new(o, "local", optional(tally_address(address, sizeof(address), tally_local(s))));
+	json_object_set_new(o, "peer", optional(tally_address(address, sizeof(address), tally_peer(s))));
 	json_object_set_new(o, "rx_bytes", number(s->rx_bytes));
 	json_object_set_new(o, "tx_bytes", number(s->tx_bytes));
 	json_object_set_new(o, "age_ms", age < 0 ? json_null() : json_integer(age / 1000000));

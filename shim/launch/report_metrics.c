@@ -218,9 +218,9 @@ static void print_socket_family(FILE *f, const struct report *r, const struct re
 			fprintf(f, ",fd=\"%d\",entry=\"%zu\",", s->fd, k);
 			print_label(f, "state", tally_socket_state(s));
 			fputc(',', f);
-			print_label(f, "local", tally_address(text, sizeof(text), &s->local));
+			print_label(f, "local", tally_address(text, sizeof(text), tally_local(s)));
 			fputc(',', f);
-			print_label(f, "peer", tally_address(text, sizeof(text), &s->peer));
+			print_label(f, "peer", tally_address(text, sizeof(text), tally_peer(s)));
 			fputc(',', f);
 			print_label(f, "opener", symbol_format(text, sizeof(text), image, s->opener));
 			end(f, value(s));

@@ -151,8 +151,8 @@ static void add_socket(struct table *t, const struct run_image *image, const str
 	snprintf(fd, sizeof(fd), "%d", s->fd);
 	tally_cookie(&cookie, s->cookie);
 	snprintf(state, sizeof(state), "%s%s", tally_socket_state(s), s->flags & RUN_SOCK_INHERITED ? " (inh)" : "");
-	tally_address(local, sizeof(local), &s->local);
-	tally_address(peer, sizeof(peer), &s->peer);
+	tally_address(local, sizeof(local), tally_local(s));
+	tally_address(peer, sizeof(peer), tally_peer(s));
 	snprintf(rx, sizeof(rx), "%llu", (unsigned long long)s->rx_bytes);
 	snprintf(tx, sizeof(tx), "%llu", (unsigned long long)s->tx_bytes);
 	format_age(age, sizeof(age), tally_socket_age_ns(image, s));

@@ -90,7 +90,7 @@ static int write_control(const struct run_request *q, const struct rundir *run)
 	if (!block)
 		return -ENOMEM;
 	control_init(block, q->seed);
-	block->flags = q->trace ? RUN_TRACE : 0;
+	block->flags = RUN_TIMES | (q->trace ? RUN_TRACE : 0);
 	block->backtrace = q->backtrace;
 	block->next_rule = q->rules.next;
 	block->rules_bytes = (uint32_t)q->rules.bytes;

@@ -151,7 +151,7 @@ char *tally_address(char *buf, size_t n, const struct run_addr *a)
 	struct sockaddr_in in;
 	sa_family_t family;
 
-	if (a->len < sizeof(family) || a->len > sizeof(a->data)) {
+	if (!a || a->len < sizeof(family) || a->len > sizeof(a->data)) {
 		snprintf(buf, n, "-");
 		return buf;
 	}

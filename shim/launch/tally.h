@@ -35,7 +35,18 @@ void tally_cookie(struct tally_cookie *out, sockshim_cookie cookie);
 /* What an image says of a socket's state: "listening", "connected", ... */
 const char *tally_socket_state(const struct run_socket *s);
 
-/* An address: "127.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract", "-" if it is not known. Returns buf. */
+/* The addresses of a socket, NULL where not known. */
+static inline const struct run_addr *tally_local(const struct run_socket *s)
+{
+	return s->flags & RUN_SOCK_LOCAL ? &s->local : NULL;
+}
+
+static inline const struct run_addr *tally_peer(const struct run_socket *s)
+{
+	return s->flags & RUN_SOCK_PEER ? &s->peer : NULL;
+}
+
+/* An address: "127.0.0.1:80", "[::1]:80", "/run/x.sock", "@abstract", "-" if it is not known (NULL). Returns buf. */
 char *tally_address(char *buf, size_t n, const struct run_addr *a);
 
 /* How long a socket has been open, or was when its process ended; -1: it does not say. */

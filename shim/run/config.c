@@ -30,6 +30,7 @@ static const struct {
 	P("SOCKSHIM_STACKD", stackd),
 	P("SOCKSHIM_FAULTS", faults), V("SOCKSHIM_SEED", seed), P("SOCKSHIM_DUMP", dump),
 	V("SOCKSHIM_TRACE", trace), V("SOCKSHIM_BACKTRACE", backtrace),
+	V("SOCKSHIM_TIMES", times),
 	V("XDG_RUNTIME_DIR", runtime_dir), V("LD_PRELOAD", preload),
 #undef V
 #undef P

@@ -8,6 +8,7 @@
  *	SOCKSHIM_DUMP		file that the statistics are appended to at exit ("-": standard error)
  *	SOCKSHIM_TRACE		1: record every call
  *	SOCKSHIM_BACKTRACE	frames to record for each socket
+ *	SOCKSHIM_TIMES		1: record when each socket was opened
  *	SOCKSHIM_STACK		redirect sockets into a stack: its specification, its name, or host:PATH
  *	SOCKSHIM_ONLY		addresses that go to the stack, divided by commas (default: all)
  *	SOCKSHIM_EXCEPT		addresses that do not
@@ -22,7 +23,7 @@
 #include <stdint.h>
 
 struct run_config {
-	const char *run, *dir, *rules, *faults, *seed, *dump, *trace, *backtrace;
+	const char *run, *dir, *rules, *faults, *seed, *dump, *trace, *backtrace, *times;
 	const char *stack, *only, *except, *stackd;
 	const char *runtime_dir;	/* XDG_RUNTIME_DIR */
 	const char *preload;		/* LD_PRELOAD */

@@ -25,7 +25,7 @@
 #define RUN_MAGIC		0x316d696873636f73ull	/* "socshim1" */
 #define RUN_CONTROL_MAGIC	0x316c727463636f73ull	/* "socctrl1" */
 #define RUN_TRACE_MAGIC		0x3163727463636f73ull	/* "soctrc1" */
-#define RUN_VERSION		2
+#define RUN_VERSION		3
 
 /* Sizes. A process costs RUN_FILE_BYTES and RUN_CHUNK_BYTES for each 64 descriptors it uses. */
 #define RUN_STATS		64	/* distinct cookies; the last entry takes the rest */
@@ -61,6 +61,7 @@ struct run_control {
 #define RUN_TRACE	1u	/* every call is recorded */
 #define RUN_SAID	2u	/* a process has said that something is wrong; once is enough */
 #define RUN_SAID_STACK	4u	/* the same of the stack */
+#define RUN_TIMES	8u	/* it is recorded when each socket was opened */
 
 struct run_stat {
 	uint64_t cookie_plus_one;	/* 0: free; claimed with one compare-and-swap */
@@ -102,9 +103,12 @@ enum run_socket_flags {
 	RUN_SOCK_CLOEXEC = 64,	/* as opened */
 	RUN_SOCK_PAIR = 128,	/* one end of a socketpair */
 	RUN_SOCK_LATE = 256,	/* late_err is to be reported by SO_ERROR */
+	RUN_SOCK_LOCAL = 512,	/* `local` is valid */
+	RUN_SOCK_PEER = 1024,	/* `peer` is */
 };
 
-/* One socket. The chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one sets is together. */
+/* One socket. The chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one sets is in the first
+ * 64 bytes. */
 struct run_socket {
 	uint64_t cookie;
 	uint32_t refs;		/* descriptors of this process that name it; 0: free */
@@ -114,7 +118,7 @@ struct run_socket {
 	int32_t socket_err;
 	int32_t late_err;	/* what SO_ERROR must say next (fail ... late, reset) */
 	uint64_t opener;	/* program counter of the call that made it */
-	uint64_t opened_ticks;	/* of the processor's counter (run/clock.h), 0: not known */
+	uint64_t opened_ticks;	/* of the processor's counter (run/clock.h), 0: not recorded */
 	uint64_t rx_bytes, tx_bytes;
 	struct run_addr local, peer;
 	uint64_t stack_cookie;	/* its name with the stack host, 0: a socket of the kernel's */

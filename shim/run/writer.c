@@ -274,7 +274,7 @@ static uint64_t parse_seed(const char *s)
 	return v;
 }
 
-/* The block that holds when there is no run: what the environment says of seed, trace and backtrace. Rules
+/* The block that holds when there is no run: what the environment says of seed, trace, backtrace and times. Rules
  * are put in by whoever parses them. */
 static void control_init(struct run_control *c)
 {
@@ -285,7 +285,7 @@ static void control_init(struct run_control *c)
 	c->generation = RUN_GENERATION_FIRST;
 	c->next_rule = 1;
 	c->trace_events = TRACE_EVENTS_DEFAULT;
-	c->flags = cfg->trace && cfg->trace[0] != '0' ? RUN_TRACE : 0;
+	c->flags = (cfg->trace && cfg->trace[0] != '0' ? RUN_TRACE : 0) | (cfg->times && cfg->times[0] != '0' ? RUN_TIMES : 0);
 	c->backtrace = cfg->backtrace ? (uint32_t)parse_seed(cfg->backtrace) : 0;
 	if (c->backtrace > RUN_BACKTRACE)
 		c->backtrace = RUN_BACKTRACE;

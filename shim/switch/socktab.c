@@ -8,15 +8,15 @@
 
 #define LEAVES (SOCKTAB_FDS / SOCKTAB_LEAF_FDS)
 
-/* The word of a descriptor, made if it is not there. NULL: no memory, or out of range. */
-static uint64_t *word_make(struct socktab *tab, int fd)
+/* The entry of a descriptor, made if it is not there. NULL: no memory, or out of range. */
+static struct socktab_entry *entry_make(struct socktab *tab, int fd)
 {
 	struct socktab_leaf *leaf, *none = NULL;
-	uint64_t *w = socktab_word(tab, fd);
+	struct socktab_entry *e = socktab_entry(tab, fd);
 	long p;
 
-	if (w || (unsigned)fd >= SOCKTAB_FDS)
-		return w;
+	if (e || (unsigned)fd >= SOCKTAB_FDS)
+		return e;
 	p = sys(SYS_mmap, NULL, sizeof(*leaf), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p < 0 && p > -4096)
 		return NULL;
@@ -24,7 +24,14 @@ static uint64_t *word_make(struct socktab *tab, int fd)
 	if (!__atomic_compare_exchange_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], &none, leaf, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		sys(SYS_munmap, leaf, sizeof(*leaf));
-	return socktab_word(tab, fd);
+	return socktab_entry(tab, fd);
+}
+
+static void chunk_set(struct socktab *tab, unsigned i, struct run_socket *chunk)
+{
+	__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
+	if (i < SOCKTAB_LOW_FDS / RUN_CHUNK_SOCKETS)
+		__atomic_store_n(&tab->low_chunk[i], chunk, __ATOMIC_RELEASE);
 }
 
 static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
@@ -34,7 +41,7 @@ static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 	if (!chunk) {
 		chunk = tab->new_chunk(tab->ctx, i);
 		if (chunk)
-			__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
+			chunk_set(tab, i, chunk);
 	}
 	return chunk;
 }
@@ -65,6 +72,7 @@ static struct run_socket *spill_claim(struct socktab *tab)
 static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
 {
 	socktab_init(s, cookie, fd, flags);
+	s->opener = s->opened_ticks = 0;
 	s->stack_cookie = s->stack_checked = s->copied_from = 0;
 	s->stack_board = s->stack_flags = 0;
 	s->backtrace[0] = 0;
@@ -82,23 +90,23 @@ static struct run_socket *object_claim(struct socktab *tab, int fd)
 	return s;
 }
 
-/* Replaces what a word says. Returns whether that was a socket, with its cookie if that has lost its last
+/* Replaces what an entry says. Returns whether that was a socket, with its cookie if that has lost its last
  * descriptor, else 0. */
-static bool word_replace(const struct socktab *tab, uint64_t *w, uint64_t ref, sockshim_cookie *cookie)
+static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, uint64_t ref, sockshim_cookie *cookie)
 {
-	uint64_t old = __atomic_load_n(w, __ATOMIC_ACQUIRE);
+	uint64_t old = __atomic_load_n(&e->ref, __ATOMIC_ACQUIRE);
 	sockshim_cookie was;
 	struct run_socket *s;
 
 	if ((old & SOCKTAB_SHARED) && !*tab->alone)
-		old = __atomic_exchange_n(w, ref, __ATOMIC_ACQ_REL);
+		old = __atomic_exchange_n(&e->ref, ref, __ATOMIC_ACQ_REL);
 	else
-		__atomic_store_n(w, ref, __ATOMIC_RELEASE);
+		__atomic_store_n(&e->ref, ref, __ATOMIC_RELEASE);
 	if (old <= SOCKTAB_OTHER)
 		return false;
 	s = socktab_object(old);
 	was = s->cookie;
-	/* Not shared: no other descriptor can come to name the object, since dup marks this word first. */
+	/* Not shared: no other descriptor can come to name the object, since dup marks this entry first. */
 	if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
 	else if (!socktab_refs_drop(s, *tab->alone))
@@ -110,91 +118,92 @@ static bool word_replace(const struct socktab *tab, uint64_t *w, uint64_t ref, s
 
 struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, sockshim_cookie *stale)
 {
-	uint64_t *w = word_make(tab, fd);
+	struct socktab_entry *e = entry_make(tab, fd);
 	struct run_socket *s;
 
 	*stale = 0;
-	if (!w)
+	if (!e)
 		return NULL;
-	if (__atomic_load_n(w, __ATOMIC_RELAXED) > SOCKTAB_OTHER)
-		word_replace(tab, w, SOCKTAB_OTHER, stale);
+	if (__atomic_load_n(&e->ref, __ATOMIC_RELAXED) > SOCKTAB_OTHER)
+		entry_replace(tab, e, SOCKTAB_OTHER, stale);
 	s = object_claim(tab, fd);
 	if (!s) {
-		__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 		return NULL;
 	}
 	object_init(s, cookie, fd, flags);
-	__atomic_store_n(socktab_cookie(tab, fd), cookie, __ATOMIC_RELAXED);
-	__atomic_store_n(w, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
 	return s;
 }
 
 bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie)
 {
-	uint64_t *w = socktab_word(tab, fd);
+	struct socktab_entry *e = socktab_entry(tab, fd);
 
-	return w && word_replace(tab, w, SOCKTAB_OTHER, cookie);
+	return e && entry_replace(tab, e, SOCKTAB_OTHER, cookie);
 }
 
 bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped)
 {
-	uint64_t *src = socktab_word(tab, from), *dst;
-	uint64_t ref = src ? __atomic_load_n(src, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+	struct socktab_entry *src = socktab_entry(tab, from), *dst;
+	uint64_t ref = src ? __atomic_load_n(&src->ref, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
 
 	if (from == to)
 		return false;
 	if (ref <= SOCKTAB_OTHER) {
 		/* Not a socket, or not known to be one: neither is the duplicate. */
-		dst = ref == SOCKTAB_OTHER ? word_make(tab, to) : socktab_word(tab, to);
-		return dst && word_replace(tab, dst, ref, dropped);
+		dst = ref == SOCKTAB_OTHER ? entry_make(tab, to) : socktab_entry(tab, to);
+		return dst && entry_replace(tab, dst, ref, dropped);
 	}
-	dst = socktab_word(tab, to);
-	if (!dst && !(dst = word_make(tab, to)))
+	dst = socktab_entry(tab, to);
+	if (!dst && !(dst = entry_make(tab, to)))
 		return false;
 	/* Marked first. If `from` is closed meanwhile nothing is known of the duplicate until it is used. */
 	if (!(ref & SOCKTAB_SHARED) &&
-	    !__atomic_compare_exchange_n(src, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+	    !__atomic_compare_exchange_n(&src->ref, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !(ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED)))
-		return word_replace(tab, dst, SOCKTAB_UNKNOWN, dropped);
+		return entry_replace(tab, dst, SOCKTAB_UNKNOWN, dropped);
 	socktab_refs_add(socktab_object(ref), *tab->alone);
-	*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
-	return word_replace(tab, dst, ref | SOCKTAB_SHARED, dropped);
+	dst->cookie = src->cookie;
+	return entry_replace(tab, dst, ref | SOCKTAB_SHARED, dropped);
 }
 
 void socktab_set_other(struct socktab *tab, int fd)
 {
-	uint64_t *w = word_make(tab, fd);
+	struct socktab_entry *e = entry_make(tab, fd);
 
-	if (w)
-		word_replace(tab, w, SOCKTAB_OTHER, NULL);
+	if (e)
+		entry_replace(tab, e, SOCKTAB_OTHER, NULL);
 }
 
 void socktab_settle_other(struct socktab *tab, int fd)
 {
-	uint64_t *w = word_make(tab, fd), unknown = SOCKTAB_UNKNOWN;
+	struct socktab_entry *e = entry_make(tab, fd);
+	uint64_t unknown = SOCKTAB_UNKNOWN;
 
-	if (w)
-		__atomic_compare_exchange_n(w, &unknown, SOCKTAB_OTHER, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	if (e)
+		__atomic_compare_exchange_n(&e->ref, &unknown, SOCKTAB_OTHER, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 void socktab_set_unknown(struct socktab *tab, int fd)
 {
-	uint64_t *w = socktab_word(tab, fd);
+	struct socktab_entry *e = socktab_entry(tab, fd);
 
-	if (w)
-		word_replace(tab, w, SOCKTAB_UNKNOWN, NULL);
+	if (e)
+		entry_replace(tab, e, SOCKTAB_UNKNOWN, NULL);
 }
 
-void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, void *ctx), void *ctx)
+void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx)
 {
 	for (int l = -1; l < LEAVES; l++) {
 		struct socktab_leaf *leaf = l < 0 ? NULL : __atomic_load_n(&tab->leaf[l], __ATOMIC_ACQUIRE);
-		uint64_t *words = l < 0 ? (uint64_t *)tab->low : leaf ? leaf->ref : NULL;
+		struct socktab_entry *e = l < 0 ? (struct socktab_entry *)tab->low : leaf ? leaf->entry : NULL;
 		int n = l < 0 ? SOCKTAB_LOW_FDS : SOCKTAB_LEAF_FDS, first = l < 0 ? 0 : l * SOCKTAB_LEAF_FDS;
 
-		for (int i = 0; words && i < n; i++)
-			if (__atomic_load_n(&words[i], __ATOMIC_ACQUIRE) > SOCKTAB_OTHER)
-				fn(first + i, &words[i], ctx);
+		for (int i = 0; e && i < n; i++)
+			if (__atomic_load_n(&e[i].ref, __ATOMIC_ACQUIRE) > SOCKTAB_OTHER)
+				fn(first + i, &e[i], ctx);
 	}
 }
 
@@ -204,16 +213,16 @@ struct mark {
 	bool on;
 };
 
-static void mark_word(int fd, uint64_t *w, void *ctx)
+static void mark_entry(int fd, struct socktab_entry *e, void *ctx)
 {
 	const struct mark *p = ctx;
 
-	if (socktab_object(__atomic_load_n(w, __ATOMIC_ACQUIRE)) != p->s)
+	if (socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE)) != p->s)
 		return;
 	if (p->on)
-		__atomic_fetch_or(w, p->bit, __ATOMIC_ACQ_REL);
+		__atomic_fetch_or(&e->ref, p->bit, __ATOMIC_ACQ_REL);
 	else
-		__atomic_fetch_and(w, ~p->bit, __ATOMIC_ACQ_REL);
+		__atomic_fetch_and(&e->ref, ~p->bit, __ATOMIC_ACQ_REL);
 }
 
 void socktab_mark(struct socktab *tab, int fd, uint64_t bit, bool on)
@@ -222,9 +231,9 @@ void socktab_mark(struct socktab *tab, int fd, uint64_t bit, bool on)
 	struct mark p = { socktab_object(ref), bit, on };
 
 	if (ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED))
-		socktab_each(tab, mark_word, &p);
+		socktab_each(tab, mark_entry, &p);
 	else if (ref > SOCKTAB_OTHER)
-		mark_word(fd, socktab_word(tab, fd), &p);
+		mark_entry(fd, socktab_entry(tab, fd), &p);
 }
 
 /* The descriptor below `fd` that had the same object in the parent and has been given a new one. */
@@ -234,7 +243,7 @@ static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 		uint64_t ref = socktab_ref(tab, i);
 		struct run_socket *s = ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED) ? socktab_object(ref) : NULL;
 
-		if (i >= SOCKTAB_LOW_FDS && !socktab_word(tab, i))
+		if (i >= SOCKTAB_LOW_FDS && !socktab_entry(tab, i))
 			i |= SOCKTAB_LEAF_FDS - 1;
 		/* While it is copied, `copied_from` of a shared object says whose copy it is. */
 		if (s && s->copied_from == (old & ~SOCKTAB_BITS))
@@ -243,26 +252,25 @@ static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 	return NULL;
 }
 
-static void copy_socket(int fd, uint64_t *w, void *ctx)
+static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 {
 	struct socktab *tab = ctx;
-	const struct run_socket *old = socktab_object(*w);
-	struct run_socket *s = *w & SOCKTAB_SHARED ? copy_of(tab, fd, *w) : NULL;
-	sockshim_cookie cookie = *socktab_cookie(tab, fd);
+	const struct run_socket *old = socktab_object(e->ref);
+	struct run_socket *s = e->ref & SOCKTAB_SHARED ? copy_of(tab, fd, e->ref) : NULL;
 
 	if (s) {
 		s->refs++;
-		*w = (uint64_t)(uintptr_t)s | (*w & SOCKTAB_BITS);
+		e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
 		return;
 	}
 	s = object_claim(tab, fd);
 	if (!s) {
-		*w = SOCKTAB_OTHER;
+		e->ref = SOCKTAB_OTHER;
 		return;
 	}
-	object_init(s, cookie, fd, 0);
+	object_init(s, e->cookie, fd, 0);
 	/* The parent goes on meanwhile: what its object says holds only if it is still the same socket. */
-	if (old->cookie == cookie && old->refs) {
+	if (old->cookie == e->cookie && old->refs) {
 		s->flags = old->flags & ~(uint32_t)RUN_SOCK_PENDING;
 		s->opener = old->opener;
 		s->opened_ticks = old->opened_ticks;
@@ -275,42 +283,40 @@ static void copy_socket(int fd, uint64_t *w, void *ctx)
 		s->stack_flags = old->stack_flags;
 	}
 	s->flags |= RUN_SOCK_INHERITED;
-	s->copied_from = *w & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
-	*w = (uint64_t)(uintptr_t)s | (*w & SOCKTAB_BITS);
+	s->copied_from = e->ref & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
+	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
 }
 
-static void clear_mark(int fd, uint64_t *w, void *ctx)
+static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
 {
-	if (*w & SOCKTAB_SHARED)
-		socktab_object(*w)->copied_from = 0;
+	if (e->ref & SOCKTAB_SHARED)
+		socktab_object(e->ref)->copied_from = 0;
 }
 
 void socktab_after_fork(struct socktab *tab)
 {
 	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
 		if (tab->chunk[i])
-			tab->chunk[i] = NULL;
+			chunk_set(tab, i, NULL);
 	socktab_each(tab, copy_socket, tab);
 	socktab_each(tab, clear_mark, NULL);
 }
 
 void socktab_detached_remove(struct socktab *tab, int fd)
 {
-	uint64_t *w = socktab_word(tab, fd);
+	struct socktab_entry *e = socktab_entry(tab, fd);
 
-	if (w)
-		__atomic_store_n(w, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+	if (e)
+		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 }
 
 void socktab_detached_dup(struct socktab *tab, int from, int to)
 {
-	uint64_t *src = socktab_word(tab, from), *dst = src ? word_make(tab, to) : NULL;
+	struct socktab_entry *src = socktab_entry(tab, from), *dst = src ? entry_make(tab, to) : NULL;
 
 	if (!dst || from == to)
 		return;
-	if (*src > SOCKTAB_OTHER) {
-		*src |= SOCKTAB_SHARED;
-		*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
-	}
+	if (src->ref > SOCKTAB_OTHER)
+		src->ref |= SOCKTAB_SHARED;
 	*dst = *src;
 }

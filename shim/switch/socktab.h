@@ -1,9 +1,9 @@
 /* socktab.h - the table of sockets: which descriptor is which socket.
  *
- * Theory of operation. An entry is one word per descriptor, `ref`: not known (0: nobody has looked yet), no
- * socket (1), or a pointer to the socket's object with a few bits. The words of the low descriptors are in the
- * table itself, the others in leaves that are mapped when a descriptor in their range is first seen; the
- * cookies lie apart, since only opening and fork need them. Objects (struct run_socket) live in chunks that
+ * Theory of operation. What an entry says of a descriptor is one word, `ref`: not known (0: nobody has looked
+ * yet), no socket (1), or a pointer to the socket's object with a few bits. Beside it is the cookie, which a
+ * forked child needs. The entries of the low descriptors are in the table itself, the others in leaves that are
+ * mapped when a descriptor in their range is first seen. Objects (struct run_socket) live in chunks that
  * the table's owner provides: those of the preloaded switch are in the mapped run file.
  *
  * All is lock-free and may be called in signal handlers:
@@ -41,19 +41,23 @@
 #define SOCKTAB_STACK	8ull	/* in `ref`: the socket is redirected into a stack */
 #define SOCKTAB_BITS	15ull
 
+struct socktab_entry {
+	uint64_t ref;
+	sockshim_cookie cookie;		/* if ref is a socket's */
+};
+
 struct socktab_leaf {
-	uint64_t ref[SOCKTAB_LEAF_FDS];
-	sockshim_cookie cookie[SOCKTAB_LEAF_FDS];
+	struct socktab_entry entry[SOCKTAB_LEAF_FDS];
 };
 
 struct socktab {
 	const char *alone;		/* not 0 there: the process has a single thread */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
-	uint64_t low[SOCKTAB_LOW_FDS];
+	struct run_socket *low_chunk[SOCKTAB_LOW_FDS / RUN_CHUNK_SOCKETS];	/* the first of these again, beside the entries */
+	struct socktab_entry low[SOCKTAB_LOW_FDS];
 	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
 	void *ctx;
-	sockshim_cookie low_cookie[SOCKTAB_LOW_FDS];
 	struct socktab_leaf *leaf[SOCKTAB_FDS / SOCKTAB_LEAF_FDS];	/* the first: for what is not low */
 };
 
@@ -62,25 +66,25 @@ static inline struct run_socket *socktab_object(uint64_t ref)
 	return (struct run_socket *)(uintptr_t)(ref & ~SOCKTAB_BITS);
 }
 
-/* The word of a descriptor that is neither low nor in a leaf yet, or out of range, reads as 0. */
-static inline uint64_t *socktab_word(const struct socktab *tab, int fd)
+/* The entry of a descriptor. NULL: it is neither low nor in a leaf yet, or out of range; nothing is known of it. */
+static inline struct socktab_entry *socktab_entry(const struct socktab *tab, int fd)
 {
 	struct socktab_leaf *leaf;
 
 	if (__builtin_expect((unsigned)fd < SOCKTAB_LOW_FDS, 1))
-		return (uint64_t *)&tab->low[fd];
+		return (struct socktab_entry *)&tab->low[fd];
 	if ((unsigned)fd >= SOCKTAB_FDS)
 		return NULL;
 	leaf = __atomic_load_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], __ATOMIC_ACQUIRE);
-	return leaf ? &leaf->ref[(unsigned)fd % SOCKTAB_LEAF_FDS] : NULL;
+	return leaf ? &leaf->entry[(unsigned)fd % SOCKTAB_LEAF_FDS] : NULL;
 }
 
 /* SOCKTAB_UNKNOWN, SOCKTAB_OTHER, or a socket's ref. */
 static inline uint64_t socktab_ref(const struct socktab *tab, int fd)
 {
-	const uint64_t *w = socktab_word(tab, fd);
+	const struct socktab_entry *e = socktab_entry(tab, fd);
 
-	return w ? __atomic_load_n(w, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+	return e ? __atomic_load_n(&e->ref, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
 }
 
 /* The socket of a descriptor, NULL if it is not in the table. */
@@ -89,18 +93,6 @@ static inline struct run_socket *socktab_find(const struct socktab *tab, int fd)
 	uint64_t ref = socktab_ref(tab, fd);
 
 	return ref > SOCKTAB_OTHER ? socktab_object(ref) : NULL;
-}
-
-/* The cookie of a descriptor whose word is there. */
-static inline sockshim_cookie *socktab_cookie(struct socktab *tab, int fd)
-{
-	struct socktab_leaf *leaf;
-
-	if (__builtin_expect((unsigned)fd < SOCKTAB_LOW_FDS, 1))
-		return &tab->low_cookie[fd];
-	/* Atomic, since a thread that came too late with a leaf of its own still tries to put it there. */
-	leaf = __atomic_load_n(&tab->leaf[(unsigned)fd / SOCKTAB_LEAF_FDS], __ATOMIC_RELAXED);
-	return &leaf->cookie[(unsigned)fd % SOCKTAB_LEAF_FDS];
 }
 
 /* One descriptor more, or less, names the object. `alone`: no other thread, but perhaps a signal handler. */
@@ -129,37 +121,60 @@ static inline bool socktab_refs_drop(struct run_socket *s, bool alone)
 	return __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-/* Makes an object that of a new socket, but for what only stacks and backtraces use. Stores and no loads: it is seldom in
- * the cache, and a store doesn't wait. */
+/* Makes an object that of a new socket, but for who opened it when, and for what only stacks and backtraces use. Stores
+ * and no loads: it is seldom in the cache, and a store doesn't wait. */
 static inline void socktab_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
 {
 	s->cookie = cookie;
 	s->flags = flags;
 	s->fd = fd;
 	s->err = s->socket_err = s->late_err = 0;
-	s->opener = s->opened_ticks = 0;
 	s->rx_bytes = s->tx_bytes = 0;
-	s->local.len = s->peer.len = 0;
 }
 
-/* The same as socktab_add where nothing stands in the way, else NULL; for an owner who never uses stacks and
- * backtraces. */
-static inline struct run_socket *socktab_add_quickly(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags)
+/* The place of a low descriptor's object, if nothing stands in the way of a new socket there, else NULL, also if fd is no
+ * descriptor at all. For an owner who never uses stacks and backtraces; to be filled at once. */
+static inline struct run_socket *socktab_place(const struct socktab *tab, unsigned long fd)
 {
-	uint64_t *w = socktab_word(tab, fd);
 	struct run_socket *chunk, *s;
 
-	if (__builtin_expect(!w || __atomic_load_n(w, __ATOMIC_RELAXED) > SOCKTAB_OTHER, 0))
+	if (__builtin_expect(fd >= SOCKTAB_LOW_FDS, 0))
 		return NULL;
-	chunk = __atomic_load_n(&tab->chunk[(unsigned)fd / RUN_CHUNK_SOCKETS], __ATOMIC_ACQUIRE);
-	s = &chunk[(unsigned)fd % RUN_CHUNK_SOCKETS];
-	if (__builtin_expect(!chunk || __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0, 0))
+	chunk = __atomic_load_n(&tab->low_chunk[fd / RUN_CHUNK_SOCKETS], __ATOMIC_ACQUIRE);
+	s = &chunk[fd % RUN_CHUNK_SOCKETS];
+	if (__builtin_expect(!chunk || __atomic_load_n(&tab->low[fd].ref, __ATOMIC_RELAXED) > SOCKTAB_OTHER ||
+			     __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0, 0))
 		return NULL;
-	socktab_init(s, cookie, fd, flags);
-	__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(socktab_cookie(tab, fd), cookie, __ATOMIC_RELAXED);
-	__atomic_store_n(w, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
 	return s;
+}
+
+/* The same for two, if their objects are in one chunk: the first's place; the second's is as far from it as fds[1] from fds[0]. */
+static inline struct run_socket *socktab_place_two(const struct socktab *tab, const int *fds)
+{
+	unsigned long first = (unsigned)fds[0], second = (unsigned)fds[1];
+	struct run_socket *chunk, *a, *b;
+
+	if (__builtin_expect(first >= SOCKTAB_LOW_FDS || (first ^ second) >= RUN_CHUNK_SOCKETS, 0))
+		return NULL;
+	chunk = __atomic_load_n(&tab->low_chunk[first / RUN_CHUNK_SOCKETS], __ATOMIC_ACQUIRE);
+	a = &chunk[first % RUN_CHUNK_SOCKETS];
+	b = &chunk[second % RUN_CHUNK_SOCKETS];
+	if (__builtin_expect(!chunk || (__atomic_load_n(&tab->low[first].ref, __ATOMIC_RELAXED) |
+					__atomic_load_n(&tab->low[second].ref, __ATOMIC_RELAXED)) > SOCKTAB_OTHER ||
+			     (__atomic_load_n(&a->refs, __ATOMIC_ACQUIRE) | __atomic_load_n(&b->refs, __ATOMIC_ACQUIRE)) != 0, 0))
+		return NULL;
+	return a;
+}
+
+/* Enters a socket there. Who opened it is for the caller to say. */
+static inline void socktab_fill(struct socktab *tab, struct run_socket *s, unsigned long fd, sockshim_cookie cookie, uint32_t flags)
+{
+	struct socktab_entry *e = &tab->low[fd];
+
+	socktab_init(s, cookie, (int)fd, flags);
+	__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
 }
 
 /* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero. What
@@ -171,18 +186,16 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
  * is the socket's, if this was its last descriptor, else 0. */
 bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
 
-/* The same by the only thread, of a socket whose ref has been read: the cookie. */
+/* The same by the only thread, of a socket that no other descriptor names, and whose ref has been read: the cookie. Again no
+ * loads of the object. */
 static inline sockshim_cookie socktab_remove_alone(struct socktab *tab, int fd, uint64_t ref)
 {
-	struct run_socket *s = socktab_object(ref);
-	sockshim_cookie cookie = s->cookie;
+	struct socktab_entry *e = socktab_entry(tab, fd);
 
-	__atomic_store_n(socktab_word(tab, fd), SOCKTAB_OTHER, __ATOMIC_RELEASE);
-	if (__builtin_expect(ref & SOCKTAB_SHARED, 0))
-		return socktab_refs_drop(s, true) ? cookie : 0;
-	/* No other descriptor can come to name the object, since dup marks this word first. */
-	__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
-	return cookie;
+	__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+	/* No other descriptor can come to name the object, since dup marks this entry first. */
+	__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
+	return e->cookie;
 }
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
@@ -192,13 +205,13 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 /* The same where there is but one thread, `from` has been duplicated before, and `to` was no socket. False: it is not so. */
 static inline bool socktab_dup_quickly(struct socktab *tab, int from, int to)
 {
-	uint64_t *src = socktab_word(tab, from), *dst = socktab_word(tab, to);
+	struct socktab_entry *src = socktab_entry(tab, from), *dst = socktab_entry(tab, to);
 
-	if (!src || !dst || !*tab->alone || *src <= SOCKTAB_OTHER || !(*src & SOCKTAB_SHARED) || *dst != SOCKTAB_OTHER)
+	if (!src || !dst || !*tab->alone || src->ref <= SOCKTAB_OTHER || !(src->ref & SOCKTAB_SHARED) || dst->ref != SOCKTAB_OTHER)
 		return false;
-	socktab_refs_add(socktab_object(*src), true);
-	*socktab_cookie(tab, to) = *socktab_cookie(tab, from);
-	__atomic_store_n(dst, *src, __ATOMIC_RELEASE);
+	socktab_refs_add(socktab_object(src->ref), true);
+	dst->cookie = src->cookie;
+	__atomic_store_n(&dst->ref, src->ref, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -225,7 +238,7 @@ static inline void socktab_set_special(struct socktab *tab, int fd, bool special
 void socktab_reserve(struct socktab *tab, unsigned i);
 
 /* Calls fn for each socket in the table, lowest descriptor first. */
-void socktab_each(const struct socktab *tab, void (*fn)(int fd, uint64_t *word, void *ctx), void *ctx);
+void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx);
 
 /* In a forked child, before its first other use of the table: forgets the parent's chunks and gives each
  * socket a new object (RUN_SOCK_INHERITED), shared where descriptors shared one. The object's addresses and

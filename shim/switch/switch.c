@@ -403,10 +403,10 @@ struct sockets_copy {
 	size_t n, found;
 };
 
-static void copy_one(int fd, uint64_t *word, void *ctx)
+static void copy_one(int fd, struct socktab_entry *e, void *ctx)
 {
 	struct sockets_copy *c = ctx;
-	const struct run_socket *s = socktab_object(__atomic_load_n(word, __ATOMIC_ACQUIRE));
+	const struct run_socket *s = socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE));
 
 	if (c->found++ < c->n && s)
 		c->out[c->found - 1] = (struct sockshim_socket_status){

@@ -4,6 +4,10 @@
 
 trace() { "$sockshim" trace "$@"; }
 
+# The run's flags, as a number; whether its calls are recorded is the lowest bit.
+flags() { od -An -t u4 -j 12 -N 4 runs/*/control | tr -d ' '; }
+recording() { [ $(($(flags) & 1)) = 1 ]; }
+
 t_a_program_is_traced_to_standard_error() {
 	trace -l "$lib" -- "$client" tcp refused close exit 5 >out 2>err; same status $? 5 || return
 	same output "$(cat out)" ECONNREFUSED || return
@@ -46,12 +50,13 @@ t_a_run_that_goes_on_is_traced_and_left_as_it_was() {
 	mkfifo ready go
 	"$sockshim" run -l "$lib" "$client" tcp tell ready hear go udp tell ready hear go pair & local job=$!
 	read -r _ <ready
+	local before=$(flags)
 	"$sockshim" trace >t & local tracer=$!
-	until od -An -t u4 -j 12 -N 4 runs/*/control | grep -q 1; do :; done
+	until recording; do :; done
 	echo >go; read -r _ <ready
 	until grep -q DGRAM t; do :; done
 	kill -TERM $tracer; wait $tracer; same status $? 0 || return
-	same flags "$(od -An -t u4 -j 12 -N 4 runs/*/control | tr -d ' ')" 0 || return
+	same flags "$(flags)" "$before" || return
 	echo >go; wait $job
 	hasnt t socketpair
 }
@@ -61,7 +66,7 @@ t_following_ends_with_the_run() {
 	"$sockshim" run -l "$lib" "$client" tcp tell ready hear go udp & local job=$!
 	read -r _ <ready
 	"$sockshim" trace >t & local tracer=$!
-	until od -An -t u4 -j 12 -N 4 runs/*/control | grep -q 1; do :; done
+	until recording; do :; done
 	echo >go
 	wait $job; wait $tracer; same status $? 0 || return
 	has t DGRAM

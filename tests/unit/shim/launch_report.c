@@ -25,6 +25,7 @@ static char *text;
 static void setup(void)
 {
 	static struct run_control c;
+	struct run_socket *s;
 	struct fixture *f;
 
 	run = (struct rundir){ .fd = fixture_dir(), .id = "prog-0001" };
@@ -40,7 +41,9 @@ static void setup(void)
 	fixture_stat(f, 0, AF_INET, SOCK_STREAM, IPPROTO_TCP)->count[RUN_OPENED] = 2;
 	f->file.stats[0].injected[SOCKSHIM_CONNECT] = 3;
 	fixture_stat(f, 5, AF_UNIX, SOCK_DGRAM, 0)->count[RUN_CLOSE_FAILED] = 1;
-	fixture_socket(f, 3, AF_INET, SOCK_STREAM, IPPROTO_TCP)->peer = fixture_inet("127.0.0.1", 80);
+	s = fixture_socket(f, 3, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+	s->peer = s->local = fixture_inet("127.0.0.1", 80);
+	s->flags = RUN_SOCK_PEER;
 	fixture_socket(f, 4, AF_INET, SOCK_STREAM, IPPROTO_TCP)->flags = RUN_SOCK_INHERITED;
 	fixture_write(run.fd, "0-11", f);
 	f = fixture_new(1);
