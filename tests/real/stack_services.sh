@@ -153,14 +153,10 @@ import com.sun.net.httpserver.*;
 
 // server PORT: HTTP, an echo by selector on PORT + 1, datagrams echoed on PORT + 2; client ADDR PORT.
 public class Web {
-	static void echo(int port) throws Exception {
+	static void echo(ServerSocketChannel l, DatagramChannel d) throws Exception {
 		Selector sel = Selector.open();
-		ServerSocketChannel l = ServerSocketChannel.open();
-		l.bind(new InetSocketAddress(port));
 		l.configureBlocking(false);
 		l.register(sel, SelectionKey.OP_ACCEPT);
-		DatagramChannel d = DatagramChannel.open();
-		d.bind(new InetSocketAddress(port + 1));
 		d.configureBlocking(false);
 		d.register(sel, SelectionKey.OP_READ);
 		ByteBuffer dgram = ByteBuffer.allocate(65536);
@@ -206,7 +202,10 @@ public class Web {
 		byte[] data = new byte[200000];
 		new Random(5).nextBytes(data);
 		if (a[0].equals("server")) {
-			new Thread(() -> { try { echo(port + 1); } catch (Exception e) { e.printStackTrace(); System.exit(1); } }).start();
+			// The first port is the one that the test waits for, and comes last.
+			ServerSocketChannel l = ServerSocketChannel.open().bind(new InetSocketAddress(port + 1));
+			DatagramChannel d = DatagramChannel.open().bind(new InetSocketAddress(port + 2));
+			new Thread(() -> { try { echo(l, d); } catch (Exception e) { e.printStackTrace(); System.exit(1); } }).start();
 			HttpServer s = HttpServer.create(new InetSocketAddress(port), 0);
 			s.setExecutor(Executors.newFixedThreadPool(4));
 			s.createContext("/", x -> {
@@ -314,9 +313,11 @@ cat >echo.erl <<'END'
 -export([server/1, client/1]).
 server([P]) ->
     Port = list_to_integer(atom_to_list(P)),
-    [spawn(fun() -> {ok, L} = gen_tcp:listen(Port + N, O ++ [binary, {active, false}, {reuseaddr, true}, {backlog, 16}]), loop(L) end)
-     || {N, O} <- [{1, [{inet_backend, socket}]}]],
-    {ok, L} = gen_tcp:listen(Port, [binary, {active, false}, {reuseaddr, true}]),
+    Options = [binary, {active, false}, {reuseaddr, true}],
+    %% The first port is the one that the test waits for, and comes last.
+    {ok, Other} = gen_tcp:listen(Port + 1, [{inet_backend, socket}, {backlog, 16} | Options]),
+    spawn(fun() -> loop(Other) end),
+    {ok, L} = gen_tcp:listen(Port, Options),
     loop(L).
 loop(L) ->
     {ok, S} = gen_tcp:accept(L),
