@@ -63,6 +63,8 @@ static uint32_t armed_now(void)
 /* The calls about which there is more to it in such a process. */
 static uint64_t calls_unusual(uint32_t unusual)
 {
+	if (!(hook_guard.alive & HOOK_TIMES))
+		unusual &= ~HOOK_NO_COUNTER;
 	return (unusual ? 1ull << CALL_socket | 1ull << CALL_socketpair | 1ull << CALL_accept | 1ull << CALL_accept4 : 0) |
 	       (unusual & (HOOK_STACK | HOOK_VFORKS) ? 1ull << CALL_close : 0);
 }
@@ -74,9 +76,6 @@ void hook_find_shortest(void)
 
 	if (!hook_is_alive())
 		return;
-	for (int i = 0; i < 2; i++)
-		if (!__atomic_load_n(&hook_guard.last_stat[i], __ATOMIC_RELAXED))
-			__atomic_store_n(&hook_guard.last_stat[i], hook.stats, __ATOMIC_RELAXED);
 	__atomic_store_n(&hook_guard.alone, hook.tab.alone, __ATOMIC_RELAXED);
 	/* Again, if another thread or a signal handler has changed what this came from: what was stored may be older than its. */
 	do {
@@ -177,6 +176,9 @@ static void start_locked(void)
 	rules_start(forked);
 	started = true;
 	hook_guard.seen = hook.run.control->generation ^ 1u;	/* the rules are loaded at the first look */
+	/* What a forked child found before it came here was its parent's. */
+	hook_guard.last_stat[0] = hook_guard.last_stat[1] = NULL;
+	hook_guard.module_bytes = 0;
 	__atomic_store_n(&hook_guard.generation, &hook.run.control->generation, __ATOMIC_RELEASE);
 	__atomic_store_n(&hook_guard.alive, HOOK_ALIVE | (hook.run.control->flags & RUN_TIMES ? HOOK_TIMES : 0), __ATOMIC_RELEASE);
 }

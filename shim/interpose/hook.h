@@ -28,24 +28,32 @@
 /* Sockets, in chunks, that still find a place in the run file when it can't be opened again. */
 #define HOOK_CHUNKS_AHEAD 8
 
+/* A page on any machine of the kind. */
+#ifdef __x86_64__
+#define HOOK_PAGE 4096
+#else
+#define HOOK_PAGE 65536
+#endif
+
 /* Beyond the filter types: calls that no filter sees are "armed" while tracing. */
 #define HOOK_TRACED	(1u << SOCKSHIM_NONE)
 
 /* What fork must wipe, in a page of its own, where no pointer need be followed to it: one cache line, with all that the
- * shortest way through a wrapper asks beside the table. Not at the page's start: so much of the kernel's lies at one that
+ * shortest way through a wrapper asks beside the table. A signal handler may fork, and the child go on in the middle of that
+ * way: any of it may be 0 at any instruction. Not at the page's start: so much of the kernel's lies at one that
  * its part of the processor's cache is always another's. */
 struct hook_guard {
 	char unused[HOOK_GUARD_AT];
 	uint64_t shortest;	/* bit per call: those that may be made as bare system calls, see hook_is_shortest() */
 	const uint32_t *generation;	/* of the control block, NULL: not started */
-	const char *alone;		/* as in the table; this and the next: if any of `shortest` is set */
+	const char *alone;		/* as in the table, NULL: not started */
 	struct run_stat *last_stat[2];	/* those that were counted in last, see hook_last_stat() */
 	uint64_t module_start;		/* of the last module that opened a socket, of which so many bytes are known */
 	uint32_t module_bytes;
 	uint32_t seen;		/* generation of the control block that `armed` was made from */
 	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
 	uint32_t alive;		/* HOOK_ALIVE, HOOK_TIMES in the process that started; 0 in those that it forks */
-} __attribute__((aligned(4096)));
+} __attribute__((aligned(HOOK_PAGE)));
 
 _Static_assert(HOOK_GUARD_AT % 64 == 0 && offsetof(struct hook_guard, alive) + sizeof(uint32_t) == HOOK_GUARD_AT + 64, "a line");
 
@@ -162,7 +170,8 @@ static inline bool hook_is_up_to_date(void)
 {
 	const uint32_t *generation = __atomic_load_n(&hook_guard.generation, __ATOMIC_ACQUIRE);
 
-	return generation && __atomic_load_n(generation, __ATOMIC_ACQUIRE) == __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED);
+	return LIKELY(generation && __atomic_load_n(generation, __ATOMIC_RELAXED) ==
+				    __atomic_load_n(&hook_guard.seen, __ATOMIC_ACQUIRE));
 }
 
 /* Nobody wants to see calls of type t. */
@@ -189,10 +198,13 @@ static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
  * which has started and has one thread. */
 static inline bool hook_is_shortest(uint64_t ref, enum call_id id)
 {
-	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) &&
-		      (__atomic_load_n(&hook_guard.shortest, __ATOMIC_ACQUIRE) >> id & 1) &&
-		      __atomic_load_n(hook_guard.generation, __ATOMIC_RELAXED) ==
-		      __atomic_load_n(&hook_guard.seen, __ATOMIC_RELAXED) && LIKELY(*hook_guard.alone));
+	const char *alone;
+
+	if (UNLIKELY((ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) ||
+		     !(__atomic_load_n(&hook_guard.shortest, __ATOMIC_ACQUIRE) >> id & 1) || !hook_is_up_to_date()))
+		return false;
+	alone = __atomic_load_n(&hook_guard.alone, __ATOMIC_RELAXED);
+	return LIKELY(alone && *alone);
 }
 
 /* The ref of the socket that fd names, adopted if it came from elsewhere; 0 if it is none. */

@@ -173,7 +173,7 @@ void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr,
 		      const void *pc, int flags, bool shortest)
 {
 	uint32_t named = __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_LOCAL;
-	uint32_t all = RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED | named | outcome_type_flags(flags);
+	uint32_t all = RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED | outcome_type_flags(flags);
 	struct run_socket *ns = shortest ? socktab_place(&hook.tab, (unsigned long)fd) : NULL;
 	struct run_stat *st = ns ? outcome_opening(s->cookie, pc) : NULL;
 
@@ -185,8 +185,10 @@ void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr,
 	}
 	if (!ns)
 		return;
-	if (named)
+	if (named) {
 		ns->local = s->local;
+		set_flags(ns, RUN_SOCK_LOCAL, 0);
+	}
 	if (addr && len)
 		set_addr(ns, RUN_SOCK_PEER, addr, *len);
 }

@@ -20,7 +20,7 @@ static inline bool outcome_count_simply(sockshim_cookie cookie, enum run_count c
 {
 	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
 
-	if (UNLIKELY(__atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
+	if (UNLIKELY(!st || __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
 		return false;
 	run_add(&st->count[count], 1, true);
 	return true;
@@ -39,20 +39,20 @@ static inline void outcome_count(sockshim_cookie cookie, enum run_count count, b
  * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags);
 
-/* The same in three steps, after hook_is_shortest(), where there is nothing unusual about it: the statistics, NULL if they or
- * the caller's module are to be looked for; then socktab_place(); then this. `ticks` of hook_ticks(). */
+/* The same in three steps, after hook_is_shortest(), where there is nothing unusual about it: socktab_place(); this, the
+ * statistics, NULL if they or the caller's module are to be looked for; outcome_fill(), `ticks` of hook_ticks(). */
 static inline struct run_stat *outcome_opening(sockshim_cookie cookie, const void *pc)
 {
 	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
 
-	return LIKELY(site_is_noted(pc) && __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) == cookie + 1) ? st : NULL;
+	return LIKELY(site_is_noted(pc) && st && __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) == cookie + 1) ? st : NULL;
 }
 
 static inline void outcome_fill(struct run_socket *s, long fd, sockshim_cookie cookie, uint32_t flags, const void *pc, uint64_t ticks)
 {
-	socktab_fill(&hook.tab, s, (unsigned long)fd, cookie, flags);
 	s->opener = (uint64_t)(uintptr_t)pc;
 	s->opened_ticks = ticks;
+	socktab_fill(&hook.tab, s, (unsigned long)fd, cookie, flags);
 }
 
 /* The flags that a socket's type asks for. */

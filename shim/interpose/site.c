@@ -191,7 +191,8 @@ void site_note_module(const void *pc)
 
 	if (!m)
 		return;
-	/* A mixture of two modules' bounds, if two threads are here, is only looked up again. */
+	/* If two threads are here, what is noted may be a mixture of their modules': then a third one that lies between is taken
+	 * for noted, and its sockets' openers have no name until another module has come between. */
 	__atomic_store_n(&hook_guard.module_bytes, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&hook_guard.module_start, m->start, __ATOMIC_RELAXED);
 	__atomic_store_n(&hook_guard.module_bytes, m->end - m->start < UINT32_MAX ? (uint32_t)(m->end - m->start) : UINT32_MAX,

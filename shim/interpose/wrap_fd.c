@@ -92,9 +92,8 @@ static __attribute__((noinline)) int close_shared(int fd, uint64_t ref)
 	long r;
 
 	__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
-	r = libc_direct_close(fd);
-	/* Not before, since it waits for memory; until then the object is no place for the socket that a signal handler opens. */
 	last = socktab_refs_drop(hook_object(ref), true);
+	r = libc_direct_close(fd);
 	return LIKELY(!last && r == 0) ? 0 : closed(last ? cookie : 0, r);
 }
 

@@ -176,7 +176,7 @@ static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, con
 	} \
 	ref = hook_ref_call(fd); \
 	s = hook_object(ref); \
-	if (UNLIKELY(!s)) \
+	if (UNLIKELY(!s || hook_in_vfork())) \
 		return LIBC(name)(fd, addr, __VA_ARGS__); \
 	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT))) \
 		return (int)RUN(name, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)(flags)); \

@@ -89,7 +89,7 @@ struct run_module {
 /* An address as far as it fits: sockaddr_in, sockaddr_in6, and the first 29 bytes of a unix path
  * (abstract names begin with NUL). */
 struct run_addr {
-	uint8_t len;		/* bytes of data that are valid; 0: not known */
+	uint8_t len;		/* bytes of data that are valid; 0: not known. Of a socket's, its flags say whether */
 	uint8_t data[31];	/* a struct sockaddr */
 };
 

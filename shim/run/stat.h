@@ -24,15 +24,18 @@ static inline void run_add(uint64_t *counter, uint64_t n, bool alone)
  * that find no place; it has the cookie of whoever came first. */
 static inline struct run_stat *run_stat(struct run_stat *stats, sockshim_cookie cookie)
 {
+	/* 0 is for a free entry: what is -1 throughout counts as what it is but for the protocol. */
+	const uint64_t key = cookie + 1 ? cookie + 1 : cookie;
+
 	/* A program uses a handful of cookies: the first few entries, in one page. */
 	for (unsigned i = 0; i < RUN_STATS; i++) {
 		struct run_stat *s = &stats[i];
 		uint64_t have = __atomic_load_n(&s->cookie_plus_one, __ATOMIC_RELAXED);
 
-		if (have == cookie + 1)
+		if (have == key)
 			return s;
-		if (have == 0 && (__atomic_compare_exchange_n(&s->cookie_plus_one, &have, cookie + 1, 0,
-				__ATOMIC_RELAXED, __ATOMIC_RELAXED) || have == cookie + 1))
+		if (have == 0 && (__atomic_compare_exchange_n(&s->cookie_plus_one, &have, key, 0,
+				__ATOMIC_RELAXED, __ATOMIC_RELAXED) || have == key))
 			return s;
 	}
 	return &stats[RUN_STATS - 1];

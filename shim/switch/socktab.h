@@ -166,7 +166,7 @@ static inline struct run_socket *socktab_place_two(const struct socktab *tab, co
 	return a;
 }
 
-/* Enters a socket there. Who opened it is for the caller to say. */
+/* Enters a socket there. Who opened it is for the caller to say, beforehand. */
 static inline void socktab_fill(struct socktab *tab, struct run_socket *s, unsigned long fd, sockshim_cookie cookie, uint32_t flags)
 {
 	struct socktab_entry *e = &tab->low[fd];
@@ -177,7 +177,8 @@ static inline void socktab_fill(struct socktab *tab, struct run_socket *s, unsig
 	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
 }
 
-/* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero. What
+/* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero
+ * but the addresses, which are not valid. What
  * the table had under that number, a socket closed behind our back, is dropped: its cookie goes to
  * *stale (else 0 is put there). NULL: no memory, or fd out of range; the descriptor is then "no socket". */
 struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, sockshim_cookie *stale);

@@ -24,6 +24,18 @@ t_a_run_is_shown_while_it_goes_on() {
 	same lines "$(wc -l <out)" 3
 }
 
+t_age_is_known_where_it_was_asked_for() {
+	start tcp
+	"$sockshim" sockets -j >out || return
+	finish
+	same known "$(json 'd["sockets"][0]["age_ms"] is not None' <out)" True || return
+	SOCKSHIM_DIR=$PWD/plain LD_PRELOAD=$lib "$client" tcp tell ready hear go exit 0 & job=$!
+	read -r pid <ready
+	SOCKSHIM_DIR=$PWD/plain "$sockshim" sockets -j "$pid" >out || return
+	finish
+	same unknown "$(json 'd["sockets"][0]["age_ms"] is None' <out)" True
+}
+
 t_a_run_is_chosen_by_id_pid_or_path() {
 	start tcp
 	run2=$("$sockshim" run -l "$lib" "$client" udp; ls -t runs | grep -v "$run")

@@ -238,6 +238,10 @@ Test(end, killed_process_leaves_its_counts)
 	cr_assert_eq(s->tx_bytes, 5);
 	cr_assert(s->flags & RUN_SOCK_PEER);
 	cr_assert_eq(s->peer.len, sizeof(struct sockaddr_in));
+	/* An accepted socket has its listener's address. */
+	s = child_socket(&c, 0, 1);
+	cr_assert((s->flags & RUN_SOCK_ACCEPTED) && (s->flags & RUN_SOCK_LOCAL));
+	cr_assert_eq(memcmp(s->local.data, child_socket(&c, 0, 0)->peer.data, sizeof(struct sockaddr_in)), 0);
 	child_done(&c);
 }
 

@@ -72,6 +72,40 @@ Test(signals, handlers_that_fork_leave_children_that_go_on)
 	fork_storm(WATCHED);
 }
 
+Test(signals, handlers_may_fork_at_any_instruction)
+{
+	static const char *const calls[] = { "socket", "socketpair", "accept", "accept-again", "close", "close-shared", "dup", "send",
+					     "recv" };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct child c = { .prog = "steps", .args = { calls[i] }, .seconds = 60 };
+
+		child_ok(&c);
+		cr_expect(strstr(c.out, ": 0 ended otherwise"), "%s", c.out);
+		child_done(&c);
+	}
+}
+
+Test(signals, child_that_is_forked_in_the_middle_of_a_call_counts_for_itself)
+{
+	struct child c = { .prog = "signals", .args = { "forkwait" } };
+
+	child_compare(&c);
+	cr_assert_eq(c.n_files, 2);
+	for (size_t i = 0; i < 2; i++)
+		cr_expect_eq(c.files[i]->stats[0].count[RUN_OPENED], c.files[i]->pid == c.pid ? 1 : 5);
+	child_done(&c);
+}
+
+Test(signals, siglongjmp_out_of_the_last_close_leaves_no_socket)
+{
+	struct child c = { .prog = "signals", .args = { "lingering" } };
+
+	child_compare(&c);
+	cr_assert_eq(child_open_sockets(&c, 0), 0);
+	child_done(&c);
+}
+
 static void stacks(const char *where)
 {
 	struct child c = { .prog = "signals", .args = { "stack", where } };

@@ -441,6 +441,54 @@ static void small_stacks(int argc, char **argv)
 	printf("handled %d\n", (int)handled);
 }
 
+static volatile pid_t forked = -2;
+
+static void fork_in_handler(int sig)
+{
+	forked = fork();
+}
+
+/* accept is interrupted by a handler that forks, and fails in both processes. */
+static void fork_in_wait(int argc, char **argv)
+{
+	struct sockaddr_in a;
+	int l = listener(&a);
+
+	on(SIGALRM, fork_in_handler, 0);
+	again_in(20000);
+	CHECK(accept(l, NULL, NULL) < 0 && errno == EINTR);
+	for (int i = 0; forked == 0 && i < 5; i++)
+		CHECK(close(socket(AF_INET, SOCK_STREAM, 0)) == 0);
+	if (forked > 0)
+		reap(forked);
+}
+
+static sigjmp_buf out_of_close;
+
+static void leave_close(int sig)
+{
+	siglongjmp(out_of_close, 1);
+}
+
+/* The last close of a socket that has been duplicated lingers, and is left. */
+static void lingering_close(int argc, char **argv)
+{
+	struct linger l = { 1, 10 };
+	char b[65536] = { 0 };
+	int fd[2], d;
+
+	tcp_pair(fd);
+	CHECK((d = dup(fd[0])) >= 0 && close(fd[0]) == 0);
+	while (send(d, b, sizeof(b), MSG_DONTWAIT) > 0)
+		;
+	CHECK(setsockopt(d, SOL_SOCKET, SO_LINGER, &l, sizeof(l)) == 0);
+	on(SIGALRM, leave_close, 0);
+	again_in(20000);
+	if (sigsetjmp(out_of_close, 1) == 0)
+		printf("close %d\n", close(d));
+	CHECK(close(fd[1]) == 0);
+}
+
 /* The library blocks signals while it starts. */
 static void reset_signal_mask(int argc, char **argv)
 {
@@ -458,4 +506,4 @@ static void reset_signal_mask(int argc, char **argv)
 PROG({ "first", first_call }, { "storm", storm }, { "longjmp", longjmp_out }, { "change", longjmp_and_change },
      { "cancel", cancel }, { "cancel-self", cancel_self }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
      { "stack", small_stacks },
-     { "forkstorm", fork_storm })
+     { "forkstorm", fork_storm }, { "forkwait", fork_in_wait }, { "lingering", lingering_close })

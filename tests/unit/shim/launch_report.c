@@ -232,7 +232,7 @@ Test(report, openmetrics_keeps_to_its_specification)
 	print(report_stats);
 	check_openmetrics(text);
 	print(report_sockets);
-	cr_assert(strstr(text, "peer=\"127.0.0.1:80\""));
+	cr_assert(strstr(text, "local=\"-\",peer=\"127.0.0.1:80\""), "%s", text);
 	check_openmetrics(text);
 }
 
