@@ -137,6 +137,7 @@ static bool replaced_after(struct call *c, const struct fault_verdict *v, struct
 static void carry_out(struct call *c, const struct fault_verdict *v, struct rules *rules)
 {
 	struct sockshim_after after = { NULL, NULL };
+	bool dropped, replaced;
 
 	if (UNLIKELY(c->s && (c->s->flags & (RUN_SOCK_RESET | RUN_SOCK_LATE))) && still_socket(c) &&
 	    impair_special(c))
@@ -157,11 +158,12 @@ static void carry_out(struct call *c, const struct fault_verdict *v, struct rule
 			netlink_closing(c->fd);
 		socktab_remove(&hook.tab, c->fd, &c->closing);
 	}
-	impair_call(c, v);
-	if (replaced_after(c, v, rules, &after))
-		count_injected(c);
-	else
+	dropped = impair_call(c, v);
+	replaced = replaced_after(c, v, rules, &after);
+	if (!replaced)
 		facts_outcome(c);
+	if (replaced || dropped)
+		count_injected(c);
 }
 
 static bool decide(struct call *c, struct rules *rules, struct fault_verdict *v)

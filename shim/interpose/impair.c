@@ -253,7 +253,7 @@ static const struct fault_rule *applies(const struct call *c, const struct fault
 	return v->fired[a];
 }
 
-void impair_call(struct call *c, const struct fault_verdict *v)
+bool impair_call(struct call *c, const struct fault_verdict *v)
 {
 	const struct fault_rule *drops = applies(c, v, FAULT_DROP), *cuts = applies(c, v, FAULT_SHORT);
 	const struct fault_rule *corrupts = applies(c, v, FAULT_CORRUPT);
@@ -262,22 +262,23 @@ void impair_call(struct call *c, const struct fault_verdict *v)
 
 	if (!rule || !take_apart(c, &t)) {
 		facts_make(c);
-		return;
+		return false;
 	}
 	c->rule = fault_rule_number(rule);
 	if (drops) {
 		drop(c, &t);
-		return;
+		return true;
 	}
 	if (cuts && v->short_bytes < t.bytes)
 		cut(&t, v->short_bytes);
 	if (corrupts && sends(c)) {
 		send_corrupted(c, &t, v->corrupt);
-		return;
+		return false;
 	}
 	make_from(c, &t);
 	if (corrupts && !c->err)
 		flip(&t, moved(c, &t), v->corrupt);
+	return false;
 }
 
 int impair_reset(struct call *c)
@@ -306,12 +307,13 @@ static void late_answer(struct call *c)
 {
 	int err = __atomic_exchange_n(&c->s->late_err, 0, __ATOMIC_RELAXED);
 
-	__atomic_fetch_and(&c->s->flags, ~(uint32_t)RUN_SOCK_LATE, __ATOMIC_RELAXED);
+	/* Not pending any more, so that it is no failed connect: it has been counted as an injected one. */
+	__atomic_fetch_and(&c->s->flags, ~(uint32_t)(RUN_SOCK_LATE | RUN_SOCK_PENDING), __ATOMIC_RELAXED);
 	socktab_set_special(&hook.tab, c->fd, false);
 	if (c->id == CALL_connect) {
 		c->ret = -1;
 		c->err = err;
-		outcome_connect(c->s, err, NULL, 0);
+		__atomic_store_n(&c->s->err, err, __ATOMIC_RELAXED);
 		return;
 	}
 	facts_make(c);

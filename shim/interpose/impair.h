@@ -4,8 +4,8 @@
 
 #include "interpose/call.h"
 
-/* Makes the call as the verdict wants it, and sets ret and err. */
-void impair_call(struct call *c, const struct fault_verdict *v);
+/* Makes the call as the verdict wants it, and sets ret and err. Whether it dropped what was sent or received. */
+bool impair_call(struct call *c, const struct fault_verdict *v);
 
 /* Resets the connection: the peer gets an RST (of a unix socket: an end of file), later receives here end
  * of file and later sends EPIPE. Returns the errno for the call itself, ECONNRESET. */

@@ -61,17 +61,18 @@ void trace_end(const struct trace_mark *m, const struct call *c)
 {
 	struct run_event *e;
 	struct ring r;
-	uint64_t n;
+	uint64_t n, end_ns;
 
 	if (!m->on)
 		return;
+	end_ns = run_clock_ns(CLOCK_MONOTONIC);		/* ahead of making the ring, which takes long */
 	r = ring_of();
 	n = __atomic_fetch_add(r.next, 1, __ATOMIC_RELAXED);
 	e = &r.events[n & r.mask];
 	__atomic_store_n(&e->seq, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	e->time_ns = m->time_ns;
-	e->duration_ns = run_clock_ns(CLOCK_MONOTONIC) - m->start_ns;
+	e->duration_ns = end_ns - m->start_ns;
 	e->ret = c->ret;
 	memcpy(e->args, c->a, sizeof(e->args));
 	e->tid = thread_id();

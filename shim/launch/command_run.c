@@ -103,6 +103,9 @@ int command_run(int argc, char **argv)
 			message_usage("run", "%s: %s", argv[optind - 1], c == ':' ? "needs a value" : "unknown option");
 			return EXIT_OURS;
 		}
+		/* -s=FILE, as the long option has it, is -sFILE. */
+		if ((c == 's' || c == 't') && optarg && optarg[0] == '=')
+			optarg++;
 		rc = take(&q, c, optarg);
 		if (rc)
 			return rc;

@@ -92,6 +92,8 @@ static int show_main(struct show *s, int argc, char **argv)
 		case 'p': s->options.per_process = true; break;
 		case 'a': s->options.all = true; break;
 		case 'w':
+			if (optarg && optarg[0] == '=')
+				optarg++;
 			s->watch_s = 2;
 			if (optarg && !parse_seconds(&s->watch_s, optarg))
 				return message_usage(s->name, "--watch=%s: expected seconds, from 0.01 to 86400", optarg);

@@ -179,7 +179,7 @@ bool rundir_active(const struct rundir *run, const struct run_images *images)
 			return true;
 	if (run->plain)
 		return false;
-	return rundir_held(run) || rundir_has_members(run);
+	return images->refused_lives || rundir_held(run) || rundir_has_members(run);
 }
 
 bool rundir_is_active(const struct rundir *run)

@@ -34,6 +34,7 @@
 #define RUN_EVENTS		64	/* recent events kept when tracing is off */
 #define RUN_CHUNK_SOCKETS	64
 #define RUN_CHUNKS_MAX		16384	/* 1048576 descriptors */
+#define RUN_SPILL_CHUNKS	16	/* chunks of sockets whose own place is still held by a dup; first in the file */
 #define RUN_RULES_TEXT		15872	/* bytes of rule text */
 #define RUN_BACKTRACE		12
 #define RUN_PLAIN_FILES		512	/* files kept in <base>/plain */
@@ -107,7 +108,7 @@ enum run_socket_flags {
 	RUN_SOCK_PEER = 1024,	/* `peer` is */
 };
 
-/* One socket. The chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one sets is in the first
+/* One socket. Behind the spill, the chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one sets is in the first
  * 64 bytes. */
 struct run_socket {
 	uint64_t cookie;
@@ -157,7 +158,7 @@ struct run_file {
 	uint64_t boot_ns;		/* CLOCK_BOOTTIME at the start, to tell a pid from its next owner */
 	uint64_t seed;			/* of this process */
 	int32_t forked_from;		/* pid whose table was copied, 0: a fresh image */
-	uint32_t chunks;		/* chunks of sockets behind this struct */
+	uint32_t chunks;		/* chunks of sockets behind this struct, those of RUN_SPILL_CHUNKS included; most are holes */
 	uint64_t sockets_untracked;	/* sockets that found no place */
 	uint64_t events_next;		/* number of the next event */
 	uint64_t started_ticks, started_mono_ns;	/* the processor's counter, and CLOCK_MONOTONIC then */

@@ -125,7 +125,7 @@ static int check_header(struct run_file *f, uint64_t size, struct run_error *err
 		return refuse(err, -EBADMSG, "damaged: wrong header size");
 	if (f->pid <= 0 || f->state < RUN_ALIVE || f->state > RUN_EXITED)
 		return refuse(err, -EBADMSG, "damaged: no such pid or state");
-	if (f->chunks > RUN_CHUNKS_MAX)
+	if (f->chunks > RUN_SPILL_CHUNKS + RUN_CHUNKS_MAX)
 		return refuse(err, -EBADMSG, "damaged: too many sockets");
 	if (f->chunks && (f->sockets_start < sizeof(*f) || f->sockets_start > size))
 		return refuse(err, -EBADMSG, "damaged: sockets outside of the file");
@@ -311,9 +311,10 @@ int run_images_read(int dir, struct run_images *out)
 	while ((entry = readdir(d)) != NULL) {
 		struct run_error why;
 		struct run_image *image;
+		pid_t pid;
 		void *p;
 
-		if (!run_name_is_file(entry->d_name, NULL, NULL))
+		if (!run_name_is_file(entry->d_name, NULL, &pid))
 			continue;
 		rc = run_image_read(dir, entry->d_name, &image, &why);
 		if (rc == -EAGAIN || rc == -ENOENT)	/* being made, or removed meanwhile */
@@ -322,6 +323,8 @@ int run_images_read(int dir, struct run_images *out)
 			if (out->refused++ == 0)
 				snprintf(out->why.text, sizeof(out->why.text), "%.60s: %.90s",
 					 entry->d_name, why.text);
+			if (pid > 0 && (kill(pid, 0) == 0 || errno == EPERM))
+				out->refused_lives = true;
 			continue;
 		}
 		p = reallocarray(out->v, out->n + 1, sizeof(*out->v));

@@ -46,6 +46,7 @@ struct run_images {
 	struct run_image **v;
 	size_t n;
 	size_t refused;			/* files that could not be read */
+	bool refused_lives;		/* of one of these the process is there: another version's, say */
 	struct run_error why;		/* for the first of them */
 };
 

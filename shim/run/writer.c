@@ -426,7 +426,8 @@ void run_writer_open(struct run_writer *w, bool forked)
 
 struct run_socket *run_writer_chunk(struct run_writer *w, unsigned i)
 {
-	uint64_t start = w->file->sockets_start + (uint64_t)i * RUN_CHUNK_BYTES;
+	uint32_t place = i < RUN_CHUNKS_MAX ? RUN_SPILL_CHUNKS + i : i - RUN_CHUNKS_MAX;
+	uint64_t start = w->file->sockets_start + (uint64_t)place * RUN_CHUNK_BYTES;
 	char path[PATH_BYTES];
 	void *chunk = NULL;
 	uint32_t have = __atomic_load_n(&w->file->chunks, __ATOMIC_RELAXED);
@@ -442,8 +443,8 @@ struct run_socket *run_writer_chunk(struct run_writer *w, unsigned i)
 	}
 	if (!chunk)
 		return map_private(RUN_CHUNK_BYTES);
-	while (have < i + 1 && !__atomic_compare_exchange_n(&w->file->chunks, &have, i + 1, 0,
-							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (have < place + 1 && !__atomic_compare_exchange_n(&w->file->chunks, &have, place + 1, 0,
+								__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	return chunk;
 }

@@ -31,8 +31,7 @@
 #define SOCKTAB_FDS		(RUN_CHUNKS_MAX * RUN_CHUNK_SOCKETS)
 #define SOCKTAB_LOW_FDS		256
 #define SOCKTAB_LEAF_FDS	4096
-#define SOCKTAB_SPILL_CHUNKS	16	/* objects for sockets whose own place is still held by a dup */
-#define SOCKTAB_CHUNKS		(RUN_CHUNKS_MAX + SOCKTAB_SPILL_CHUNKS)
+#define SOCKTAB_CHUNKS		(RUN_CHUNKS_MAX + RUN_SPILL_CHUNKS)	/* the last: for sockets whose own place is held by a dup */
 
 #define SOCKTAB_UNKNOWN	0ull
 #define SOCKTAB_OTHER	1ull

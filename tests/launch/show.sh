@@ -36,6 +36,21 @@ t_age_is_known_where_it_was_asked_for() {
 	same unknown "$(json 'd["sockets"][0]["age_ms"] is None' <out)" True
 }
 
+t_a_socket_that_lives_on_under_another_number_is_shown() {
+	cat >prog.py <<-'END'
+		import os, socket
+		a = socket.socket()
+		d = os.dup(a.fileno())
+		a.close()
+		b = socket.socket(type=socket.SOCK_DGRAM)
+		os._exit(0)
+	END
+	"$sockshim" run -l "$lib" -s --fail-on-leak "$(command -v python3)" prog.py 2>summary; same status $? 99 || return
+	has summary "2 sockets still open at exit" || { cat summary; return 1; }
+	"$sockshim" sockets -aj >out || return
+	same types "$(json '" ".join(sorted(s["type"] for s in d["sockets"]))' <out)" "dgram|cloexec stream|cloexec"
+}
+
 t_a_run_is_chosen_by_id_pid_or_path() {
 	start tcp
 	run2=$("$sockshim" run -l "$lib" "$client" udp; ls -t runs | grep -v "$run")

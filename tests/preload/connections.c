@@ -174,9 +174,11 @@ Test(drop, loses_what_was_sent)
 	struct child c = ran("datagrams", NULL, "drop send on 2nd");
 
 	cr_assert_str_eq(c.out, "abcd\nabcd\n");
+	cr_assert_eq(child_injected(&c, SOCKSHIM_SEND), 1);
 	child_done(&c);
 	c = ran("datagrams", NULL, "drop recv on 1st");
 	cr_assert_str_eq(c.out, "abcd\nabcd\n");
+	cr_assert_eq(child_injected(&c, SOCKSHIM_RECV), 1);
 	child_done(&c);
 }
 
@@ -214,6 +216,7 @@ Test(fail, of_connect_may_be_late)
 
 	cr_assert_str_eq(c.out, "EINPROGRESS ETIMEDOUT 0 blocking ETIMEDOUT\n");
 	cr_assert_eq(child_count(&c, NONBLOCKING, RUN_CONNECTED), 0);
+	cr_assert_eq(child_count(&c, NONBLOCKING, RUN_CONNECT_FAILED), 0);
 	cr_assert_eq(child_injected(&c, SOCKSHIM_CONNECT), 2);
 	child_done(&c);
 }

@@ -209,6 +209,7 @@ Test(rundir, pruning_keeps_the_newest_and_the_living)
 	char ids[6][RUNDIR_ID_MAX];
 	struct rundir living, running;
 	struct fixture *f = fixture_new(0);
+	char name[40];
 
 	for (int i = 0; i < 6; i++)
 		make_run(ids[i], "old", 1000 + i);
@@ -216,9 +217,17 @@ Test(rundir, pruning_keeps_the_newest_and_the_living)
 	cr_assert_eq(rundir_find(&running, ids[0]), 0);
 	fixture_write(running.fd, "0-1", f);	/* a process of the oldest is alive: this one */
 	rundir_close(&running);
-	cr_assert_eq(rundir_prune(3), 3);
+	/* So is one whose file this version can't read. */
+	cr_assert_eq(rundir_find(&running, ids[1]), 0);
+	f = fixture_new(0);
+	f->file.version = RUN_VERSION + 1;
+	snprintf(name, sizeof(name), "0-%d", (int)getpid());
+	fixture_write(running.fd, name, f);
+	rundir_close(&running);
+	cr_assert_eq(rundir_prune(3), 2);
 	cr_assert(exists(ids[0]));
-	cr_assert_not(exists(ids[1]));
+	cr_assert(exists(ids[1]));
+	cr_assert_not(exists(ids[2]));
 	cr_assert_not(exists(ids[3]));
 	cr_assert(exists(ids[4]));
 	cr_assert(exists(ids[5]));

@@ -151,7 +151,7 @@ Test(run_reader, more_chunks_than_there_can_be_are_refused)
 {
 	struct fixture *f = fixture_new(0);
 
-	f->file.chunks = RUN_CHUNKS_MAX + 1;
+	f->file.chunks = RUN_SPILL_CHUNKS + RUN_CHUNKS_MAX + 1;
 	expect_refused(f, -EBADMSG, "too many");
 }
 
