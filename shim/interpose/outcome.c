@@ -49,6 +49,7 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 	sockshim_cookie stale;
 	struct run_socket *s;
 
+	hook_alive();	/* in a child that was forked while the call was made */
 	outcome_count(cookie, count, hook_alone());
 	s = socktab_add(&hook.tab, fd, cookie, flags, &stale);
 	if (UNLIKELY(stale))

@@ -153,44 +153,50 @@ WRAPPER(int, listen, int fd, int backlog)
 	return (int)libc_result(r, alone);
 }
 
+/* After hook_is_shortest(). */
 static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, const struct sockaddr *addr, const socklen_t *len,
-					      int flags, const void *pc, bool shortest)
+					      int flags, const void *pc)
 {
-	outcome_accept(s, (int)ns, ERR(ns), addr, len, pc, flags, shortest);
-	return (int)libc_result(ns, shortest);
+	outcome_accept(s, (int)ns, ERR(ns), addr, len, pc, flags, true);
+	return (int)libc_result(ns, true);
 }
 
-/* accept and accept4 alike: of these, the shortest way, where there is nobody to accept, and the one that is not short. */
-#define ACCEPT(name, flags, ...) \
-	uint64_t ref = socktab_ref(&hook.tab, fd); \
-	struct run_socket *s; \
+/* accept and accept4 alike: the shortest way, by which nobody to accept is all that is found, and the long one. */
+#define WRAP_ACCEPT(name, flags, params) \
+	static __attribute__((noinline)) int name##_long(PARAMS_##params, const void *pc) \
+	{ \
+		uint64_t ref = hook_ref_call(fd); \
+		struct run_socket *s = hook_object(ref); \
+		long ns; \
 \
-	if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_##name))) { \
-		long ns = libc_direct_##name(fd, addr, __VA_ARGS__); \
-\
-		s = hook_object(ref); \
-		if (ns != -EAGAIN || !outcome_count_simply(s->cookie, RUN_ACCEPT_FAILED)) \
-			return accepted(s, ns, addr, len, flags, HERE, true); \
-		__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED); \
-		return (int)libc_result(ns, true); \
+		if (!s || hook_in_vfork()) \
+			return LIBC(name)(NAMES_##params); \
+		if (!hook_quiet_on(ref, SOCKSHIM_ACCEPT)) \
+			return (int)call_words(CALL_##name, fd, s, pc, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, \
+					       (uint64_t)(flags), 0, 0); \
+		ns = MAKE(false, name, NAMES_##params); \
+		outcome_accept(s, (int)ns, ERR(ns), addr, len, pc, flags, false); \
+		return (int)libc_result(ns, false); \
 	} \
-	ref = hook_ref_call(fd); \
-	s = hook_object(ref); \
-	if (UNLIKELY(!s || hook_in_vfork())) \
-		return LIBC(name)(fd, addr, __VA_ARGS__); \
-	if (UNLIKELY(!hook_quiet_on(ref, SOCKSHIM_ACCEPT))) \
-		return (int)RUN(name, fd, s, (uint64_t)fd, (uint64_t)addr, (uint64_t)len, (uint64_t)(flags)); \
-	return accepted(s, MAKE(false, name, fd, addr, __VA_ARGS__), addr, len, flags, HERE, false)
+\
+	WRAPPER(int, name, PARAMS_##params) \
+	{ \
+		uint64_t ref = socktab_ref(&hook.tab, fd); \
+\
+		if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_##name))) { \
+			struct run_socket *s = hook_object(ref); \
+			long ns = libc_direct_##name(NAMES_##params); \
+\
+			if (ns != -EAGAIN || !outcome_count_simply(s->cookie, RUN_ACCEPT_FAILED)) \
+				return accepted(s, ns, addr, len, flags, HERE); \
+			__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED); \
+			return (int)libc_result(ns, true); \
+		} \
+		return name##_long(NAMES_##params, HERE); \
+	}
 
-WRAPPER(int, accept, int fd, struct sockaddr *addr, socklen_t *len)
-{
-	ACCEPT(accept, 0, len);
-}
-
-WRAPPER(int, accept4, int fd, struct sockaddr *addr, socklen_t *len, int flags)
-{
-	ACCEPT(accept4, flags, len, flags);
-}
+WRAP_ACCEPT(accept, 0, A3(int, fd, FD, struct sockaddr *, addr, ADDR, socklen_t *, len, PTR))
+WRAP_ACCEPT(accept4, flags, A4(int, fd, FD, struct sockaddr *, addr, ADDR, socklen_t *, len, PTR, int, flags, SOCKFLAGS))
 
 WRAPPER(int, shutdown, int fd, int how)
 {
