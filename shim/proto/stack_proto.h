@@ -64,9 +64,9 @@ enum stack_op {
 				 * SCM_RIGHTS: the descriptor, close-on-exec */
 	STACK_OP_LOOKUP,	/* (cookie) -> arg = domain, type, protocol, board index; -ENOENT */
 	STACK_OP_BIND,		/* (cookie, data = sockaddr) */
-	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error; cookie. A pair
-				 * whose connection has ended is of no use to the next one: then the cookie
-				 * is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
+	STACK_OP_CONNECT,	/* (cookie, arg[0] = enum stack_connect; data = sockaddr) -> 0, -EINPROGRESS, or the error;
+				 * cookie. A pair whose connection has ended is of no use to the next one: then the
+				 * cookie is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
 				 * the place of the old */
 	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) -> as CONNECT */
 	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
@@ -135,6 +135,10 @@ enum stack_op {
 				 * may ask what its owner may */
 	STACK_OP_COUNT
 };
+
+/** enum stack_connect - @TOLD: the program knows that its last attempt went well; @END: nothing is to be begun, only why the
+ * last one failed is to be told: -EISCONN if that has been, or it went well */
+enum stack_connect { STACK_CONNECT_TOLD = 1, STACK_CONNECT_END = 2 };
 
 /** enum stack_bell - one for all who wait, one of its own, none */
 enum stack_bell { STACK_BELL_FOR_ALL, STACK_BELL_OWN, STACK_BELL_NONE };
@@ -278,6 +282,7 @@ enum stack_board_flag {
 	STACK_BOARD_TELLS = 64,		/* a stream of whose bytes more is to be told when they are read: STACK_OP_TIMES */
 	STACK_BOARD_COPIES = 256,	/* writes with MSG_ZEROCOPY are to be told: STACK_OP_COPIED */
 	STACK_BOARD_STAMPS = 128,	/* a stream to which writes are announced: STACK_OP_STAMP */
+	STACK_BOARD_DISSOLVED = 512,	/* CLOSED, and connect has told why: as good as new */
 };
 
 /**
