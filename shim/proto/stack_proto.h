@@ -175,7 +175,7 @@ enum stack_dgram_flag {
 	STACK_DGRAM_ERROR = 128,	/* to the program: no datagram, but what wakes readers to a pending
 					 * error: take it with SO_ERROR, and if there is none read on. Packet sockets with
 					 * a ring: there is something in it */
-	STACK_DGRAM_AUX = 256,		/* to the program: PACKET_AUXDATA was asked for; @ttl is where the network
+	STACK_DGRAM_AUX = 256,		/* to the program, packet sockets: for PACKET_AUXDATA @ttl is where the network
 					 * header starts, @tos how many bytes its filter wanted */
 	STACK_DGRAM_UNSUMMED = 512,	/* packet sockets: the checksum is still to be computed */
 	STACK_DGRAM_RECVOPTS = 1024,	/* to the program: @ip_opts are those that came */
@@ -189,7 +189,8 @@ enum stack_dgram_flag {
 /**
  * struct stack_dgram - before each datagram on the pair, both ways
  * @size:  of this structure: where the payload starts
- * @flags: enum stack_dgram_flag
+ * @flags: enum stack_dgram_flag; to the program: what was asked for when it was queued. All fields are there, and what is
+ *         asked for when it is received is on the board
  * @peer:  to the program: who sent it; to the host: where to, length 0 for the connected peer
  * @local: to the program: the address it was sent to; to the host: the one to send from
  * @ifindex: interface, as in IP_PKTINFO
@@ -292,6 +293,8 @@ enum stack_board_flag {
  * @error:   SO_ERROR, positive; taking it is a request (STACK_OP_GETOPT), since it must happen once
  * @flags:   enum stack_board_flag
  * @cookie:  the socket's; 0 while the entry is free. Compare it: entries are used again.
+ * @asks:    of datagram sockets, enum stack_dgram_flag: what options ask to be told of received datagrams of IPv4; @asks6: of
+ *           IPv6. IPV6_RECVPKTINFO counts for those of IPv4, too
  */
 struct stack_board_entry {
 	uint32_t seq;
@@ -300,7 +303,8 @@ struct stack_board_entry {
 	uint32_t flags;
 	uint64_t cookie;
 	struct stack_addr local, peer;
-	uint32_t reserved[6];
+	uint32_t asks, asks6;
+	uint32_t reserved[4];
 };
 
 /**

@@ -337,6 +337,11 @@ static uint32_t option_flags(struct relay *r)
 /* Once something may have come into the error queue, it may be there. */
 void relay_show_options(struct relay *r)
 {
+	struct stack_board_entry *e = board_edit(&r->host->board, r->board);
+
+	e->asks = relay_dgram_flags(sock_asks(r->k, false)) | (r->k->auxdata ? STACK_DGRAM_AUX : 0);
+	e->asks6 = relay_dgram_flags(sock_asks(r->k, true));
+	board_done(&r->host->board, r->board);
 	relay_flag(r, option_flags(r), STACK_BOARD_LINGER | STACK_BOARD_TELLS);
 }
 
