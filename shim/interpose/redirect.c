@@ -91,12 +91,12 @@ long redirect_call(enum call_id id, int fd, struct run_socket *s, const uint64_t
 	return sys_errno(r);
 }
 
-bool redirect_is_idle(const struct run_socket *s, const struct stack_board_entry *e)
+bool redirect_is_idle(const struct stack_board_entry *e)
 {
 	enum stack_board_state state = board_state(e);
 
 	return state == STACK_BOARD_NEW || (state == STACK_BOARD_CLOSED &&
-					    (__atomic_load_n(&s->stack_flags, __ATOMIC_RELAXED) & REDIRECT_DISSOLVED));
+					    (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_DISSOLVED));
 }
 
 static int cookie_of(int fd, uint64_t *cookie)

@@ -38,7 +38,6 @@ redirect_op redirect_bind, redirect_connect, redirect_listen, redirect_accept, r
 #define REDIRECT_DOWN		(1u << 26)	/* has told that the host is gone */
 #define REDIRECT_WIDENED	(1u << 29)	/* a stream whose pair has been given a larger buffer */
 #define REDIRECT_TOLD		(1u << 28)	/* a stream whose connect has waited, and said that it is connected */
-#define REDIRECT_DISSOLVED	(1u << 30)	/* a stream whose connect has failed, and said so: as good as new */
 
 long stream_send(const struct target *t, struct msghdr *m, int flags);
 
@@ -58,7 +57,7 @@ bool redirect_takes(enum call_id id, const struct run_socket *s, const uint64_t 
 struct target redirect_target(int fd, struct run_socket *s);
 
 /* A stream that is neither connected, connecting, listening, nor at the end of a connection. */
-bool redirect_is_idle(const struct run_socket *s, const struct stack_board_entry *e);
+bool redirect_is_idle(const struct stack_board_entry *e);
 
 /* Makes it: result as libc has it, errno set. */
 long redirect_call(enum call_id id, int fd, struct run_socket *s, const uint64_t *a);

@@ -232,25 +232,37 @@ long dgram_send(const struct target *t, struct msghdr *m, int flags)
 
 /* --- control messages to the program */
 
-static void put_pktinfo(struct control *c, const struct stack_dgram *d, bool v6)
+/* ipv4_pktinfo_prepare(): which interface it was is looked up when an IPv4 datagram is queued, if it is asked for by then. */
+static void put_pktinfo4(struct control *c, const struct stack_dgram *d)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)d->local.bytes;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)d->local.bytes;
-	struct in_pktinfo p4 = { .ipi_ifindex = (int)d->ifindex };
-	struct in6_pktinfo p6 = { .ipi6_ifindex = d->ifindex };
+	struct in_pktinfo p = { .ipi_addr = in->sin_addr };
 
-	if (!v6) {
-		p4.ipi_spec_dst = p4.ipi_addr = in->sin_addr;
-		control_put(c, IPPROTO_IP, IP_PKTINFO, &p4, sizeof(p4));
-		return;
+	if (d->local.len >= sizeof(*in6))
+		memcpy(&p.ipi_addr, &in6->sin6_addr.s6_addr[12], sizeof(p.ipi_addr));
+	if (d->flags & STACK_DGRAM_PKTINFO) {
+		p.ipi_ifindex = (int)d->ifindex;
+		p.ipi_spec_dst = p.ipi_addr;
 	}
-	if (d->local.len >= sizeof(struct sockaddr_in6)) {
-		p6.ipi6_addr = in6->sin6_addr;
+	control_put(c, IPPROTO_IP, IP_PKTINFO, &p, sizeof(p));
+}
+
+static void put_pktinfo6(struct control *c, const struct stack_dgram *d)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)d->local.bytes;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)d->local.bytes;
+	struct in6_pktinfo p = { 0 };
+
+	if (d->local.len >= sizeof(*in6)) {
+		p.ipi6_addr = in6->sin6_addr;
 	} else {
-		p6.ipi6_addr.s6_addr[10] = p6.ipi6_addr.s6_addr[11] = 0xff;
-		memcpy(&p6.ipi6_addr.s6_addr[12], &in->sin_addr, 4);
+		p.ipi6_addr.s6_addr[10] = p.ipi6_addr.s6_addr[11] = 0xff;
+		memcpy(&p.ipi6_addr.s6_addr[12], &in->sin_addr, 4);
 	}
-	control_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &p6, sizeof(p6));
+	if (d->flags & STACK_DGRAM_PKTINFO || !IN6_IS_ADDR_V4MAPPED(&p.ipi6_addr))
+		p.ipi6_ifindex = d->ifindex;
+	control_put(c, IPPROTO_IPV6, IPV6_PKTINFO, &p, sizeof(p));
 }
 
 /* PACKET_AUXDATA */
@@ -307,32 +319,37 @@ static void put_destination(struct control *c, const struct stack_dgram *d)
 	}
 }
 
-static void put_all_messages(struct control *c, const struct target *t, const struct stack_dgram *d)
+/* What is asked for now, whenever the datagram came. */
+static void put_all_messages(struct control *c, const struct target *t, const struct stack_dgram *d, uint32_t asks, uint32_t asks6)
 {
 	bool family6 = sockshim_cookie_family(t->s->cookie) == AF_INET6, v6 = family6 && !is_mapped(&d->peer);
 	int ttl = (int)d->ttl, tos = (int)d->tos;
 	uint8_t tos_byte = (uint8_t)d->tos;
+	uint32_t tell = v6 ? asks6 : asks;
 
-	control_put_times(c, d->flags, d->wall_ns);
+	control_put_times(c, tell, d->wall_ns);
 	if (d->flags & STACK_DGRAM_AUX) {
-		put_aux(c, d);
+		if (tell & STACK_DGRAM_AUX)
+			put_aux(c, d);
 		return;
 	}
-	if (d->flags & STACK_DGRAM_PKTINFO)
-		put_pktinfo(c, d, family6);
-	if (d->flags & STACK_DGRAM_TTL)
+	if (family6 && (asks6 & STACK_DGRAM_PKTINFO))
+		put_pktinfo6(c, d);
+	if (!v6 && (tell & STACK_DGRAM_PKTINFO))
+		put_pktinfo4(c, d);
+	if (tell & STACK_DGRAM_TTL)
 		control_put(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
-	if ((d->flags & STACK_DGRAM_TOS) && v6)
+	if ((tell & STACK_DGRAM_TOS) && v6)
 		control_put(c, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-	else if (d->flags & STACK_DGRAM_TOS)
+	else if (tell & STACK_DGRAM_TOS)
 		control_put(c, IPPROTO_IP, IP_TOS, &tos_byte, sizeof(tos_byte));
 	if (d->nip_opts > sizeof(d->ip_opts))
 		return;
-	if (d->flags & STACK_DGRAM_RECVOPTS)
+	if (d->nip_opts && (tell & STACK_DGRAM_RECVOPTS))
 		control_put(c, IPPROTO_IP, IP_RECVOPTS, d->ip_opts, d->nip_opts);
-	if (d->flags & STACK_DGRAM_RETOPTS)
+	if (d->nip_opts && (tell & STACK_DGRAM_RETOPTS))
 		put_retopts(c, d);
-	if (d->flags & STACK_DGRAM_DST)
+	if (tell & STACK_DGRAM_DST)
 		put_destination(c, d);
 }
 
@@ -379,7 +396,7 @@ static void put_error_messages(struct control *c, const struct stack_errqueue *g
 		.ee = { .ee_errno = got->ee_errno, .ee_origin = got->origin, .ee_type = got->type, .ee_code = got->code,
 			.ee_info = got->info, .ee_data = got->data },
 	};
-	struct stack_dgram way = { .local = got->dest, .ifindex = got->ifindex };
+	struct stack_dgram way = { .flags = STACK_DGRAM_PKTINFO, .local = got->dest, .ifindex = got->ifindex };
 	bool v6 = family == AF_INET6;
 	int ttl = got->ttl;
 
@@ -389,8 +406,10 @@ static void put_error_messages(struct control *c, const struct stack_errqueue *g
 		return;
 	}
 	memcpy(e.offender, got->offender.bytes, got->offender.len < sizeof(e.offender) ? got->offender.len : sizeof(e.offender));
-	if (got->flags & STACK_DGRAM_PKTINFO)
-		put_pktinfo(c, &way, v6);
+	if ((got->flags & STACK_DGRAM_PKTINFO) && v6)
+		put_pktinfo6(c, &way);
+	else if (got->flags & STACK_DGRAM_PKTINFO)
+		put_pktinfo4(c, &way);
 	if (got->ttl)
 		control_put(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
 	control_put(c, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
@@ -460,6 +479,7 @@ static long recv_with(const struct target *t, struct stack_dgram *d, struct msgh
 long dgram_recv(const struct target *t, struct msghdr *m, int flags)
 {
 	struct control c = { .m = m, .room = m->msg_control ? m->msg_controllen : 0 };
+	uint32_t asks = 0, asks6 = 0;
 	struct stack_dgram d;
 	bool news;
 	long r;
@@ -481,7 +501,12 @@ long dgram_recv(const struct target *t, struct msghdr *m, int flags)
 	if (r < 0)
 		return r;
 	put_name(m, &d.peer);
-	put_all_messages(&c, t, &d);
+	if (t->e) {
+		asks = __atomic_load_n(&t->e->asks, __ATOMIC_ACQUIRE);
+		asks6 = __atomic_load_n(&t->e->asks6, __ATOMIC_RELAXED);
+	}
+	if (UNLIKELY(asks | asks6))
+		put_all_messages(&c, t, &d, asks, asks6);
 	m->msg_controllen = c.used;
 	if ((flags & MSG_TRUNC) && d.len > (uint64_t)r)
 		r = d.len;

@@ -97,7 +97,7 @@ static long start(const struct target *t, struct msghdr *m, int flags)
 		return err ? err : LIBC(sendmsg)(t->fd, m, flags) < 0 ? -errno : 0;
 	}
 	t->s->stack_checked = 0;
-	__atomic_fetch_and(&t->s->stack_flags, ~(REDIRECT_DISSOLVED | REDIRECT_TOLD), __ATOMIC_RELAXED);
+	__atomic_fetch_and(&t->s->stack_flags, ~REDIRECT_TOLD, __ATOMIC_RELAXED);
 	err = ask(t, &ss, m, &sent);
 	now = redirect_target(t->fd, t->s);
 	if (err == -EINPROGRESS && ((flags & MSG_DONTWAIT) || redirect_nonblocking(t->fd)))
@@ -113,13 +113,16 @@ long stream_send_fastopen(const struct target *t, struct msghdr *m, int flags)
 {
 	enum stack_board_state state = t->e ? board_state(t->e) : STACK_BOARD_CLOSED;
 	bool told;
+	int err;
 
 	if (!t->e || client_host_gone())
 		return -ENETDOWN;
-	if (state == STACK_BOARD_NEW || redirect_is_idle(t->s, t->e))
+	if (state == STACK_BOARD_NEW || redirect_is_idle(t->e))
 		return start(t, m, flags);
 	if (state == STACK_BOARD_CONNECTING)
 		return -EALREADY;
+	if (state == STACK_BOARD_CLOSED && (err = redirect_ask(t, STACK_OP_CONNECT, STACK_CONNECT_END, 0)) != -EISCONN)
+		return err;
 	if (state != STACK_BOARD_CONNECTED)
 		return state == STACK_BOARD_LISTENING ? -EISCONN : stream_send(t, m, flags & ~MSG_FASTOPEN);
 	/* As connect(2): that an attempt has come to a good end is no error once. */

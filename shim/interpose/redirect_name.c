@@ -81,14 +81,6 @@ int redirect_wait_connected(const struct target *t)
 	return err;
 }
 
-/* A connect that reports why the attempt failed leaves a stream as it was before the attempt. */
-static int dissolved_by(const struct target *t, int err)
-{
-	if (err && err != -EISCONN && redirect_is_stream(t->s))
-		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_DISSOLVED, __ATOMIC_RELAXED);
-	return err;
-}
-
 int redirect_finish_connect(const struct target *t, const struct target *now, int err)
 {
 	int wait;
@@ -106,8 +98,8 @@ int redirect_finish_connect(const struct target *t, const struct target *now, in
 		__atomic_fetch_or(&t->s->stack_flags, REDIRECT_TOLD, __ATOMIC_RELAXED);
 		return 0;
 	}
-	err = redirect_take_error(now);
-	return dissolved_by(t, err ? -err : -ECONNABORTED);
+	err = redirect_ask(now, STACK_OP_CONNECT, STACK_CONNECT_END, 0);
+	return err == -EISCONN ? -ECONNABORTED : err;	/* another was told first */
 }
 
 long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a)
@@ -125,14 +117,13 @@ long redirect_connect(enum call_id id, const struct target *t, const uint64_t *a
 		return err ? err : LIBC(connect)(t->fd, (const struct sockaddr *)&ss, len) < 0 ? -errno : 0;
 	}
 	t->s->stack_checked = 0;
-	told = __atomic_fetch_and(&t->s->stack_flags, ~(REDIRECT_DISSOLVED | REDIRECT_TOLD), __ATOMIC_RELAXED) &
-	       REDIRECT_TOLD;
-	err = ask_with_addr(t, STACK_OP_CONNECT, 0, &ss, len);
+	told = __atomic_fetch_and(&t->s->stack_flags, ~REDIRECT_TOLD, __ATOMIC_RELAXED) & REDIRECT_TOLD;
+	err = ask_with_addr(t, STACK_OP_CONNECT, told ? STACK_CONNECT_TOLD : 0, &ss, len);
 	/* The host says once that an attempt has come to its end: it does not know that we have. */
 	if (!err && told && ss.ss_family != AF_UNSPEC)
 		return -EISCONN;
 	if (err != -EINPROGRESS && err != -EALREADY)
-		return dissolved_by(t, err);
+		return err;
 	if (redirect_nonblocking(t->fd))
 		return err;
 	now = redirect_target(t->fd, t->s);	/* its pair may be another by now */

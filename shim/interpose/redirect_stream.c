@@ -321,7 +321,7 @@ long stream_recv(const struct target *t, struct msghdr *m, int flags)
 	if (UNLIKELY(flags & MSG_ERRQUEUE))
 		return from_error_queue(t, m);
 	if (UNLIKELY(state == STACK_BOARD_NEW || state == STACK_BOARD_LISTENING ||
-		     (t->e && redirect_is_idle(t->s, t->e)))) {
+		     (t->e && redirect_is_idle(t->e)))) {
 		err = pending_error(t);
 		return err ? -err : client_host_gone() ? -ENETDOWN : -ENOTCONN;
 	}

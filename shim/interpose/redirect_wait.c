@@ -41,7 +41,7 @@ static bool is_ready(int fd, struct run_socket *s, const struct stack_board_entr
 		return redirect_ring_ready(fd, s);
 	if (!e || !redirect_is_stream(s))
 		return e && has_failed(e);
-	return redirect_is_idle(s, e) || (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
+	return redirect_is_idle(e) || (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) & STACK_BOARD_ERRQUEUE);
 }
 
 static bool is_idle(int fd)
@@ -94,7 +94,7 @@ short redirect_put_right(int fd, const struct run_socket *s, short events, short
 			revents &= (short)~(POLLIN | POLLRDNORM);
 		return revents;
 	}
-	if (redirect_is_idle(s, e))
+	if (redirect_is_idle(e))
 		return (short)((revents & POLLERR) | POLLHUP | (events & (POLLOUT | POLLWRNORM)));
 	if (board_state(e) == STACK_BOARD_LISTENING)
 		return revents & (short)~(POLLOUT | POLLWRNORM | POLLWRBAND);

@@ -64,9 +64,9 @@ enum stack_op {
 				 * SCM_RIGHTS: the descriptor, close-on-exec */
 	STACK_OP_LOOKUP,	/* (cookie) -> arg = domain, type, protocol, board index; -ENOENT */
 	STACK_OP_BIND,		/* (cookie, data = sockaddr) */
-	STACK_OP_CONNECT,	/* (cookie, data = sockaddr) -> 0, -EINPROGRESS, or the error; cookie. A pair
-				 * whose connection has ended is of no use to the next one: then the cookie
-				 * is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
+	STACK_OP_CONNECT,	/* (cookie, arg[0] = enum stack_connect; data = sockaddr) -> 0, -EINPROGRESS, or the error;
+				 * cookie. A pair whose connection has ended is of no use to the next one: then the
+				 * cookie is another, arg[0] = board index, and SCM_RIGHTS a descriptor to put in
 				 * the place of the old */
 	STACK_OP_LISTEN,	/* (cookie, arg[0] = backlog) -> as CONNECT */
 	STACK_OP_SHUTDOWN,	/* (cookie, arg[0] = SHUT_*): the host shuts down the pair too, before it
@@ -136,6 +136,10 @@ enum stack_op {
 	STACK_OP_COUNT
 };
 
+/** enum stack_connect - @TOLD: the program knows that its last attempt went well; @END: nothing is to be begun, only why the
+ * last one failed is to be told: -EISCONN if that has been, or it went well */
+enum stack_connect { STACK_CONNECT_TOLD = 1, STACK_CONNECT_END = 2 };
+
 /** enum stack_bell - one for all who wait, one of its own, none */
 enum stack_bell { STACK_BELL_FOR_ALL, STACK_BELL_OWN, STACK_BELL_NONE };
 
@@ -171,7 +175,7 @@ enum stack_dgram_flag {
 	STACK_DGRAM_ERROR = 128,	/* to the program: no datagram, but what wakes readers to a pending
 					 * error: take it with SO_ERROR, and if there is none read on. Packet sockets with
 					 * a ring: there is something in it */
-	STACK_DGRAM_AUX = 256,		/* to the program: PACKET_AUXDATA was asked for; @ttl is where the network
+	STACK_DGRAM_AUX = 256,		/* to the program, packet sockets: for PACKET_AUXDATA @ttl is where the network
 					 * header starts, @tos how many bytes its filter wanted */
 	STACK_DGRAM_UNSUMMED = 512,	/* packet sockets: the checksum is still to be computed */
 	STACK_DGRAM_RECVOPTS = 1024,	/* to the program: @ip_opts are those that came */
@@ -185,7 +189,8 @@ enum stack_dgram_flag {
 /**
  * struct stack_dgram - before each datagram on the pair, both ways
  * @size:  of this structure: where the payload starts
- * @flags: enum stack_dgram_flag
+ * @flags: enum stack_dgram_flag; to the program: what was asked for when it was queued. All fields are there, and what is
+ *         asked for when it is received is on the board
  * @peer:  to the program: who sent it; to the host: where to, length 0 for the connected peer
  * @local: to the program: the address it was sent to; to the host: the one to send from
  * @ifindex: interface, as in IP_PKTINFO
@@ -278,6 +283,7 @@ enum stack_board_flag {
 	STACK_BOARD_TELLS = 64,		/* a stream of whose bytes more is to be told when they are read: STACK_OP_TIMES */
 	STACK_BOARD_COPIES = 256,	/* writes with MSG_ZEROCOPY are to be told: STACK_OP_COPIED */
 	STACK_BOARD_STAMPS = 128,	/* a stream to which writes are announced: STACK_OP_STAMP */
+	STACK_BOARD_DISSOLVED = 512,	/* CLOSED, and connect has told why: as good as new */
 };
 
 /**
@@ -287,6 +293,8 @@ enum stack_board_flag {
  * @error:   SO_ERROR, positive; taking it is a request (STACK_OP_GETOPT), since it must happen once
  * @flags:   enum stack_board_flag
  * @cookie:  the socket's; 0 while the entry is free. Compare it: entries are used again.
+ * @asks:    of datagram sockets, enum stack_dgram_flag: what options ask to be told of received datagrams of IPv4; @asks6: of
+ *           IPv6. IPV6_RECVPKTINFO counts for those of IPv4, too
  */
 struct stack_board_entry {
 	uint32_t seq;
@@ -295,7 +303,8 @@ struct stack_board_entry {
 	uint32_t flags;
 	uint64_t cookie;
 	struct stack_addr local, peer;
-	uint32_t reserved[6];
+	uint32_t asks, asks6;
+	uint32_t reserved[4];
 };
 
 /**

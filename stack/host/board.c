@@ -121,7 +121,7 @@ void board_put(struct board *b, uint32_t i)
 
 	e->cookie = 0;
 	e->error = 0;
-	e->flags = 0;
+	e->flags = e->asks = e->asks6 = 0;
 	e->local.len = e->peer.len = 0;
 	board_set_state(b, i, STACK_BOARD_FREE);
 	board_done(b, i);

@@ -117,6 +117,7 @@ static int disconnected(struct request *q)
 	bool broken_off = r->state == STACK_BOARD_CONNECTED || r->state == STACK_BOARD_CONNECTING;
 	int err = 0;
 
+	r->attempt = RELAY_NO_ATTEMPT;
 	if (r->state != STACK_BOARD_NEW && r->state != STACK_BOARD_CONNECTING)
 		err = renew(q);
 	else
@@ -140,6 +141,10 @@ static int connecting(struct request *q, int err)
 			return renewed;
 		}
 	}
+	if (err == -EINPROGRESS || (!err && r->state != STACK_BOARD_CONNECTED))
+		r->attempt = RELAY_UNTOLD;
+	else if (!err || err == -EISCONN)
+		r->attempt = RELAY_NO_ATTEMPT;
 	/* tcp_connect_init(): what was before is forgotten. */
 	if (err == -EINPROGRESS || (!err && r->state != STACK_BOARD_CONNECTED))
 		relay_put_error(r, 0);
@@ -152,6 +157,17 @@ static int connecting(struct request *q, int err)
 	return err;
 }
 
+/* What connect says of an attempt before this one, and looks no further (inet_stream_connect()). 0: nothing. */
+static int before(struct relay *r)
+{
+	if (r->attempt == RELAY_BARRED)
+		return -EINVAL;
+	if (r->attempt == RELAY_UNTOLD && relay_has_ended(r))
+		return relay_dissolve(r);
+	/* Also after its end. */
+	return relay_has_ended(r) && r->k->connected ? -EISCONN : 0;
+}
+
 int op_connect(struct request *q)
 {
 	struct relay *r = q->relay;
@@ -160,11 +176,14 @@ int op_connect(struct request *q)
 	bool stream = r->k->type == SOCK_STREAM;
 	int err;
 
+	if (q->in->arg[0] & STACK_CONNECT_TOLD && r->attempt == RELAY_UNTOLD)
+		r->attempt = RELAY_NO_ATTEMPT;
+	if (q->in->arg[0] & STACK_CONNECT_END)
+		return (err = before(r)) ? err : -EISCONN;
 	if (!a || q->in->len < sizeof(a->sa_family))
 		return -EINVAL;
-	/* Also after its end. */
-	if (relay_is_over(r) && a->sa_family != AF_UNSPEC)
-		return -EISCONN;
+	if (stream && a->sa_family != AF_UNSPEC && (err = before(r)))
+		return err;
 	err = sock_connect(r->k, a, q->in->len);
 	if (!stream) {
 		relay_show(r);
@@ -181,11 +200,14 @@ int op_fastopen(struct request *q)
 	struct sock_msg m = { .addr_len = (socklen_t)q->in->arg[0] };
 	struct iovec iov;
 	ssize_t n;
+	int err;
 
 	if (q->in->arg[0] < (int64_t)sizeof(sa_family_t) || q->in->arg[0] > q->in->len || m.addr_len > sizeof(m.addr))
 		return -EINVAL;
 	if (r->k->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
+	if ((err = before(r)))
+		return err;
 	memcpy(&m.addr, q->in->data, m.addr_len);
 	iov.iov_base = (void *)(q->in->data + m.addr_len);
 	iov.iov_len = q->in->len - m.addr_len;
@@ -205,7 +227,7 @@ int op_listen(struct request *q)
 	if (backlog < INT32_MIN || backlog > INT32_MAX)
 		return -EINVAL;
 	/* Also after its end: inet_listen() looks at what was connected once. */
-	if (r->state == STACK_BOARD_CONNECTED)
+	if (r->state == STACK_BOARD_CONNECTED || r->attempt != RELAY_NO_ATTEMPT)
 		return -EINVAL;
 	err = relay_listen(r, (int)backlog);
 	if (err || !r->watched)

@@ -306,7 +306,7 @@ int relay_renew(struct relay *r, int *program_fd)
 	r->ops = ops_for(r->k);
 	board_edit(&r->host->board, r->board)->cookie = r->cookie;
 	board_done(&r->host->board, r->board);
-	relay_flag(r, 0, STACK_BOARD_RESET | STACK_BOARD_RCV_EOF);
+	relay_flag(r, 0, STACK_BOARD_RESET | STACK_BOARD_RCV_EOF | STACK_BOARD_DISSOLVED);
 	relay_set_state(r, STACK_BOARD_NEW);
 	return 0;
 }
@@ -337,6 +337,11 @@ static uint32_t option_flags(struct relay *r)
 /* Once something may have come into the error queue, it may be there. */
 void relay_show_options(struct relay *r)
 {
+	struct stack_board_entry *e = board_edit(&r->host->board, r->board);
+
+	e->asks = relay_dgram_flags(sock_asks(r->k, false)) | (r->k->auxdata ? STACK_DGRAM_AUX : 0);
+	e->asks6 = relay_dgram_flags(sock_asks(r->k, true));
+	board_done(&r->host->board, r->board);
 	relay_flag(r, option_flags(r), STACK_BOARD_LINGER | STACK_BOARD_TELLS);
 }
 
@@ -442,6 +447,26 @@ bool relay_is_over(const struct relay *r)
 	return r->k->type == SOCK_STREAM && r->state == STACK_BOARD_CONNECTED && endpoint_state(r->k->ep) == TCP_CLOSE;
 }
 
+bool relay_has_ended(const struct relay *r)
+{
+	return (r->k->type == SOCK_STREAM && r->state == STACK_BOARD_CLOSED) || relay_is_over(r);
+}
+
+int relay_dissolve(struct relay *r)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int err = relay_take_error(r);
+
+	sock_connect(r->k, &none, sizeof(none));
+	r->attempt = RELAY_NO_ATTEMPT;
+	relay_flag(r, STACK_BOARD_DISSOLVED, 0);
+	if (r->state == STACK_BOARD_CLOSED)
+		relay_show(r);
+	else
+		relay_fail(r, 0, false);
+	return err ? -err : -ECONNABORTED;
+}
+
 size_t relay_unread(const struct relay *r)
 {
 	int n = 0;
@@ -461,6 +486,9 @@ int relay_shutdown(struct relay *r, int how)
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
+	/* inet_shutdown() */
+	if (r->attempt == RELAY_UNTOLD)
+		r->attempt = relay_has_ended(r) ? RELAY_BARRED : RELAY_NO_ATTEMPT;
 	if (r->state == STACK_BOARD_CLOSED || relay_is_over(r))
 		return -ENOTCONN;
 	/* The end of what a stream writes comes after what is still in the pair: the relay passes it on. */

@@ -32,6 +32,11 @@ enum relay_ready {
 /** enum relay_shut - of our end of the pair: nothing more comes from the program, nothing more goes to it */
 enum relay_shut { RELAY_SHUT_RD = 1, RELAY_SHUT_WR = 2, RELAY_SHUT_BOTH = 3 };
 
+/** enum relay_attempt - of a stream, what Linux keeps beside the state of TCP (enum socket_state): no attempt to connect that
+ * is still to be told of; one whose outcome no connect has told yet; one that had failed when shutdown came, after which
+ * connect tells of nothing more */
+enum relay_attempt { RELAY_NO_ATTEMPT, RELAY_UNTOLD, RELAY_BARRED };
+
 /* What a pair is given that moves much: with less, the two sides wait for one another in turn. */
 enum { RELAY_WIDE = 524288 };
 
@@ -60,6 +65,7 @@ enum { RELAY_HOLDERS = 2 };
  * @by_cookie, @all: in the host's tables
  * @fd:      our end of the pair
  * @state:   as on the board
+ * @attempt: enum relay_attempt
  * @ready:   enum relay_ready
  * @filler:  bytes of filler in the pair
  * @told_error: datagrams: the program has been woken to the error that is on the board
@@ -109,7 +115,7 @@ struct relay {
 	struct timer retry;
 	struct list waiting, offered;
 	bool up_ended, watched, wants_room, widened, bulk, left, moved, put_off, told_error;
-	uint8_t shut;
+	uint8_t shut, attempt;
 	int backlog;
 	uint32_t pushed, push_unit;
 	int64_t watch_since_ns;
@@ -191,6 +197,13 @@ void relay_connected(struct relay *r);
 
 /** relay_is_over() - it was connected, and is not any more: both FINs are acknowledged, or it was just reset */
 bool relay_is_over(const struct relay *r);
+
+/** relay_has_ended() - a stream whose connection, or attempt, is over */
+bool relay_has_ended(const struct relay *r);
+
+/** relay_dissolve() - it has ended, and connect tells why: as tcp_disconnect() leaves it, ready for another attempt.
+ * Return: what connect is to say, a negative errno. */
+int relay_dissolve(struct relay *r);
 
 /** relay_shutdown() - shutdown(2) on both the socket and the pair */
 int relay_shutdown(struct relay *r, int how);

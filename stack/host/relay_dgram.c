@@ -111,20 +111,18 @@ uint32_t relay_dgram_flags(uint32_t flags)
 	return r;
 }
 
+/* All of it, asked for or not: the program may ask before it receives. */
 static void make_head(const struct sock_msg *m, struct stack_dgram *d)
 {
 	*d = (struct stack_dgram){ .size = sizeof(*d), .len = (uint32_t)m->msg_len };
 	take_addr(&d->peer, &m->addr, m->addr_len);
 	d->flags = (uint16_t)relay_dgram_flags(m->flags);
-	if (m->flags & (SOCK_MSG_PKTINFO | SOCK_MSG_DST)) {
-		d->ifindex = m->ifindex;
+	d->ifindex = m->ifindex;
+	if (m->local.ss_family)
 		take_addr(&d->local, &m->local, m->local.ss_family == AF_INET ? sizeof(struct sockaddr_in)
 								       : sizeof(struct sockaddr_in6));
-	}
-	if (m->flags & (SOCK_MSG_RECVOPTS | SOCK_MSG_RETOPTS)) {
-		d->nip_opts = m->nip_opts;
-		memcpy(d->ip_opts, m->ip_opts, m->nip_opts);
-	}
+	d->nip_opts = m->nip_opts;
+	memcpy(d->ip_opts, m->ip_opts, m->nip_opts);
 	d->tos = (uint32_t)m->tos;
 	d->ttl = (uint32_t)m->ttl;
 	d->wall_ns = m->wall_ns;
@@ -193,7 +191,7 @@ static bool down_one(struct relay *r)
 		return false;
 	}
 	make_head(&m, &d);
-	if (r->k->auxdata)
+	if (r->k->domain == AF_PACKET)
 		add_aux(&m, (size_t)n, &d);
 	return push(r, &d, r->host->scratch, (size_t)n);
 }

@@ -39,7 +39,7 @@ static void fill(const struct sock *k, const struct net_error *e, struct sock_er
 		.origin = e->kind == NET_ERROR_LINK_FAILED ? SO_EE_ORIGIN_LOCAL :
 			  e->local.len == ADDR_LEN_V4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
 		.info = e->kind == NET_ERROR_TOO_BIG ? e->mtu : 0,
-		.ttl = k->recv_flags & (WANT_TTL | WANT_HOPLIMIT) ? e->ttl : 0,
+		.ttl = e->ttl,
 		.wall_ns = e->kind == NET_ERROR_LINK_FAILED ? 0 : k->stack->clock->wall_ns,
 		.len = e->hdr_len - skip,
 	};
@@ -136,6 +136,8 @@ static void tell(const struct sock *k, struct sock_error *e)
 {
 	bool v6 = k->domain == AF_INET6;
 
+	if (!(k->recv_flags & (WANT_TTL | WANT_HOPLIMIT)))
+		e->ttl = 0;
 	e->flags = sock_time_flags(k, false);
 	if (!e->wall_ns)
 		e->flags &= ~(uint32_t)SOCK_MSG_STAMP;

@@ -180,6 +180,19 @@ ssize_t sock_send(struct sock *k, const struct iovec *iov, int iovcnt, const str
 	return err ? send_err(k, err) : (ssize_t)n;
 }
 
+uint32_t sock_asks(const struct sock *k, bool v6)
+{
+	uint32_t want = k->recv_flags, r = sock_time_flags(k, true);
+
+	r |= want & (v6 ? WANT_PKTINFO6 : WANT_PKTINFO) ? SOCK_MSG_PKTINFO : 0;
+	r |= want & (v6 ? WANT_DST6 : WANT_DST) ? SOCK_MSG_DST : 0;
+	r |= want & (v6 ? WANT_TCLASS : WANT_TOS) ? SOCK_MSG_TOS : 0;
+	r |= want & (v6 ? WANT_HOPLIMIT : WANT_TTL) ? SOCK_MSG_TTL : 0;
+	r |= !v6 && want & WANT_RECVOPTS ? SOCK_MSG_RECVOPTS : 0;
+	r |= !v6 && want & WANT_RETOPTS ? SOCK_MSG_RETOPTS : 0;
+	return r;
+}
+
 static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock_msg *m)
 {
 	bool v4;
@@ -195,28 +208,17 @@ static void fill_msg(const struct sock *k, const struct read_msg *r, struct sock
 					     : sock_addr_from_full(&r->from, k->domain, &m->addr);
 	/* An IPv6 socket's datagrams of IPv4 are told of by IPv4's options. */
 	v4 = k->domain == AF_INET || addr_unmap(&r->to.addr).len == ADDR_LEN_V4;
-	if (k->recv_flags & (WANT_PKTINFO | WANT_PKTINFO6))
-		m->flags |= SOCK_MSG_PKTINFO;
-	if (k->recv_flags & (v4 ? WANT_DST : WANT_DST6))
-		m->flags |= SOCK_MSG_DST;
-	if (m->flags & (SOCK_MSG_PKTINFO | SOCK_MSG_DST)) {
+	if (k->recv_flags | k->stamping)
+		m->flags = sock_asks(k, !v4) | (k->recv_flags & WANT_PKTINFO6 ? SOCK_MSG_PKTINFO : 0);
+	if (!r->nip_opts)
+		m->flags &= ~(uint32_t)(SOCK_MSG_RECVOPTS | SOCK_MSG_RETOPTS);
+	if (k->domain != AF_PACKET)
 		sock_addr_from_full(&r->to, k->domain, &m->local);
-		m->ifindex = r->to.nic;
-	}
-	if (k->recv_flags & (v4 ? WANT_TOS : WANT_TCLASS))
-		m->flags |= SOCK_MSG_TOS;
+	m->ifindex = r->to.nic;
 	m->tos = r->tos;
-	if (k->recv_flags & (v4 ? WANT_TTL : WANT_HOPLIMIT))
-		m->flags |= SOCK_MSG_TTL;
 	m->ttl = r->ttl;
 	m->nip_opts = r->nip_opts;
-	if (r->nip_opts) {
-		m->flags |= (k->recv_flags & WANT_RECVOPTS ? SOCK_MSG_RECVOPTS : 0) |
-			    (k->recv_flags & WANT_RETOPTS ? SOCK_MSG_RETOPTS : 0);
-		memcpy(m->ip_opts, r->ip_opts, r->nip_opts);
-	}
-	if (r->has_timestamp)
-		m->flags |= sock_time_flags(k, true);
+	memcpy(m->ip_opts, r->ip_opts, r->nip_opts);
 	m->wall_ns = r->timestamp_ns;
 }
 

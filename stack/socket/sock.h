@@ -75,14 +75,15 @@ int sock_setopt(struct sock *k, int level, int name, const void *val, socklen_t 
 int sock_getopt(struct sock *k, int level, int name, void *val, socklen_t *len);
 
 /**
- * struct sock_msg - what a datagram has beside its bytes; fields without their flag are not looked at
+ * struct sock_msg - what a datagram has beside its bytes; send: fields without their flag are not looked at; received: all
+ * are filled in, and the flags say what is asked for now
  * @addr:    send: where to, @addr_len 0 for the peer; received: from whom
  * @local:   send: from where; received: the address it was sent to
- * @flags:   enum sock_msg_flag: which of the others are there; @wall_ns is filled in, asked for or not
+ * @flags:   enum sock_msg_flag: which of the others are there
  * @segment: send: as UDP_SEGMENT, for this one
  * @stamping: send: the flags of SO_TIMESTAMPING that say what is to be recorded, for this one
  * @msg_len: received: length of the whole datagram
- * @ip_opts, @nip_opts: received, with RECVOPTS or RETOPTS: the IPv4 options that came; send, with RETOPTS: those to send with
+ * @ip_opts, @nip_opts: received: the IPv4 options that came; send, with RETOPTS: those to send with
  * @csum, @net_off: received, packet sockets: enum pkt_csum, and where the network header starts
  */
 enum sock_msg_flag {
@@ -156,6 +157,9 @@ bool sock_tells_times(const struct sock *k);
 
 /** sock_tells_left() - whether how much is left to be read is (TCP_INQ) */
 bool sock_tells_left(const struct sock *k);
+
+/** sock_asks() - enum sock_msg_flag: what is to be told of received datagrams of IPv4, or of IPv6 */
+uint32_t sock_asks(const struct sock *k, bool v6);
 
 /** sock_time_flags() - the SOCK_MSG_* by which a time is told; @received: of what was received, else of the error queue */
 uint32_t sock_time_flags(const struct sock *k, bool received);

@@ -158,13 +158,14 @@ UNUSED static const char *error_name(int err)
 	return err < 0 ? "?" : err ? strerrorname_np(err) : "0";
 }
 
-/* A port that nobody listens on. */
+/* A port that nobody listens on, and that no socket is given by connecting: it would be connected to itself. */
 UNUSED static int closed_port(void)
 {
-	struct sockaddr_in a = in4("127.0.0.1", 0);
+	struct sockaddr_in a = in4("127.0.0.1", 4711);
 	int fd = socket(AF_INET, SOCK_STREAM, 0), port;
 
-	bind(fd, ADDR(&a), sizeof(a));
+	while (bind(fd, ADDR(&a), sizeof(a)) < 0)
+		a.sin_port = htons((uint16_t)(ntohs(a.sin_port) + 1));
 	port = port_of(fd);
 	close(fd);
 	return port;

@@ -189,7 +189,7 @@ static void blocks(void)
 	close(ep);
 }
 
-/* Without a ring, but with a filter and PACKET_AUXDATA. */
+/* Without a ring, but with a filter and PACKET_AUXDATA, which counts when the packet is read. */
 static void reads(void)
 {
 	struct sock_filter some[] = { BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0), BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 200, 1, 0),
@@ -203,12 +203,16 @@ static void reads(void)
 			    .msg_control = &control, .msg_controllen = sizeof(control) };
 	struct tpacket_auxdata aux;
 
-	DO(set(fd, PACKET_AUXDATA, 1));
 	DO(filter(fd, some, 4));
 	DO(watch(fd));
 	send_one(500);
 	send_one(100);
+	send_one(100);
 	POLL(fd, POLLIN);
+	DO(recvmsg(fd, &m, 0));
+	printf("told %d\n", m.msg_controllen > 0);
+	m.msg_controllen = sizeof(control);
+	DO(set(fd, PACKET_AUXDATA, 1));
 	DO(recvmsg(fd, &m, 0));
 	printf("%d %u %d %d\n", from.sll_family, m.msg_namelen, ntohs(from.sll_protocol), from.sll_pkttype);
 	if (m.msg_controllen >= CMSG_LEN(sizeof(aux)) && control.head.cmsg_type == PACKET_AUXDATA) {

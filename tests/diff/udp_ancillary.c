@@ -1,4 +1,6 @@
 /* udp_ancillary.c - what comes and goes with a datagram: addresses, TTL, TOS, times. */
+#include <netinet/ip.h>
+
 #include "log.h"
 
 enum { ORIGDSTADDR6 = 74 };	/* IPV6_ORIGDSTADDR */
@@ -207,11 +209,126 @@ static void chosen(void)
 	close(c);
 }
 
+static void set_all(int s, bool six, int v)
+{
+	static const int four[] = { IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IP_RECVORIGDSTADDR, IP_RECVOPTS, IP_RETOPTS };
+	static const int sixes[] = { IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, ORIGDSTADDR6 };
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(four) / sizeof(four[0]); i++)
+		r |= setsockopt(s, IPPROTO_IP, four[i], &v, sizeof(v));
+	for (size_t i = 0; six && i < sizeof(sixes) / sizeof(sixes[0]); i++)
+		r |= setsockopt(s, IPPROTO_IPV6, sixes[i], &v, sizeof(v));
+	printf("all = %d: %d\n", v, r);
+}
+
+/* A datagram that is there, and not received yet. */
+static void queue_one(int c, int s)
+{
+	DO(send(c, "x", 1, 0));
+	wait_bytes(s, 1);
+}
+
+/* What the options before it ask for counts when it is received, and not when it came: but for where it came in, which is
+ * kept for IP_PKTINFO if that is asked for by then. */
+static void late_four(int s, int c, bool six)
+{
+	static const int times[] = { SO_TIMESTAMP, SO_TIMESTAMPNS };
+
+	queue_one(c, s);
+	set_all(s, six, 1);
+	show(s, 512);
+	for (int i = 0; i < 2; i++) {
+		set_all(s, six, 0);
+		queue_one(c, s);
+		set_all(s, six, 1);
+		SET(s, IPPROTO_IP, IP_PKTINFO, 0);
+		SET(s, SOL_SOCKET, times[i], 1);
+		show(s, 512);
+		SET(s, SOL_SOCKET, times[i], 0);
+	}
+	set_all(s, six, 1);
+	queue_one(c, s);
+	set_all(s, six, 0);
+	show(s, 512);
+	set_all(s, six, 1);
+	queue_one(c, s);
+	set_all(s, six, 0);
+	set_all(s, six, 1);
+	show(s, 512);
+	set_all(s, six, 0);
+}
+
+static void late_six(int s)
+{
+	struct sockaddr_in6 a = in6("::1", port_of(s));
+	int c = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	connect(c, ADDR(&a), sizeof(a));
+	queue_one(c, s);
+	set_all(s, true, 1);
+	show(s, 512);
+	queue_one(c, s);
+	SET(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 0);
+	show(s, 512);
+	queue_one(c, s);
+	set_all(s, true, 0);
+	show(s, 512);
+	close(c);
+}
+
+static void late(bool six)
+{
+	struct sockaddr_in a = in4("127.0.0.1", 0);
+	struct sockaddr_in6 a6 = in6("::", 0);
+	uint8_t options[] = { IPOPT_RR, 7, 4, 0, 0, 0, 0, IPOPT_EOL };
+	int s = socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), c = socket(AF_INET, SOCK_DGRAM, 0);
+
+	printf("- asked for late, IPv%d\n", six ? 6 : 4);
+	bind(s, six ? ADDR(&a6) : ADDR(&a), six ? sizeof(a6) : sizeof(a));
+	a = in4("127.0.0.1", port_of(s));
+	connect(c, ADDR(&a), sizeof(a));
+	DO(setsockopt(c, IPPROTO_IP, IP_OPTIONS, options, sizeof(options)));
+	late_four(s, c, six);
+	if (six)
+		late_six(s);
+	close(s);
+	close(c);
+}
+
+/* The same of the error queue. */
+static void late_errors(void)
+{
+	struct sockaddr_in a = in4("127.0.0.1", closed_port());
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	puts("- errors");
+	SET(s, IPPROTO_IP, IP_RECVERR, 1);
+	connect(s, ADDR(&a), sizeof(a));
+	for (int i = 0; i < 2; i++) {
+		struct iovec v = { buf, sizeof(buf) };
+		char control[512];
+		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+
+		SET(s, IPPROTO_IP, IP_RECVTTL, i);
+		DO(send(s, "x", 1, 0));
+		POLL(s, POLLERR);
+		SET(s, IPPROTO_IP, IP_RECVTTL, !i);
+		DO(recvmsg(s, &m, MSG_ERRQUEUE));
+		for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h))
+			printf("level %d type %d\n", h->cmsg_level, h->cmsg_type);
+	}
+	close(s);
+}
+
 int main(void)
 {
 	four();
 	six();
 	both();
 	chosen();
+	late(false);
+	late(true);
+	late_errors();
 	return 0;
 }

@@ -53,6 +53,37 @@ Test(dgram, echo_between_two_sockets)
 	close(client.fd);
 }
 
+/* What is asked for is on the board; what is there to be told comes with every datagram. */
+Test(dgram, all_is_told_of_one_that_came_before_it_was_asked_for)
+{
+	struct sockaddr_in name, to;
+	struct sockp server = bound("127.0.0.1", &name), client = peer_socket(&p, AF_INET, SOCK_DGRAM);
+	struct stack_dgram d;
+	char buf[8];
+	int on = 1;
+
+	cr_assert_eq(dgram_send(client.fd, &name, "x", 1), 1);
+	cr_assert(wait_events(server.fd, POLLIN) & POLLIN);
+	cr_assert_eq(peer_entry(&p, &server).asks, 0);
+	cr_assert_eq(peer_call(&p, STACK_OP_SETOPT, server.cookie, IPPROTO_IP, IP_PKTINFO, 0, &on, sizeof(on)), 0);
+	cr_assert_eq(peer_call(&p, STACK_OP_SETOPT, server.cookie, IPPROTO_IP, IP_RECVTTL, 0, &on, sizeof(on)), 0);
+	cr_assert_eq(peer_entry(&p, &server).asks, STACK_DGRAM_PKTINFO | STACK_DGRAM_TTL);
+	cr_assert_eq(peer_entry(&p, &server).asks6, 0);
+	cr_assert_eq(dgram_recv(server.fd, &d, buf, sizeof(buf)), 1);
+	cr_assert_eq(d.flags, 0);
+	cr_assert_eq(d.ttl, 64);
+	cr_assert_eq(d.ifindex, 1);
+	cr_assert_neq(d.wall_ns, 0);
+	cr_assert_eq(d.local.len, sizeof(to));
+	memcpy(&to, d.local.bytes, sizeof(to));
+	cr_assert_eq(to.sin_port, name.sin_port);
+	cr_assert_eq(dgram_send(client.fd, &name, "x", 1), 1);
+	cr_assert_eq(dgram_recv(server.fd, &d, buf, sizeof(buf)), 1);
+	cr_assert_eq(d.flags, STACK_DGRAM_PKTINFO | STACK_DGRAM_TTL);
+	close(server.fd);
+	close(client.fd);
+}
+
 Test(dgram, boundaries_and_empty_datagrams_are_kept)
 {
 	struct sockaddr_in name;

@@ -81,7 +81,10 @@ Test(stream, refused_and_then_tried_again)
 	cr_assert(wait_events(c.fd, POLLOUT) & (POLLOUT | POLLHUP));
 	cr_assert_eq(pending_error(&c), ECONNREFUSED);
 	cr_assert_eq(pending_error(&c), 0);
-	/* Again, on the same socket: it gets another pair. */
+	/* The next call is told of it; the one after that begins again, and gets another pair. */
+	cr_assert(!(peer_entry(&p, &c).flags & STACK_BOARD_DISSOLVED));
+	cr_assert_eq(connect_to(&c, &name), -ECONNABORTED);
+	cr_assert(peer_entry(&p, &c).flags & STACK_BOARD_DISSOLVED);
 	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
 	replace(&c);
 	peer_wait_state(&p, &c, STACK_BOARD_CONNECTED);
@@ -90,6 +93,22 @@ Test(stream, refused_and_then_tried_again)
 	cr_assert_eq(send(s.fd, "x", 1, 0), 1);
 	cr_assert(wait_events(c.fd, POLLIN) & POLLIN);
 	close(s.fd);
+	close(c.fd);
+	close(l.fd);
+}
+
+Test(stream, why_it_failed_is_told_once_to_who_asks)
+{
+	struct sockaddr_in name;
+	struct sockp l = listening(5, &name), c = peer_socket(&p, AF_INET, SOCK_STREAM);
+
+	cr_assert_eq(peer_call(&p, STACK_OP_CONNECT, c.cookie, STACK_CONNECT_END, 0, 0, NULL, 0), -EISCONN);
+	name.sin_port = (in_port_t)(name.sin_port ^ htons(1));
+	cr_assert_eq(connect_to(&c, &name), -EINPROGRESS);
+	peer_wait_state(&p, &c, STACK_BOARD_CLOSED);
+	cr_assert_eq(peer_call(&p, STACK_OP_CONNECT, c.cookie, STACK_CONNECT_END, 0, 0, NULL, 0), -ECONNREFUSED);
+	cr_assert_eq(peer_entry(&p, &c).error, 0);
+	cr_assert_eq(peer_call(&p, STACK_OP_CONNECT, c.cookie, STACK_CONNECT_END, 0, 0, NULL, 0), -EISCONN);
 	close(c.fd);
 	close(l.fd);
 }

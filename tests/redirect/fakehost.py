@@ -9,7 +9,8 @@ import argparse, errno, fcntl, mmap, os, selectors, socket, struct, sys, ctypes
 HELLO, SOCKET, LOOKUP, BIND, CONNECT, LISTEN, SHUTDOWN, GETNAME, SETOPT, GETOPT, IOCTL, CHECK, ERRQUEUE, ABORT, KILL, \
     FLUSH, OUTQ, RESOLVE, NAMEINFO, IFADDRS = range(1, 21)
 NEW, CONNECTING, CONNECTED, LISTENING, CLOSED = range(1, 6)
-RESET, RCV_EOF, ERRQ, BOUND = 1, 2, 4, 8
+RESET, RCV_EOF, ERRQ, BOUND, DISSOLVED = 1, 2, 4, 8, 512
+CONNECT_END = 2
 HEAD = struct.Struct("<HHIiIQ4q")
 ENTRIES, ENTRY = 4096, 120
 DGRAM = struct.Struct("<HHIIIqI I32s I32s I I40s I")
@@ -104,6 +105,13 @@ class Sock:
         self.drain()
         self.set_state(CONNECTED)
         sel.register(self.kernel, selectors.EVENT_READ, self.kernel_event)
+
+    def end(self):
+        if self.state != CLOSED or self.flags & DISSOLVED:
+            return -errno.EISCONN
+        err, self.error, self.flags = self.error or errno.ECONNABORTED, 0, self.flags | DISSOLVED
+        self.set_state()
+        return -err
 
     def connect(self, raw):
         if self.state == CONNECTING:
@@ -292,7 +300,7 @@ def on_socket(conn, op, seq, s, arg, data):
         s.flags |= BOUND if not err else 0
         s.set_state()
     elif op == CONNECT:
-        err = s.connect(data)
+        err = s.end() if arg[0] & CONNECT_END else s.connect(data)
     elif op == LISTEN:
         err = -ctypes.get_errno() if libc.listen(s.kernel.fileno(), arg[0]) else 0
         if not err and s.state != LISTENING:
