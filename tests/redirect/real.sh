@@ -144,7 +144,6 @@ socat_tcp() {
 	need socat
 	up "$SPECIFICATION"
 	OUT=got start on socat -u "TCP4-LISTEN:9000,bind=$ADDRESS,reuseaddr" -
-	sleep 0.3
 	on socat -u "FILE:$T/file" "TCP4:$ADDRESS:9000,retry=20,interval=0.1" || fail "socat: $?"
 	await gone "$PID"
 	same got "$T/file"
@@ -154,11 +153,13 @@ socat_tcp() {
 	done
 }
 
+udp_bound() { on cat /proc/net/udp | grep -q ":$(printf %04X "$1") "; }
+
 socat_udp() {
 	need socat
 	up "$SPECIFICATION"
 	start on socat "UDP4-RECVFROM:9002,bind=$ADDRESS,fork" EXEC:cat
-	sleep 0.3
+	await udp_bound 9002
 	for i in 1 2 3; do
 		is "echo" "$(echo "datagram $i" | on socat -t 2 - "UDP4:$ADDRESS:9002")" "datagram $i"
 	done
