@@ -44,7 +44,7 @@
 #include <sys/socket.h>
 
 enum {
-	STACK_PROTO_VERSION = 1,
+	STACK_PROTO_VERSION = 2,
 	STACK_MSG_DATA = 4000,		/* room for a message's data */
 	STACK_ADDR_MAX = 32,		/* sockaddr_in, sockaddr_in6, sockaddr_ll */
 	STACK_BOARD_MAGIC = 0x53534231,

@@ -19,7 +19,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 args = argparse.ArgumentParser()
 args.add_argument("path")
-args.add_argument("--version", type=int, default=1)
+args.add_argument("--version", type=int, default=2)
 args.add_argument("--die-at", type=int, default=0)
 args.add_argument("--garble", type=int, default=0)
 args = args.parse_args()

@@ -132,7 +132,7 @@ other_version() {
 	alone "$FAKE" "$PY" "$T/try.py" >out 2>err || fail "exit status $?"
 	is "errors" "$(xargs <out)" "100 100 100"
 	is "lines" "$(wc -l <err)" 1
-	has err "version 1 .*version 7"
+	has err "version 2 .*version 7"
 }
 
 # The command says what it is, and how to be rid of it.
@@ -141,7 +141,7 @@ other_version_is_ended() {
 	fake --version 7
 	mv fake.sock "$SOCKSHIM_DIR/stack/old.sock"
 	is "status" "$("$SHIM" run --stack old -- true 2>err; echo $?)" 125
-	has err "version 7 .*version 1; end it (sockshim stack down)"
+	has err "version 7 .*version 2; end it (sockshim stack down)"
 	"$SHIM" stack list >out
 	has out "^old *$PID *of another version"
 	is "version" "$("$SHIM" stack list -j | "$PY" -c 'import json, sys; print(json.load(sys.stdin)[0]["version"])')" 7
@@ -245,6 +245,7 @@ killed() {
 	await grep -q blocked out || fail "it does not get so far"
 	host=$(host_pid)
 	kill -9 "$host"
+	await gone "$host"
 	echo >in
 	kill "$sleeper"
 	wait "$PID" || fail "exit status $?"
@@ -259,6 +260,7 @@ killed() {
 
 # Servers whose host was killed are told so at once, and then not as often as they ask.
 asked_slowly() {
+	local host
 	up
 	cat >ask.py <<-'PY'
 		import socket, sys, time
@@ -286,7 +288,9 @@ asked_slowly() {
 	echo "$sleeper $(started $sleeper)" >>"$PIDS"
 	OUT=out start on "$PY" ask.py <in
 	await grep -q there out || fail "it does not get so far"
-	kill -9 "$(host_pid)"
+	host=$(host_pid)
+	kill -9 "$host"
+	await gone "$host"
 	echo >in
 	kill "$sleeper"
 	wait "$PID" || { cat out; fail "exit status $?"; }
