@@ -108,19 +108,19 @@ Test(control, malformed_messages_end_their_connection_alone)
 	struct peer good = join();
 	struct stack_msg m = { .version = STACK_PROTO_VERSION, .op = STACK_OP_INFO };
 	struct { size_t bytes; uint16_t op; uint32_t len; uint16_t version; bool hello; } bad[] = {
-		{ 3, STACK_OP_INFO, 0, 1, true },
-		{ STACK_MSG_HEAD, STACK_OP_INFO, 9, 1, true },
-		{ STACK_MSG_HEAD + 8, STACK_OP_INFO, 0, 1, true },
-		{ STACK_MSG_HEAD, STACK_OP_COUNT, 0, 1, true },
-		{ STACK_MSG_HEAD, 0, 0, 1, true },
-		{ STACK_MSG_HEAD, UINT16_MAX, 0, 1, true },
-		{ STACK_MSG_HEAD, STACK_OP_INFO, 0, 2, true },
-		{ STACK_MSG_HEAD, STACK_OP_INFO, 0, 1, false },
-		{ STACK_MSG_HEAD, STACK_OP_HELLO, 0, 1, true },
-		{ STACK_MSG_HEAD, STACK_OP_RESOLVE, 0, 1, true },
-		{ STACK_MSG_HEAD + 8, STACK_OP_RESOLVE, 8, 1, true },
-		{ STACK_MSG_HEAD, STACK_OP_INFO, UINT32_MAX, 1, true },
-		{ STACK_MSG_HEAD, STACK_OP_JOIN, 0, 1, true },
+		{ 3, STACK_OP_INFO, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, STACK_OP_INFO, 9, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD + 8, STACK_OP_INFO, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, STACK_OP_COUNT, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, 0, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, UINT16_MAX, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, STACK_OP_INFO, 0, STACK_PROTO_VERSION + 1, true },
+		{ STACK_MSG_HEAD, STACK_OP_INFO, 0, STACK_PROTO_VERSION, false },
+		{ STACK_MSG_HEAD, STACK_OP_HELLO, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, STACK_OP_RESOLVE, 0, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD + 8, STACK_OP_RESOLVE, 8, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, STACK_OP_INFO, UINT32_MAX, STACK_PROTO_VERSION, true },
+		{ STACK_MSG_HEAD, STACK_OP_JOIN, 0, STACK_PROTO_VERSION, true },
 	};
 
 	memset(m.data, 'a', sizeof(m.data));
