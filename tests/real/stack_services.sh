@@ -254,7 +254,8 @@ java_() {
 
 cat >echo.rb <<'END'
 require "socket"
-require "digest"
+require "digest/sha2"
+Digest::SHA256		# loaded here, and not by several threads at once
 data = Random.new(1).bytes(200_000)
 if ARGV[0] == "server"
   Socket.tcp_server_loop("0.0.0.0", ARGV[1].to_i) { |s, _| Thread.new { IO.copy_stream(s, s); s.close } }
