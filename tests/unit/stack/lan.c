@@ -215,7 +215,7 @@ Test(lan, the_switch_leaves_with_the_last_member_and_numbers_are_used_again)
 Test(lan, a_member_that_is_killed_harms_nobody)
 {
 	pid_t pid;
-	int status, ready[2];
+	int status, ready[2], got;
 	char c;
 
 	join(0);
@@ -233,13 +233,17 @@ Test(lan, a_member_that_is_killed_harms_nobody)
 			link_write(l, pkt_from_bytes(pool, "\2ss\0\0\1\2ss\0\0\3\x88\xb5" "a flood that ends in mid-air", 42));
 	}
 	cr_assert_eq(read(ready[0], &c, 1), 1);
-	send_frame(0, 1);
-	cr_assert_eq(frames(1, 1, 5000), 1);
+	/* What finds a member's ring full of the flood is lost, as in any switch. */
+	for (int i = 0; i < 1000 && frames(1, 1, 5) < 1; i++)
+		send_frame(0, 1);
+	cr_assert_geq(ngot[1], 1);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	eventually(lan_get_info(dir, "test", 3, &(struct lan_info){ 0 }) == -ENOENT);
-	send_frame(0, 1);
-	cr_assert_eq(frames(1, 2, 5000), 2);
+	got = frames(1, INT_MAX, 50);
+	for (int i = 0; i < 1000 && frames(1, got + 1, 5) <= got; i++)
+		send_frame(0, 1);
+	cr_assert_gt(ngot[1], got);
 	join(2);
 	cr_assert_eq(lease[2].number, 3);
 }
