@@ -12,7 +12,7 @@ ifneq ($(shell command -v musl-gcc),)
 PRELOAD_PROGS += $(addprefix $(PRELOAD_OUT)/progs/musl/,simple signals)
 endif
 PRELOAD_PROGS += $(addprefix $(PRELOAD_OUT)/progs/asan/,simple signals)
-PRELOAD_OBJS  := $(B)/unit/tests/preload/child.o $(B)/unit/shim/switch/cookie.o $(B)/unit/shim/run/errno_name.o
+PRELOAD_OBJS  := $(B)/unit/tests/preload/child.o $(B)/unit/shim/switch/cookie.o $(B)/unit/shim/run/errno_name.o $(B)/unit/shim/run/stat.o
 
 $(B)/unit/tests/preload/%.o: UNIT_CFLAGS += -Itests
 $(PRELOAD_BINS): $(PRELOAD_OUT)/%: $(B)/unit/tests/preload/%.o $(PRELOAD_OBJS) | $(PRELOAD_PROGS) $(PRELOAD_LIBS) $(B)/libsockshim.so

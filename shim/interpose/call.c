@@ -74,7 +74,7 @@ static bool still_socket(struct call *c)
 static void count_injected(const struct call *c)
 {
 	if (type_of(c) < SOCKSHIM_FILTER_TYPES)
-		run_count_injected(hook.stats, c->cookie, type_of(c));
+		run_count_injected(hook.tab.stats, c->cookie, type_of(c));
 }
 
 /* Rules and filters that may end the call before it is made. Returns whether one did. */

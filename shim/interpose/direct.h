@@ -72,7 +72,11 @@ static inline long libc_outcome(long r)
 static inline void libc_set_errno(int err)
 {
 #ifdef __x86_64__
-	__asm__ volatile("movl %0, %%fs:(%1)" : : "r"(err), "r"(hook.errno_at) : "memory");
+	long at = __atomic_load_n(&hook_guard.errno_at, __ATOMIC_RELAXED);
+
+	if (UNLIKELY(!at))
+		at = hook.errno_at;
+	__asm__ volatile("movl %0, %%fs:(%1)" : : "r"(err), "r"(at) : "memory");
 #else
 	errno = err;
 #endif

@@ -18,7 +18,7 @@
 static void dump(const char *path)
 {
 	static struct sockshim_stat stats[RUN_STATS];	/* the stack may be a signal handler's */
-	size_t n = run_stats_copy(hook.stats, stats, RUN_STATS);
+	size_t n = socktab_stats(&hook.tab, stats, RUN_STATS);
 	bool said = path[0] == '-' && !path[1];
 	int fd = said ? 2 : hook_sandboxed ? -EPERM :
 		(int)sys(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

@@ -34,11 +34,13 @@ struct hook hook __attribute__((aligned(4096))) = {
 #define CHECKED(alias, name)
 #include "interpose/calls.def"
 	},
-	.stats = no_stats,
-	.tab = { .alone = "", .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
+	.tab = { .alone = "", .stats = no_stats, .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
 };
-struct hook_guard hook_guard;
-struct sockshim_switch hook_switch = { .tab = &hook.tab, .stats = no_stats, .armed_changed = filters_changed };
+struct hook_guard_page hook_guard_page;
+#define TEXT_OF(x) #x
+#define NUMBER(x) TEXT_OF(x)
+__asm__(".hidden hook_guard\n\t.globl hook_guard\n\t.set hook_guard, hook_guard_page + " NUMBER(HOOK_GUARD_AT));
+struct sockshim_switch hook_switch = { .tab = &hook.tab, .armed_changed = filters_changed };
 __thread uint32_t hook_vforked;
 bool hook_sandboxed;
 
@@ -63,7 +65,7 @@ static uint32_t armed_now(void)
 /* The calls about which there is more to it in such a process. */
 static uint64_t calls_unusual(uint32_t unusual)
 {
-	if (!(hook_guard.alive & HOOK_TIMES))
+	if (!(hook.run.control->flags & RUN_TIMES))
 		unusual &= ~HOOK_NO_COUNTER;
 	return (unusual ? 1ull << CALL_socket | 1ull << CALL_socketpair | 1ull << CALL_accept | 1ull << CALL_accept4 : 0) |
 	       (unusual & (HOOK_STACK | HOOK_VFORKS) ? 1ull << CALL_close : 0);
@@ -77,6 +79,7 @@ void hook_find_shortest(void)
 	if (!hook_is_alive())
 		return;
 	__atomic_store_n(&hook_guard.alone, hook.tab.alone, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook_guard.errno_at, hook.errno_at, __ATOMIC_RELAXED);
 	/* Again, if another thread or a signal handler has changed what this came from: what was stored may be older than its. */
 	do {
 		uint64_t calls = 0;
@@ -87,7 +90,10 @@ void hook_find_shortest(void)
 		for (int id = 0; id < CALLS; id++)
 			if (!(armed & 1u << call_infos[id].filter))
 				calls |= 1ull << id;
-		__atomic_store_n(&hook_guard.shortest, calls & direct & ~calls_unusual(unusual), __ATOMIC_SEQ_CST);
+		calls &= direct & ~calls_unusual(unusual);
+		if (hook.run.control->flags & RUN_TIMES)
+			calls |= HOOK_TIMES;
+		__atomic_store_n(&hook_guard.shortest, calls, __ATOMIC_SEQ_CST);
 	} while (armed != __atomic_load_n(&hook_guard.armed, __ATOMIC_SEQ_CST) ||
 		 direct != __atomic_load_n(&hook.direct, __ATOMIC_SEQ_CST) ||
 		 unusual != __atomic_load_n(&hook.unusual, __ATOMIC_SEQ_CST));
@@ -152,16 +158,15 @@ static void start_locked(void)
 	bool forked = started;
 
 	/* Where the kernel can't (before 4.14), a forked child will be taken for its parent. */
-	sys(SYS_madvise, &hook_guard, sizeof(hook_guard), MADV_WIPEONFORK);
+	sys(SYS_madvise, &hook_guard_page, sizeof(hook_guard_page), MADV_WIPEONFORK);
 	/* A fork in the middle of another thread's start leaves half of it: the parent's. */
 	if (!forked)
 		hook.run = (struct run_writer){ 0 };
 	run_writer_open(&hook.run, forked);
 	if (!forked && run_config()->too_long)
 		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
-	hook.stats = hook.run.file->stats;
+	hook.tab.stats = hook.run.file->stats;
 	hook.backtrace = hook.run.control->backtrace < RUN_BACKTRACE ? hook.run.control->backtrace : RUN_BACKTRACE;
-	hook_switch.stats = hook.stats;
 	if (forked) {
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
 		forks = 0;
@@ -177,10 +182,10 @@ static void start_locked(void)
 	started = true;
 	hook_guard.seen = hook.run.control->generation ^ 1u;	/* the rules are loaded at the first look */
 	/* What a forked child found before it came here was its parent's. */
-	hook_guard.last_stat[0] = hook_guard.last_stat[1] = NULL;
+	hook_guard_page.last_stat = NULL;
 	hook_guard.module_bytes = 0;
 	__atomic_store_n(&hook_guard.generation, &hook.run.control->generation, __ATOMIC_RELEASE);
-	__atomic_store_n(&hook_guard.alive, HOOK_ALIVE | (hook.run.control->flags & RUN_TIMES ? HOOK_TIMES : 0), __ATOMIC_RELEASE);
+	__atomic_store_n(&hook_guard.alive, 1, __ATOMIC_RELEASE);
 }
 
 void hook_start(void)
@@ -277,7 +282,7 @@ uint64_t hook_adopt(int fd)
 		return 0;
 	if (!__atomic_exchange_n(&scanned, 1, __ATOMIC_ACQ_REL)) {
 		scan();
-		if (socktab_ref(&hook.tab, fd) == SOCKTAB_OTHER)
+		if (socktab_is_other(socktab_ref(&hook.tab, fd)))
 			return 0;
 	}
 	if (socket_cookie(fd, &cookie) != 0) {

@@ -40,27 +40,43 @@
 
 /* What fork must wipe, in a page of its own, where no pointer need be followed to it: one cache line, with all that the
  * shortest way through a wrapper asks beside the table. A signal handler may fork, and the child go on in the middle of that
- * way: any of it may be 0 at any instruction. Not at the page's start: so much of the kernel's lies at one that
- * its part of the processor's cache is always another's. */
+ * way: any of it may be 0 at any instruction. */
 struct hook_guard {
-	char unused[HOOK_GUARD_AT];
-	uint64_t shortest;	/* bit per call: those that may be made as bare system calls, see hook_is_shortest() */
+	uint64_t shortest;	/* bit per call: those that may be made as bare system calls, see hook_is_shortest(); HOOK_TIMES */
 	const uint32_t *generation;	/* of the control block, NULL: not started */
 	const char *alone;		/* as in the table, NULL: not started */
-	struct run_stat *last_stat[2];	/* those that were counted in last, see hook_last_stat() */
+	long errno_at;			/* as in struct hook, 0: ask there */
 	uint64_t module_start;		/* of the last module that opened a socket, of which so many bytes are known */
 	uint32_t module_bytes;
 	uint32_t seen;		/* generation of the control block that `armed` was made from */
 	uint32_t armed;		/* bit per filter type that filter, rule or trace wants to see */
-	uint32_t alive;		/* HOOK_ALIVE, HOOK_TIMES in the process that started; 0 in those that it forks */
+	uint32_t alive;		/* not 0 in the process that started; 0 in those that it forks */
+	uint64_t reserved;
+};
+
+/* In `shortest`: when sockets are opened is recorded. */
+#define HOOK_TIMES	(1ull << 63)
+
+/* Not at the page's start: so much of the kernel's lies at one that its part of the processor's cache is always another's. */
+struct hook_guard_page {
+	char unused[HOOK_GUARD_AT];
+	struct hook_guard line;
+	struct run_stat *last_stat;	/* those that were counted in last, NULL: none */
 } __attribute__((aligned(HOOK_PAGE)));
 
-_Static_assert(HOOK_GUARD_AT % 64 == 0 && offsetof(struct hook_guard, alive) + sizeof(uint32_t) == HOOK_GUARD_AT + 64, "a line");
+_Static_assert(HOOK_GUARD_AT % 64 == 0 && sizeof(struct hook_guard) == 64, "a line");
 
-extern struct hook_guard hook_guard;
+extern struct hook_guard_page hook_guard_page;
+extern struct hook_guard hook_guard __attribute__((visibility("hidden")));	/* its line */
 
-#define HOOK_ALIVE	1u
-#define HOOK_TIMES	2u	/* when sockets are opened is recorded */
+/* The same for who reads several of its members: by a register, which takes half the bytes of code. */
+static inline struct hook_guard *hook_guard_near(void)
+{
+	struct hook_guard *g = &hook_guard;
+
+	__asm__("" : "+r"(g));
+	return g;
+}
 
 /* Bits of hook.unusual. */
 #define HOOK_BACKTRACES	1u
@@ -71,17 +87,16 @@ extern struct hook_guard hook_guard;
 /* All that the short way through a wrapper reads is close together: a machine whose system calls empty the
  * TLB pays for every page that is touched after one. */
 struct hook {
-	struct socktab tab;		/* what is used most first */
+	long errno_at;			/* from the thread pointer */
 	uint64_t direct;		/* bit per call, see MAKE() */
 	uint32_t unusual;		/* HOOK_...: what opening a socket must see to beyond the usual */
 	uint32_t backtrace;		/* frames that are recorded of each call that opens a socket */
-	long errno_at;			/* from the thread pointer */
+	struct socktab tab;		/* its low entries at once */
 	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
-	struct run_stat *stats;
 	struct run_writer run;
 };
 
-_Static_assert(CALLS <= 64, "bits of hook.direct");
+_Static_assert(CALLS <= 63, "bits of hook.direct");
 _Static_assert(offsetof(struct hook, unusual) == HOOK_UNUSUAL_AT, "as vfork.S has it");
 _Static_assert(HOOK_OWN_IN_VFORK == (1u << CALL_socket | 1u << CALL_socketpair | 1u << CALL_accept | 1u << CALL_accept4 |
 				     1u << CALL_close), "as vfork.S has it");
@@ -100,7 +115,7 @@ static inline bool hook_in_vfork(void)
  * opened from then on, and no descriptor, address or name asked for. */
 extern bool hook_sandboxed;
 
-/* Starts, or starts again after fork. Afterwards the guard is alive, hook.run and hook.stats are valid. */
+/* Starts, or starts again after fork. Afterwards the guard is alive, hook.run and the table's statistics are valid. */
 void hook_start(void);
 
 /* Whether this process is a fork that has not started again. */
@@ -116,15 +131,8 @@ bool hook_quiet_now(enum sockshim_filter_type t);
 /* Brings `armed` up to date with the control block's generation. */
 void hook_refresh(void);
 
-/* Brings hook_guard.shortest up to date with hook.direct, hook.unusual and `armed`. */
+/* Brings hook_guard_near()->shortest up to date with hook.direct, hook.unusual and `armed`. */
 void hook_find_shortest(void);
-
-/* Where a cookie's statistics were last found; NULL there: nowhere yet. */
-static inline struct run_stat **hook_last_stat(sockshim_cookie cookie)
-{
-	/* By the family and the type: what differs among the cookies of one program. */
-	return &hook_guard.last_stat[(cookie >> 48 ^ cookie >> 17) & 1];
-}
 
 /* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
  * traced, and the generation that says so. */
@@ -153,10 +161,10 @@ static inline bool hook_is_alive(void)
 	return LIKELY(__atomic_load_n(&hook_guard.alive, __ATOMIC_ACQUIRE));
 }
 
-/* The processor's counter, if the run asks when sockets are opened. After hook_is_shortest(). */
-static inline uint64_t hook_ticks(void)
+/* The run asks when sockets are opened. */
+static inline bool hook_times(void)
 {
-	return UNLIKELY(__atomic_load_n(&hook_guard.alive, __ATOMIC_RELAXED) & HOOK_TIMES) ? run_clock_counter() : 0;
+	return UNLIKELY(__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) & HOOK_TIMES);
 }
 
 static inline void hook_alive(void)
@@ -168,17 +176,17 @@ static inline void hook_alive(void)
 /* The process has started, and seen the control block as it is. */
 static inline bool hook_is_up_to_date(void)
 {
-	const uint32_t *generation = __atomic_load_n(&hook_guard.generation, __ATOMIC_ACQUIRE);
+	const uint32_t *generation = __atomic_load_n(&hook_guard_near()->generation, __ATOMIC_ACQUIRE);
 
 	return LIKELY(generation && __atomic_load_n(generation, __ATOMIC_RELAXED) ==
-				    __atomic_load_n(&hook_guard.seen, __ATOMIC_ACQUIRE));
+				    __atomic_load_n(&hook_guard_near()->seen, __ATOMIC_ACQUIRE));
 }
 
 /* Nobody wants to see calls of type t. */
 static inline bool hook_quiet(enum sockshim_filter_type t)
 {
 	return (LIKELY(hook_is_up_to_date()) &&
-		LIKELY(!(__atomic_load_n(&hook_guard.armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
+		LIKELY(!(__atomic_load_n(&hook_guard_near()->armed, __ATOMIC_RELAXED) & 1u << t))) || hook_quiet_now(t);
 }
 
 /* A socket as the wrappers look at it: its ref, 0 if it is none. */
@@ -193,17 +201,21 @@ static inline bool hook_quiet_on(uint64_t ref, enum sockshim_filter_type t)
 	return LIKELY(!(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK))) && hook_quiet(t);
 }
 
-/* Call `id` on a socket, whose ref is 0 where it makes one, is to be made as a bare system call and counted, and nothing
- * more: nobody wants to see it, nothing is special about the socket or (where it makes or closes one) about the process,
- * which has started and has one thread. */
+/* Call `id` may be made as a bare system call and counted, and nothing more: the process has started, nobody wants to see such a
+ * call, and nothing is special about the process (where it makes or closes a socket). For calls that are no cancellation points. */
+static inline bool hook_is_bare(enum call_id id)
+{
+	return LIKELY(__atomic_load_n(&hook_guard_near()->shortest, __ATOMIC_ACQUIRE) >> id & 1) && hook_is_up_to_date();
+}
+
+/* The same for a call on a socket: nothing is special about that either, and the process has one thread. */
 static inline bool hook_is_shortest(uint64_t ref, enum call_id id)
 {
 	const char *alone;
 
-	if (UNLIKELY((ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) ||
-		     !(__atomic_load_n(&hook_guard.shortest, __ATOMIC_ACQUIRE) >> id & 1) || !hook_is_up_to_date()))
+	if (UNLIKELY(ref & (SOCKTAB_SPECIAL | SOCKTAB_STACK)) || !hook_is_bare(id))
 		return false;
-	alone = __atomic_load_n(&hook_guard.alone, __ATOMIC_RELAXED);
+	alone = __atomic_load_n(&hook_guard_near()->alone, __ATOMIC_RELAXED);
 	return LIKELY(alone && *alone);
 }
 
@@ -212,7 +224,7 @@ static inline uint64_t hook_ref(int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
 
-	if (LIKELY(ref == SOCKTAB_OTHER))
+	if (LIKELY(socktab_is_other(ref)))
 		return 0;
 	if (UNLIKELY(ref == SOCKTAB_UNKNOWN))
 		return hook_adopt(fd);
@@ -220,7 +232,7 @@ static inline uint64_t hook_ref(int fd)
 		hook_start();
 		ref = socktab_ref(&hook.tab, fd);
 	}
-	return ref > SOCKTAB_OTHER ? ref : 0;
+	return socktab_is_socket(ref) ? ref : 0;
 }
 
 static inline struct run_socket *hook_socket(int fd)
@@ -236,7 +248,7 @@ static inline uint64_t hook_ref_call(int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
 
-	return LIKELY(ref > SOCKTAB_OTHER && hook_is_alive()) ? ref : hook_look_again(fd);
+	return LIKELY(socktab_is_socket(ref) && hook_is_alive()) ? ref : hook_look_again(fd);
 }
 
 #endif

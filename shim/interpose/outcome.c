@@ -38,10 +38,17 @@ static void set_addr(struct run_socket *s, uint32_t flag, const struct sockaddr 
 
 struct run_stat *outcome_find_stat(sockshim_cookie cookie)
 {
-	struct run_stat *st = run_stat(hook.stats, cookie);
+	struct run_stat *st = run_stat(hook.tab.stats, cookie);
 
-	__atomic_store_n(hook_last_stat(cookie), st, __ATOMIC_RELAXED);
+	__atomic_store_n(&hook_guard_page.last_stat, st, __ATOMIC_RELAXED);
 	return st;
+}
+
+void outcome_more(struct run_socket *s)
+{
+	run_stat_take(hook.tab.stats, s);
+	if (hook_times())
+		s->opened_ticks = run_clock_counter();
 }
 
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags)
@@ -60,7 +67,7 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 		return NULL;
 	}
 	s->opener = (uint64_t)(uintptr_t)pc;
-	if (hook_guard.alive & HOOK_TIMES)
+	if (UNLIKELY(hook_times()))
 		s->opened_ticks = run_clock_ticks();
 	site_note(s, pc);
 	redirect_enter(fd, s);
@@ -175,12 +182,12 @@ void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr,
 {
 	uint32_t named = __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & RUN_SOCK_LOCAL;
 	uint32_t all = RUN_SOCK_ACCEPTED | RUN_SOCK_CONNECTED | outcome_type_flags(flags);
-	struct run_socket *ns = shortest ? socktab_place(&hook.tab, (unsigned long)fd) : NULL;
-	struct run_stat *st = ns ? outcome_opening(s->cookie, pc) : NULL;
+	struct run_socket *ns = shortest ? outcome_enter_again(fd, s->cookie, all, pc) : NULL;
 
-	if (LIKELY(st)) {
-		outcome_fill(ns, fd, s->cookie, all, pc, hook_ticks());
-		run_add(&st->count[RUN_ACCEPTED], 1, true);
+	if (LIKELY(ns)) {
+		outcome_count(s->cookie, RUN_ACCEPTED, true);
+		if (UNLIKELY(hook_times()))
+			outcome_more(ns);
 	} else {
 		ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, all);
 	}

@@ -15,20 +15,9 @@
 /* The statistics of a cookie, if they are not those that were counted in lately. */
 struct run_stat *outcome_find_stat(sockshim_cookie cookie);
 
-/* The same for statistics that were counted in lately, after hook_is_shortest(); else false, and nothing done. */
-static inline bool outcome_count_simply(sockshim_cookie cookie, enum run_count count)
-{
-	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
-
-	if (UNLIKELY(!st || __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
-		return false;
-	run_add(&st->count[count], 1, true);
-	return true;
-}
-
 static inline void outcome_count(sockshim_cookie cookie, enum run_count count, bool alone)
 {
-	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
+	struct run_stat *st = __atomic_load_n(&hook_guard_page.last_stat, __ATOMIC_RELAXED);
 
 	if (UNLIKELY(!st || __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
 		st = outcome_find_stat(cookie);
@@ -39,21 +28,21 @@ static inline void outcome_count(sockshim_cookie cookie, enum run_count count, b
  * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags);
 
-/* The same in three steps, after hook_is_shortest(), where there is nothing unusual about it: socktab_place(); this, the
- * statistics, NULL if they or the caller's module are to be looked for; outcome_fill(), `ticks` of hook_ticks(). */
-static inline struct run_stat *outcome_opening(sockshim_cookie cookie, const void *pc)
+/* The same after hook_is_shortest(), where one of the same cookie had the descriptor before, and its caller is known; but counting it is
+ * the caller's. NULL: it is for outcome_opened(). */
+static inline struct run_socket *outcome_enter_again(int fd, sockshim_cookie cookie, uint32_t flags, const void *pc)
 {
-	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
-
-	return LIKELY(site_is_noted(pc) && st && __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) == cookie + 1) ? st : NULL;
+	return LIKELY(site_is_noted(pc)) ? socktab_enter_again(&hook.tab, (unsigned)fd, cookie, flags, pc) : NULL;
 }
 
-static inline void outcome_fill(struct run_socket *s, long fd, sockshim_cookie cookie, uint32_t flags, const void *pc, uint64_t ticks)
+/* Counts it. True: outcome_more() is to be called. */
+static inline bool outcome_note_opened(struct run_socket *s)
 {
-	s->opener = (uint64_t)(uintptr_t)pc;
-	s->opened_ticks = ticks;
-	socktab_fill(&hook.tab, s, (unsigned long)fd, cookie, flags);
+	return UNLIKELY(run_stat_note(&s->opened)) || UNLIKELY(hook_times());
 }
+
+/* What is seldom to be done for such a socket: its counts are added to the statistics, or its time is noted. */
+void outcome_more(struct run_socket *s);
 
 /* The flags that a socket's type asks for. */
 static inline uint32_t outcome_type_flags(int type)
@@ -117,7 +106,7 @@ void outcome_dup_socket(int from, int to);
 
 static inline void outcome_dup(int from, int to)
 {
-	if (LIKELY(socktab_ref(&hook.tab, from) == SOCKTAB_OTHER && socktab_ref(&hook.tab, to) == SOCKTAB_OTHER))
+	if (LIKELY(socktab_is_other(socktab_ref(&hook.tab, from)) && socktab_is_other(socktab_ref(&hook.tab, to))))
 		return;
 	if (UNLIKELY(hook_in_vfork() || !hook_is_alive() || !socktab_dup_quickly(&hook.tab, from, to)))
 		outcome_dup_socket(from, to);

@@ -77,7 +77,7 @@ static bool look(struct registration *r, int epfd, uint64_t key, struct epoll_ev
 {
 	int fd = (int)(uint32_t)(key - 1);
 	uint64_t ref = socktab_ref(&hook.tab, fd);
-	struct run_socket *s = ref > SOCKTAB_OTHER && (ref & SOCKTAB_STACK) ? hook_object(ref) : NULL;
+	struct run_socket *s = socktab_is_socket(ref) && (ref & SOCKTAB_STACK) ? hook_object(ref) : NULL;
 	uint64_t have = key;
 
 	if (!s || s->stack_cookie != r->cookie || !is_new(s)) {

@@ -19,7 +19,7 @@ struct run_socket *redirect_socket_at(int fd)
 {
 	uint64_t ref = socktab_ref(&hook.tab, fd);
 
-	return ref > SOCKTAB_OTHER && (ref & SOCKTAB_STACK) ? hook_object(ref) : NULL;
+	return socktab_is_socket(ref) && (ref & SOCKTAB_STACK) ? hook_object(ref) : NULL;
 }
 
 static const struct stack_board_entry *entry_of(const struct run_socket *s)

@@ -19,8 +19,8 @@ static inline bool site_is_noted(const void *pc)
 {
 	uint64_t at = (uint64_t)(uintptr_t)pc;
 
-	return LIKELY(at - __atomic_load_n(&hook_guard.module_start, __ATOMIC_RELAXED) <
-		      __atomic_load_n(&hook_guard.module_bytes, __ATOMIC_RELAXED));
+	return LIKELY(at - __atomic_load_n(&hook_guard_near()->module_start, __ATOMIC_RELAXED) <
+		      __atomic_load_n(&hook_guard_near()->module_bytes, __ATOMIC_RELAXED));
 }
 
 /* Makes sure that pc's module is in the table; records a backtrace in the socket if the run asks for one. */

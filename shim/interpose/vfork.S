@@ -21,7 +21,7 @@ __vfork:
 	movq	hook_vforked@gottpoff(%rip), %rdx
 	incl	%fs:(%rdx)
 	lock orl	$HOOK_VFORKS, hook+HOOK_UNUSUAL_AT(%rip)
-	lock andl	$~HOOK_OWN_IN_VFORK, hook_guard+HOOK_GUARD_AT(%rip)
+	lock andl	$~HOOK_OWN_IN_VFORK, hook_guard_page+HOOK_GUARD_AT(%rip)
 	popq	%rdi
 	.cfi_adjust_cfa_offset -8
 	.cfi_register %rip, %rdi
@@ -70,8 +70,8 @@ __vfork:
 	orr	w11, w11, #HOOK_VFORKS
 	stlxr	w12, w11, [x10]
 	cbnz	w12, 3b
-	adrp	x10, hook_guard+HOOK_GUARD_AT
-	add	x10, x10, :lo12:hook_guard+HOOK_GUARD_AT
+	adrp	x10, hook_guard_page+HOOK_GUARD_AT
+	add	x10, x10, :lo12:hook_guard_page+HOOK_GUARD_AT
 	ldr	w13, =HOOK_OWN_IN_VFORK
 4:	ldaxr	w11, [x10]
 	bic	w11, w11, w13

@@ -42,7 +42,7 @@ static bool next_to_stay(unsigned first, unsigned last, unsigned *fd)
 static __attribute__((noinline)) int close_long(int fd, uint64_t ref, const void *pc)
 {
 	sockshim_cookie cookie;
-	struct run_socket *s = ref > SOCKTAB_OTHER ? hook_object(ref) : NULL;
+	struct run_socket *s = socktab_is_socket(ref) ? hook_object(ref) : NULL;
 	int r;
 
 	if (UNLIKELY(client.on) && stays_open(fd)) {
@@ -77,6 +77,14 @@ static __attribute__((noinline)) int close_long(int fd, uint64_t ref, const void
 	return r;
 }
 
+/* close() failed with r: what was noted of it is not so. */
+static __attribute__((noinline)) int close_failed(const struct socktab_entry *e, long r)
+{
+	outcome_count(e->cookie, RUN_CLOSE_FAILED, hook_alone());
+	run_add(&run_stat(hook.tab.stats, e->cookie)->count[RUN_CLOSED], -1ull, false);
+	return (int)libc_result(r, true);
+}
+
 static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
 {
 	outcome_closed(cookie, (int)-r);
@@ -99,19 +107,20 @@ static __attribute__((noinline)) int close_shared(int fd, uint64_t ref)
 
 WRAPPER(int, close, int fd)
 {
-	uint64_t ref = socktab_ref(&hook.tab, fd);
+	struct socktab_entry *e = socktab_entry(&hook.tab, fd);
+	uint64_t ref = socktab_entry_ref(e);
 
-	if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_close))) {
-		sockshim_cookie cookie;
+	if (LIKELY(socktab_is_socket(ref) && hook_is_shortest(ref, CALL_close))) {
 		long r;
 
 		if (UNLIKELY(ref & SOCKTAB_SHARED))
 			return close_shared(fd, ref);
-		cookie = socktab_remove_alone(&hook.tab, fd, ref);
+		socktab_remove_alone(e, ref);
+		run_stat_note(&hook_object(ref)->closed);	/* not often: what is closed was opened before, which is looked at */
 		r = libc_direct_close(fd);
-		return LIKELY(r == 0 && outcome_count_simply(cookie, RUN_CLOSED)) ? 0 : closed(cookie, r);
+		return LIKELY(r == 0) ? 0 : close_failed(e, r);
 	}
-	return ref == SOCKTAB_OTHER ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
+	return socktab_is_other(ref) ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
 }
 WRAPPER_ALIAS(int, __close, close, int)
 
@@ -120,7 +129,7 @@ WRAPPER(int, fclose, FILE *file)
 {
 	static int (*real)(FILE *);
 	int saved = errno, fd = file ? fileno_unlocked(file) : -1, r;
-	bool socket = socktab_ref(&hook.tab, fd) > SOCKTAB_OTHER && !hook_vforked;
+	bool socket = socktab_is_socket(socktab_ref(&hook.tab, fd)) && !hook_vforked;
 	bool detached = socket && hook_detached();
 	sockshim_cookie cookie;
 	bool counted;

@@ -93,7 +93,7 @@ static inline bool simple_rx(struct run_socket *s, long r)
 	{ \
 		uint64_t ref = socktab_ref(&hook.tab, fd); \
 \
-		if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_##name))) { \
+		if (LIKELY(socktab_is_socket(ref) && hook_is_shortest(ref, CALL_##name))) { \
 			struct run_socket *s = hook_object(ref); \
 			long r = libc_direct_##name(NAMES_##params); \
 \
@@ -103,7 +103,7 @@ static inline bool simple_rx(struct run_socket *s, long r)
 				return (ret)libc_result(r, true); \
 			return after_##name(s, r, NAMES_##params); \
 		} \
-		return ref == SOCKTAB_OTHER ? LIBC(name)(NAMES_##params) : io_##name(NAMES_##params); \
+		return socktab_is_other(ref) ? LIBC(name)(NAMES_##params) : io_##name(NAMES_##params); \
 	}
 
 #define WRAP_SEND(name, ret, params) WRAP_IO(name, SEND, ret, params)

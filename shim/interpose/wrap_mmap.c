@@ -29,7 +29,7 @@ WRAPPER(void *, mmap, void *addr, size_t len, int prot, int flags, int fd, off_t
 	if (LIKELY(!client.on) || fd < 0 || (flags & MAP_ANONYMOUS) || hook_vforked)
 		return plain(addr, len, prot, flags, fd, offset);
 	ref = socktab_ref(&hook.tab, fd);
-	if (LIKELY(ref <= SOCKTAB_OTHER || !(ref & SOCKTAB_STACK)))
+	if (LIKELY(!socktab_is_socket(ref) || !(ref & SOCKTAB_STACK)))
 		return plain(addr, len, prot, flags, fd, offset);
 	return (void *)sys_errno(redirect_mmap(fd, addr, len, prot, flags, offset));
 }

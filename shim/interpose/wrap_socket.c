@@ -12,19 +12,18 @@
 #define ERR(r) ((r) < 0 ? (int)-(r) : 0)
 
 /* What there is to be done about a result beyond the usual. */
-static __attribute__((noinline)) int socket_made(long fd, int family, int type, int protocol, const void *pc, bool alone)
+static __attribute__((noinline)) int socket_made(long fd, int family, int type, int protocol, const void *pc)
 {
 	sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
 
 	if (fd >= 0)
 		outcome_opened((int)fd, cookie, pc, RUN_OPENED, outcome_type_flags(type));
 	else
-		outcome_count(cookie, RUN_OPEN_FAILED, alone);
-	return (int)libc_result(fd, alone);
+		outcome_count(cookie, RUN_OPEN_FAILED, hook_alone());
+	return (int)libc_result(fd, true);
 }
 
-/* What is to be seen, or goes to a stack, or comes from a fork that has made no socket yet, or from vfork, or from one of
- * many threads. */
+/* What is to be seen, or goes to a stack, or comes from a fork that has made no socket yet, or from vfork. */
 static __attribute__((noinline)) int socket_long(int family, int type, int protocol, const void *pc)
 {
 	if (hook_in_vfork() && !redirect_family(family))
@@ -32,35 +31,47 @@ static __attribute__((noinline)) int socket_long(int family, int type, int proto
 	hook_alive();
 	if ((hook.unusual & HOOK_STACK) || hook_in_vfork() || !hook_quiet(SOCKSHIM_SOCKET))
 		return (int)call_words(CALL_socket, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol, 0, 0, 0);
-	return socket_made(MAKE(false, socket, family, type, protocol), family, type, protocol, pc, false);
+	return socket_made(MAKE(false, socket, family, type, protocol), family, type, protocol, pc);
+}
+
+static __attribute__((noinline)) int socket_more(int fd, struct run_socket *s)
+{
+	outcome_more(s);
+	return fd;
 }
 
 WRAPPER(int, socket, int family, int type, int protocol)
 {
-	if (LIKELY(hook_is_shortest(0, CALL_socket))) {
-		long fd = libc_direct_socket(family, type, protocol);
+	if (LIKELY(hook_is_bare(CALL_socket))) {
+		int fd = (int)libc_direct_socket(family, type, protocol);
 		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
-		struct run_socket *s = socktab_place(&hook.tab, (unsigned long)fd);
-		struct run_stat *st = s ? outcome_opening(cookie, HERE) : NULL;
+		struct run_socket *s = outcome_enter_again(fd, cookie, outcome_type_flags(type), HERE);
 
-		if (LIKELY(st)) {
-			outcome_fill(s, fd, cookie, outcome_type_flags(type), HERE, hook_ticks());
-			run_add(&st->count[RUN_OPENED], 1, true);
-			return (int)fd;
-		}
-		return socket_made(fd, family, type, protocol, HERE, true);
+		if (LIKELY(s))
+			return LIKELY(!outcome_note_opened(s)) ? fd : socket_more(fd, s);
+		return socket_made(fd, family, type, protocol, HERE);
 	}
 	return socket_long(family, type, protocol, HERE);
 }
 
-static __attribute__((noinline)) int pair_made(long r, sockshim_cookie cookie, uint32_t flags, const int *fds, const void *pc,
-					       bool alone)
+static __attribute__((noinline)) int pair_made(long r, sockshim_cookie cookie, uint32_t flags, const int *fds, const void *pc)
 {
 	if (r < 0)
-		outcome_count(cookie, RUN_OPEN_FAILED, alone);
+		outcome_count(cookie, RUN_OPEN_FAILED, hook_alone());
 	for (int i = 0; r == 0 && i < 2; i++)
 		outcome_opened(fds[i], cookie, pc, RUN_OPENED, flags);
-	return (int)libc_result(r, alone);
+	return (int)libc_result(r, true);
+}
+
+/* The first has been entered and counted; `second`, which may be NULL, if it has been too. */
+static __attribute__((noinline)) int pair_more(struct run_socket *first, struct run_socket *second, int fd, const void *pc)
+{
+	outcome_more(first);
+	if (second)
+		outcome_more(second);
+	else
+		outcome_opened(fd, first->cookie, pc, RUN_OPENED, first->flags);
+	return 0;
 }
 
 static __attribute__((noinline)) int socketpair_long(int family, int type, int protocol, int *fds, const void *pc)
@@ -75,26 +86,24 @@ static __attribute__((noinline)) int socketpair_long(int family, int type, int p
 		return (int)call_words(CALL_socketpair, -1, NULL, pc, (uint64_t)family, (uint64_t)type, (uint64_t)protocol,
 				       (uint64_t)fds, 0, 0);
 	r = MAKE(false, socketpair, family, type, protocol, fds);
-	return pair_made(r, cookie, PAIR_FLAGS(type), fds, pc, false);
+	return pair_made(r, cookie, PAIR_FLAGS(type), fds, pc);
 }
 
 WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 {
-	if (LIKELY(hook_is_shortest(0, CALL_socketpair))) {
-		long r = libc_direct_socketpair(family, type, protocol, fds);
+	if (LIKELY(hook_is_bare(CALL_socketpair))) {
 		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
-		struct run_socket *s = LIKELY(r == 0) ? socktab_place_two(&hook.tab, fds) : NULL;
-		struct run_stat *st = s ? outcome_opening(cookie, HERE) : NULL;
+		long r = libc_direct_socketpair(family, type, protocol, fds);
+		struct run_socket *first = LIKELY(r == 0) ? outcome_enter_again(fds[0], cookie, PAIR_FLAGS(type), HERE) : NULL;
+		struct run_socket *second = NULL;
 
-		if (LIKELY(st)) {
-			uint64_t ticks = hook_ticks();
-
-			outcome_fill(s, fds[0], cookie, PAIR_FLAGS(type), HERE, ticks);
-			outcome_fill(s + (fds[1] - fds[0]), fds[1], cookie, PAIR_FLAGS(type), HERE, ticks);
-			run_add(&st->count[RUN_OPENED], 2, true);
-			return 0;
-		}
-		return pair_made(r, cookie, PAIR_FLAGS(type), fds, HERE, true);
+		if (UNLIKELY(!first))
+			return pair_made(r, cookie, PAIR_FLAGS(type), fds, HERE);
+		if (UNLIKELY(run_stat_note(&first->opened)) ||
+		    UNLIKELY(!(second = socktab_enter_again(&hook.tab, (unsigned)fds[1], cookie, PAIR_FLAGS(type), HERE))) ||
+		    outcome_note_opened(second))
+			return pair_more(first, second, fds[1], HERE);
+		return 0;
 	}
 	return socketpair_long(family, type, protocol, fds, HERE);
 }
@@ -161,6 +170,12 @@ static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, con
 	return (int)libc_result(ns, true);
 }
 
+static __attribute__((noinline)) int accept_more(struct run_socket *s, long r)
+{
+	outcome_more(s);
+	return (int)libc_result(r, true);
+}
+
 /* accept and accept4 alike: the shortest way, by which nobody to accept is all that is found, and the long one. */
 #define WRAP_ACCEPT(name, flags, params) \
 	static __attribute__((noinline)) int name##_long(PARAMS_##params, const void *pc) \
@@ -183,14 +198,14 @@ static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, con
 	{ \
 		uint64_t ref = socktab_ref(&hook.tab, fd); \
 \
-		if (LIKELY(ref > SOCKTAB_OTHER && hook_is_shortest(ref, CALL_##name))) { \
+		if (LIKELY(socktab_is_socket(ref) && hook_is_shortest(ref, CALL_##name))) { \
 			struct run_socket *s = hook_object(ref); \
 			long ns = libc_direct_##name(NAMES_##params); \
 \
-			if (ns != -EAGAIN || !outcome_count_simply(s->cookie, RUN_ACCEPT_FAILED)) \
+			if (ns != -EAGAIN) \
 				return accepted(s, ns, addr, len, flags, HERE); \
 			__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED); \
-			return (int)libc_result(ns, true); \
+			return UNLIKELY(run_stat_note(&s->accept_failed)) ? accept_more(s, ns) : (int)libc_result(ns, true); \
 		} \
 		return name##_long(NAMES_##params, HERE); \
 	}

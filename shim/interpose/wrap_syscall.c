@@ -18,9 +18,9 @@ static long close_by_number(int fd)
 	bool counted;
 	long r;
 
-	if (ref > SOCKTAB_OTHER && !hook_quiet(SOCKSHIM_CLOSE))
+	if (socktab_is_socket(ref) && !hook_quiet(SOCKSHIM_CLOSE))
 		return sockshim_w_close(fd);
-	counted = ref > SOCKTAB_OTHER && !hook_vforked && !hook_detached() && outcome_closing(fd, &cookie);
+	counted = socktab_is_socket(ref) && !hook_vforked && !hook_detached() && outcome_closing(fd, &cookie);
 	if (!counted && !hook_vforked)
 		socktab_detached_remove(&hook.tab, fd);
 	r = sys(SYS_close, fd);

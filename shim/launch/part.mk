@@ -1,5 +1,5 @@
 # The sockshim command. Its objects are its own, so that it can be built with sanitizers.
-LAUNCH_SRCS := $(sort $(wildcard shim/launch/*.c)) shim/run/clock.c shim/run/reader.c shim/run/errno_name.c \
+LAUNCH_SRCS := $(sort $(wildcard shim/launch/*.c)) shim/run/clock.c shim/run/reader.c shim/run/stat.c shim/run/errno_name.c \
                shim/switch/cookie.c shim/interpose/calls.c shim/backend/traffic.c $(FAULT_SRCS) $(PLUGIN_SRCS)
 LAUNCH_OBJS := $(LAUNCH_SRCS:%.c=$(B)/launch/%.o)
 # Everything but main and the subcommands, for the tests.

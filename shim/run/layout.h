@@ -25,7 +25,7 @@
 #define RUN_MAGIC		0x316d696873636f73ull	/* "socshim1" */
 #define RUN_CONTROL_MAGIC	0x316c727463636f73ull	/* "socctrl1" */
 #define RUN_TRACE_MAGIC		0x3163727463636f73ull	/* "soctrc1" */
-#define RUN_VERSION		3
+#define RUN_VERSION		4
 
 /* Sizes. A process costs RUN_FILE_BYTES and RUN_CHUNK_BYTES for each 64 descriptors it uses. */
 #define RUN_STATS		64	/* distinct cookies; the last entry takes the rest */
@@ -106,27 +106,33 @@ enum run_socket_flags {
 	RUN_SOCK_LATE = 256,	/* late_err is to be reported by SO_ERROR */
 	RUN_SOCK_LOCAL = 512,	/* `local` is valid */
 	RUN_SOCK_PEER = 1024,	/* `peer` is */
+	RUN_SOCK_UNSEEN = 2048,	/* the writer's own: the object is in its memory alone, where no reader finds it */
 };
 
-/* One socket. Behind the spill, the chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one sets is in the first
- * 64 bytes. */
+/* One socket. Behind the spill, the chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one again in the
+ * same place sets is in the first 64 bytes. What has happened to the sockets of one cookie in this place since it was last added to the
+ * statistics is counted here, also while there is none: it is for who reads the statistics to add (run_stat_take). */
 struct run_socket {
-	uint64_t cookie;
+	uint64_t cookie;	/* of the last one, if there is none */
 	uint32_t refs;		/* descriptors of this process that name it; 0: free */
 	uint32_t flags;		/* enum run_socket_flags */
-	int32_t fd;		/* the descriptor it was opened as */
-	int32_t err;		/* as in struct sockshim_status */
-	int32_t socket_err;
-	int32_t late_err;	/* what SO_ERROR must say next (fail ... late, reset) */
 	uint64_t opener;	/* program counter of the call that made it */
-	uint64_t opened_ticks;	/* of the processor's counter (run/clock.h), 0: not recorded */
+	uint32_t opened, closed, accept_failed;
+	int32_t fd;		/* the descriptor it was opened as */
+	int16_t err;		/* as in struct sockshim_status */
+	int16_t socket_err;
+	int16_t late_err;	/* what SO_ERROR must say next (fail ... late, reset) */
+	int16_t reserved;
 	uint64_t rx_bytes, tx_bytes;
+	uint64_t opened_ticks;	/* of the processor's counter (run/clock.h), 0: not recorded */
 	struct run_addr local, peer;
 	uint64_t stack_cookie;	/* its name with the stack host, 0: a socket of the kernel's */
 	uint32_t stack_board;	/* index of its entry on the host's board */
 	uint32_t stack_flags;	/* the writer's own: what it remembers of a redirected socket */
-	uint64_t stack_checked;	/* the same */
-	uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+	union {
+		uint64_t stack_checked;	/* the same */
+		uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+	};
 	uint64_t backtrace[RUN_BACKTRACE];
 };
 

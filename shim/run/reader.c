@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "run/stat.h"
+
 const char *const run_fate_names[RUN_FATES] = { "running", "exited", "exec", "died" };
 
 static int refuse(struct run_error *err, int code, const char *what)
@@ -163,6 +165,7 @@ static int read_sockets(int fd, struct run_image *image)
 		if (got < 0)
 			return (int)got;
 		for (size_t i = 0; i < (size_t)got / sizeof(chunk[0]); i++) {
+			run_stat_take(image->file->stats, &chunk[i]);
 			if (chunk[i].refs == 0)
 				continue;
 			if (image->n_sockets == room) {

@@ -1,6 +1,17 @@
 /* stat.c - reading the statistics out. */
 #include "run/stat.h"
 
+void run_stat_take(struct run_stat *stats, struct run_socket *s)
+{
+	static const enum run_count which[] = { RUN_OPENED, RUN_CLOSED, RUN_ACCEPT_FAILED };
+	uint32_t *from[] = { &s->opened, &s->closed, &s->accept_failed };
+
+	for (unsigned i = 0; i < sizeof(which) / sizeof(which[0]); i++)
+		if (__atomic_load_n(from[i], __ATOMIC_RELAXED))
+			__atomic_fetch_add(&run_stat(stats, s->cookie)->count[which[i]],
+					   __atomic_exchange_n(from[i], 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
 size_t run_stats_copy(const struct run_stat *stats, struct sockshim_stat *out, size_t n)
 {
 	size_t found = 0;
@@ -28,4 +39,22 @@ size_t run_stats_copy(const struct run_stat *stats, struct sockshim_stat *out, s
 			out[found - 1].injected[k] = __atomic_load_n(&s->injected[k], __ATOMIC_RELAXED);
 	}
 	return found;
+}
+
+void run_stats_copy_place(const struct run_socket *s, struct sockshim_stat *out, size_t n)
+{
+	uint32_t opened = __atomic_load_n(&s->opened, __ATOMIC_RELAXED), closed = __atomic_load_n(&s->closed, __ATOMIC_RELAXED);
+	uint32_t failed = __atomic_load_n(&s->accept_failed, __ATOMIC_RELAXED);
+	size_t i = 0;
+
+	if (!opened && !closed && !failed)
+		return;
+	while (i < n && out[i].cookie != s->cookie)
+		i++;
+	if (i == n && n < RUN_STATS)
+		return;
+	i = i < n ? i : n - 1;		/* the last takes those that found no place */
+	out[i].opened += opened;
+	out[i].closed += closed;
+	out[i].accept_failed += failed;
 }

@@ -52,7 +52,27 @@ static inline void run_count_injected(struct run_stat *stats, sockshim_cookie co
 	__atomic_fetch_add(&run_stat(stats, cookie)->injected[t], 1, __ATOMIC_RELAXED);
 }
 
+/* Adds to the statistics what has been counted in the place of a socket, and counts there from 0 again: for who owns it (a place
+ * is its descriptor's, whose number the kernel hands to one thread at a time). */
+void run_stat_take(struct run_stat *stats, struct run_socket *s);
+
+/* Counts in the place of a socket, by its owner. True: it is time to take it. */
+static inline bool run_stat_note(uint32_t *counter)
+{
+	bool much;
+
+#ifdef __x86_64__
+	__asm__("incl %0" : "+m"(*counter), "=@ccs"(much) : : "memory");
+#else
+	much = __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED) >> 31;
+#endif
+	return __builtin_expect(much, 0);
+}
+
 /* Copies the entries that are in use, at most n of them; returns how many there are. */
 size_t run_stats_copy(const struct run_stat *stats, struct sockshim_stat *out, size_t n);
+
+/* Adds to such copies, n of them, what has been counted in the place of a socket. */
+void run_stats_copy_place(const struct run_socket *s, struct sockshim_stat *out, size_t n);
 
 #endif

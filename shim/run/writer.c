@@ -424,6 +424,15 @@ void run_writer_open(struct run_writer *w, bool forked)
 		run_say(w, "cannot keep a run file in", w->dir, -err, in_memory);
 }
 
+static struct run_socket *unseen_chunk(void)
+{
+	struct run_socket *chunk = map_private(RUN_CHUNK_BYTES);
+
+	for (unsigned i = 0; chunk && i < RUN_CHUNK_SOCKETS; i++)
+		chunk[i].flags = RUN_SOCK_UNSEEN;
+	return chunk;
+}
+
 struct run_socket *run_writer_chunk(struct run_writer *w, unsigned i)
 {
 	uint32_t place = i < RUN_CHUNKS_MAX ? RUN_SPILL_CHUNKS + i : i - RUN_CHUNKS_MAX;
@@ -442,7 +451,7 @@ struct run_socket *run_writer_chunk(struct run_writer *w, unsigned i)
 		sys(SYS_close, fd);
 	}
 	if (!chunk)
-		return map_private(RUN_CHUNK_BYTES);
+		return unseen_chunk();
 	while (have < place + 1 && !__atomic_compare_exchange_n(&w->file->chunks, &have, place + 1, 0,
 								__ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "run/stat.h"
 #include "run/sys.h"
 
 #define LEAVES (SOCKTAB_FDS / SOCKTAB_LEAF_FDS)
@@ -27,13 +28,6 @@ static struct socktab_entry *entry_make(struct socktab *tab, int fd)
 	return socktab_entry(tab, fd);
 }
 
-static void chunk_set(struct socktab *tab, unsigned i, struct run_socket *chunk)
-{
-	__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
-	if (i < SOCKTAB_LOW_FDS / RUN_CHUNK_SOCKETS)
-		__atomic_store_n(&tab->low_chunk[i], chunk, __ATOMIC_RELEASE);
-}
-
 static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 {
 	struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
@@ -41,7 +35,7 @@ static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 	if (!chunk) {
 		chunk = tab->new_chunk(tab->ctx, i);
 		if (chunk)
-			chunk_set(tab, i, chunk);
+			__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
 	}
 	return chunk;
 }
@@ -68,25 +62,31 @@ static struct run_socket *spill_claim(struct socktab *tab)
 	return NULL;
 }
 
-/* Of an object that has been claimed, or is in the place of its descriptor and nobody's. */
-static void object_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
+static void object_init(struct run_stat *stats, struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
 {
-	socktab_init(s, cookie, fd, flags);
-	s->opener = s->opened_ticks = 0;
+	if (s->cookie != cookie)
+		run_stat_take(stats, s);
+	s->cookie = cookie;
+	s->fd = fd;
+	s->opened_ticks = 0;
 	s->stack_cookie = s->stack_checked = s->copied_from = 0;
 	s->stack_board = s->stack_flags = 0;
 	s->backtrace[0] = 0;
-	if (__atomic_load_n(&s->refs, __ATOMIC_RELAXED) == 0)
-		__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+	socktab_init(s, flags | (s->flags & RUN_SOCK_UNSEEN), NULL);
 }
 
-static struct run_socket *object_claim(struct socktab *tab, int fd)
+/* The object that is a new socket's: in the place of its descriptor, if that is nobody's. *bits is what its ref must have. */
+static struct run_socket *object_claim(struct socktab *tab, int fd, uint64_t *bits)
 {
 	struct run_socket *chunk = chunk_make(tab, (unsigned)fd / RUN_CHUNK_SOCKETS);
 	struct run_socket *s = chunk ? &chunk[(unsigned)fd % RUN_CHUNK_SOCKETS] : NULL;
 
-	if (s && __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0)
+	if (s && __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0) {
 		s = spill_claim(tab);
+		*bits = SOCKTAB_SHARED;
+	} else {
+		*bits = s && (s->flags & RUN_SOCK_UNSEEN) ? SOCKTAB_SHARED : 0;
+	}
 	return s;
 }
 
@@ -98,11 +98,15 @@ static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, ui
 	sockshim_cookie was;
 	struct run_socket *s;
 
+	if (ref == SOCKTAB_OTHER && socktab_is_other(old))
+		return false;
+	if (ref == SOCKTAB_OTHER && old != SOCKTAB_UNKNOWN && !(old & SOCKTAB_SHARED))
+		ref = socktab_left(old);
 	if ((old & SOCKTAB_SHARED) && !*tab->alone)
 		old = __atomic_exchange_n(&e->ref, ref, __ATOMIC_ACQ_REL);
 	else
 		__atomic_store_n(&e->ref, ref, __ATOMIC_RELEASE);
-	if (old <= SOCKTAB_OTHER)
+	if (!socktab_is_socket(old))
 		return false;
 	s = socktab_object(old);
 	was = s->cookie;
@@ -120,20 +124,21 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
 {
 	struct socktab_entry *e = entry_make(tab, fd);
 	struct run_socket *s;
+	uint64_t bits;
 
 	*stale = 0;
 	if (!e)
 		return NULL;
-	if (__atomic_load_n(&e->ref, __ATOMIC_RELAXED) > SOCKTAB_OTHER)
+	if (socktab_is_socket(__atomic_load_n(&e->ref, __ATOMIC_RELAXED)))
 		entry_replace(tab, e, SOCKTAB_OTHER, stale);
-	s = object_claim(tab, fd);
+	s = object_claim(tab, fd, &bits);
 	if (!s) {
 		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 		return NULL;
 	}
-	object_init(s, cookie, fd, flags);
+	object_init(tab->stats, s, cookie, fd, flags);
 	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
-	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s | bits, __ATOMIC_RELEASE);
 	return s;
 }
 
@@ -151,8 +156,9 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 
 	if (from == to)
 		return false;
-	if (ref <= SOCKTAB_OTHER) {
+	if (!socktab_is_socket(ref)) {
 		/* Not a socket, or not known to be one: neither is the duplicate. */
+		ref = socktab_is_other(ref) ? SOCKTAB_OTHER : SOCKTAB_UNKNOWN;
 		dst = ref == SOCKTAB_OTHER ? entry_make(tab, to) : socktab_entry(tab, to);
 		return dst && entry_replace(tab, dst, ref, dropped);
 	}
@@ -162,7 +168,7 @@ bool socktab_dup(struct socktab *tab, int from, int to, sockshim_cookie *dropped
 	/* Marked first. If `from` is closed meanwhile nothing is known of the duplicate until it is used. */
 	if (!(ref & SOCKTAB_SHARED) &&
 	    !__atomic_compare_exchange_n(&src->ref, &ref, ref | SOCKTAB_SHARED, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
-	    !(ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED)))
+	    !(socktab_is_socket(ref) && (ref & SOCKTAB_SHARED)))
 		return entry_replace(tab, dst, SOCKTAB_UNKNOWN, dropped);
 	socktab_refs_add(socktab_object(ref), *tab->alone);
 	dst->cookie = src->cookie;
@@ -194,7 +200,7 @@ void socktab_set_unknown(struct socktab *tab, int fd)
 		entry_replace(tab, e, SOCKTAB_UNKNOWN, NULL);
 }
 
-void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx)
+static void each_entry(const struct socktab *tab, bool sockets, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx)
 {
 	for (int l = -1; l < LEAVES; l++) {
 		struct socktab_leaf *leaf = l < 0 ? NULL : __atomic_load_n(&tab->leaf[l], __ATOMIC_ACQUIRE);
@@ -202,9 +208,14 @@ void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_e
 		int n = l < 0 ? SOCKTAB_LOW_FDS : SOCKTAB_LEAF_FDS, first = l < 0 ? 0 : l * SOCKTAB_LEAF_FDS;
 
 		for (int i = 0; e && i < n; i++)
-			if (__atomic_load_n(&e[i].ref, __ATOMIC_ACQUIRE) > SOCKTAB_OTHER)
+			if (!sockets || socktab_is_socket(__atomic_load_n(&e[i].ref, __ATOMIC_ACQUIRE)))
 				fn(first + i, &e[i], ctx);
 	}
+}
+
+void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_entry *e, void *ctx), void *ctx)
+{
+	each_entry(tab, true, fn, ctx);
 }
 
 struct mark {
@@ -230,9 +241,9 @@ void socktab_mark(struct socktab *tab, int fd, uint64_t bit, bool on)
 	uint64_t ref = socktab_ref(tab, fd);
 	struct mark p = { socktab_object(ref), bit, on };
 
-	if (ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED))
+	if (socktab_is_socket(ref) && (ref & SOCKTAB_SHARED))
 		socktab_each(tab, mark_entry, &p);
-	else if (ref > SOCKTAB_OTHER)
+	else if (socktab_is_socket(ref))
 		mark_entry(fd, socktab_entry(tab, fd), &p);
 }
 
@@ -241,7 +252,7 @@ static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 {
 	for (int i = 0; i < fd; i++) {
 		uint64_t ref = socktab_ref(tab, i);
-		struct run_socket *s = ref > SOCKTAB_OTHER && (ref & SOCKTAB_SHARED) ? socktab_object(ref) : NULL;
+		struct run_socket *s = socktab_is_socket(ref) && (ref & SOCKTAB_SHARED) ? socktab_object(ref) : NULL;
 
 		if (i >= SOCKTAB_LOW_FDS && !socktab_entry(tab, i))
 			i |= SOCKTAB_LEAF_FDS - 1;
@@ -257,21 +268,22 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 	struct socktab *tab = ctx;
 	const struct run_socket *old = socktab_object(e->ref);
 	struct run_socket *s = e->ref & SOCKTAB_SHARED ? copy_of(tab, fd, e->ref) : NULL;
+	uint64_t spilled;
 
 	if (s) {
 		s->refs++;
 		e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
 		return;
 	}
-	s = object_claim(tab, fd);
+	s = object_claim(tab, fd, &spilled);
 	if (!s) {
 		e->ref = SOCKTAB_OTHER;
 		return;
 	}
-	object_init(s, e->cookie, fd, 0);
+	object_init(tab->stats, s, e->cookie, fd, 0);
 	/* The parent goes on meanwhile: what its object says holds only if it is still the same socket. */
 	if (old->cookie == e->cookie && old->refs) {
-		s->flags = old->flags & ~(uint32_t)RUN_SOCK_PENDING;
+		s->flags = (old->flags & ~(uint32_t)(RUN_SOCK_PENDING | RUN_SOCK_UNSEEN)) | (s->flags & RUN_SOCK_UNSEEN);
 		s->opener = old->opener;
 		s->opened_ticks = old->opened_ticks;
 		s->local = old->local;
@@ -284,7 +296,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 	}
 	s->flags |= RUN_SOCK_INHERITED;
 	s->copied_from = e->ref & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
-	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
+	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS) | spilled;
 }
 
 static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
@@ -293,11 +305,32 @@ static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
 		socktab_object(e->ref)->copied_from = 0;
 }
 
+size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_t n)
+{
+	size_t found = run_stats_copy(tab->stats, out, n);
+
+	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
+		const struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
+
+		for (unsigned k = 0; chunk && k < RUN_CHUNK_SOCKETS; k++)
+			run_stats_copy_place(&chunk[k], out, found < n ? found : n);
+	}
+	return found;
+}
+
+/* The places are the parent's. */
+static void forget_place(int fd, struct socktab_entry *e, void *ctx)
+{
+	if (socktab_is_other(e->ref))
+		e->ref = SOCKTAB_OTHER;
+}
+
 void socktab_after_fork(struct socktab *tab)
 {
 	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
 		if (tab->chunk[i])
-			chunk_set(tab, i, NULL);
+			tab->chunk[i] = NULL;
+	each_entry(tab, false, forget_place, NULL);
 	socktab_each(tab, copy_socket, tab);
 	socktab_each(tab, clear_mark, NULL);
 }
@@ -316,7 +349,8 @@ void socktab_detached_dup(struct socktab *tab, int from, int to)
 
 	if (!dst || from == to)
 		return;
-	if (src->ref > SOCKTAB_OTHER)
+	if (socktab_is_socket(src->ref))
 		src->ref |= SOCKTAB_SHARED;
-	*dst = *src;
+	dst->cookie = src->cookie;
+	dst->ref = socktab_is_other(src->ref) ? SOCKTAB_OTHER : src->ref;
 }

@@ -1,8 +1,8 @@
 /* socktab.h - the table of sockets: which descriptor is which socket.
  *
  * Theory of operation. What an entry says of a descriptor is one word, `ref`: not known (0: nobody has looked
- * yet), no socket (1), or a pointer to the socket's object with a few bits. Beside it is the cookie, which a
- * forked child needs. The entries of the low descriptors are in the table itself, the others in leaves that are
+ * yet), a pointer to the socket's object with a few bits (above 0), or no socket (below 0); then it is minus the place of
+ * the descriptor's object, if a socket was there that nobody names any more, and a new one may be put there. Beside it is the cookie, which a forked child needs. The entries of the low descriptors are in the table itself, the others in leaves that are
  * mapped when a descriptor in their range is first seen. Objects (struct run_socket) live in chunks that
  * the table's owner provides: those of the preloaded switch are in the mapped run file.
  *
@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "run/layout.h"
 
@@ -34,8 +35,8 @@
 #define SOCKTAB_CHUNKS		(RUN_CHUNKS_MAX + RUN_SPILL_CHUNKS)	/* the last: for sockets whose own place is held by a dup */
 
 #define SOCKTAB_UNKNOWN	0ull
-#define SOCKTAB_OTHER	1ull
-#define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object */
+#define SOCKTAB_OTHER	(1ull << 63)	/* no socket, and nothing known of its place */
+#define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object, or its place is not to be used again */
 #define SOCKTAB_SPECIAL	4ull	/* in `ref`: calls on it must not take the short way */
 #define SOCKTAB_STACK	8ull	/* in `ref`: the socket is redirected into a stack */
 #define SOCKTAB_BITS	15ull
@@ -51,8 +52,8 @@ struct socktab_leaf {
 
 struct socktab {
 	const char *alone;		/* not 0 there: the process has a single thread */
+	struct run_stat *stats;		/* RUN_STATS of them, the owner's: of the sockets in it */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
-	struct run_socket *low_chunk[SOCKTAB_LOW_FDS / RUN_CHUNK_SOCKETS];	/* the first of these again, beside the entries */
 	struct socktab_entry low[SOCKTAB_LOW_FDS];
 	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
@@ -60,6 +61,17 @@ struct socktab {
 	struct socktab_leaf *leaf[SOCKTAB_FDS / SOCKTAB_LEAF_FDS];	/* the first: for what is not low */
 };
 
+static inline bool socktab_is_socket(uint64_t ref)
+{
+	return (int64_t)ref > 0;
+}
+
+static inline bool socktab_is_other(uint64_t ref)
+{
+	return (int64_t)ref < 0;
+}
+
+/* Of a socket's ref. */
 static inline struct run_socket *socktab_object(uint64_t ref)
 {
 	return (struct run_socket *)(uintptr_t)(ref & ~SOCKTAB_BITS);
@@ -78,12 +90,15 @@ static inline struct socktab_entry *socktab_entry(const struct socktab *tab, int
 	return leaf ? &leaf->entry[(unsigned)fd % SOCKTAB_LEAF_FDS] : NULL;
 }
 
-/* SOCKTAB_UNKNOWN, SOCKTAB_OTHER, or a socket's ref. */
+/* A socket's ref, or SOCKTAB_UNKNOWN, or that of no socket. */
+static inline uint64_t socktab_entry_ref(const struct socktab_entry *e)
+{
+	return e ? __atomic_load_n(&e->ref, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+}
+
 static inline uint64_t socktab_ref(const struct socktab *tab, int fd)
 {
-	const struct socktab_entry *e = socktab_entry(tab, fd);
-
-	return e ? __atomic_load_n(&e->ref, __ATOMIC_ACQUIRE) : SOCKTAB_UNKNOWN;
+	return socktab_entry_ref(socktab_entry(tab, fd));
 }
 
 /* The socket of a descriptor, NULL if it is not in the table. */
@@ -91,7 +106,7 @@ static inline struct run_socket *socktab_find(const struct socktab *tab, int fd)
 {
 	uint64_t ref = socktab_ref(tab, fd);
 
-	return ref > SOCKTAB_OTHER ? socktab_object(ref) : NULL;
+	return socktab_is_socket(ref) ? socktab_object(ref) : NULL;
 }
 
 /* One descriptor more, or less, names the object. `alone`: no other thread, but perhaps a signal handler. */
@@ -120,60 +135,40 @@ static inline bool socktab_refs_drop(struct run_socket *s, bool alone)
 	return __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
-/* Makes an object that of a new socket, but for who opened it when, and for what only stacks and backtraces use. Stores
- * and no loads: it is seldom in the cache, and a store doesn't wait. */
-static inline void socktab_init(struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
+/* Makes an object, which nobody else has, that of a new socket with one reference, as far as that is not the same for all of
+ * one cookie in one place. The addresses are left as they were: `flags` say that they are not valid. */
+static inline void socktab_init(struct run_socket *s, uint32_t flags, const void *opener)
 {
-	s->cookie = cookie;
+	memset(&s->err, 0, offsetof(struct run_socket, opened_ticks) - offsetof(struct run_socket, err));
+	s->opener = (uint64_t)(uintptr_t)opener;
 	s->flags = flags;
-	s->fd = fd;
-	s->err = s->socket_err = s->late_err = 0;
-	s->rx_bytes = s->tx_bytes = 0;
+	__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
 }
 
-/* The place of a low descriptor's object, if nothing stands in the way of a new socket there, else NULL, also if fd is no
- * descriptor at all. For an owner who never uses stacks and backtraces; to be filled at once. */
-static inline struct run_socket *socktab_place(const struct socktab *tab, unsigned long fd)
+/* Enters a new socket where one of the same cookie was before that nobody names any more, for an owner who never uses stacks and
+ * backtraces; when it was opened is left as it was. Returns its object; NULL: there is no such place, or fd is no descriptor at
+ * all; nothing done. */
+static inline struct run_socket *socktab_enter_again(struct socktab *tab, unsigned long fd, sockshim_cookie cookie,
+						     uint32_t flags, const void *opener)
 {
-	struct run_socket *chunk, *s;
+	struct socktab_entry *e = tab->low;
+	struct run_socket *s;
+	uint64_t place;
 
+	__asm__("" : "+r"(e));	/* for shorter code */
 	if (__builtin_expect(fd >= SOCKTAB_LOW_FDS, 0))
 		return NULL;
-	chunk = __atomic_load_n(&tab->low_chunk[fd / RUN_CHUNK_SOCKETS], __ATOMIC_ACQUIRE);
-	s = &chunk[fd % RUN_CHUNK_SOCKETS];
-	if (__builtin_expect(!chunk || __atomic_load_n(&tab->low[fd].ref, __ATOMIC_RELAXED) > SOCKTAB_OTHER ||
-			     __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0, 0))
+	e += fd;
+	place = -__atomic_load_n(&e->ref, __ATOMIC_RELAXED);
+	if (__builtin_expect((int64_t)place <= 0, 0))
 		return NULL;
-	return s;
-}
-
-/* The same for two, if their objects are in one chunk: the first's place; the second's is as far from it as fds[1] from fds[0]. */
-static inline struct run_socket *socktab_place_two(const struct socktab *tab, const int *fds)
-{
-	unsigned long first = (unsigned)fds[0], second = (unsigned)fds[1];
-	struct run_socket *chunk, *a, *b;
-
-	if (__builtin_expect(first >= SOCKTAB_LOW_FDS || (first ^ second) >= RUN_CHUNK_SOCKETS, 0))
+	s = (struct run_socket *)(uintptr_t)place;
+	if (__builtin_expect(s->cookie != cookie, 0))
 		return NULL;
-	chunk = __atomic_load_n(&tab->low_chunk[first / RUN_CHUNK_SOCKETS], __ATOMIC_ACQUIRE);
-	a = &chunk[first % RUN_CHUNK_SOCKETS];
-	b = &chunk[second % RUN_CHUNK_SOCKETS];
-	if (__builtin_expect(!chunk || (__atomic_load_n(&tab->low[first].ref, __ATOMIC_RELAXED) |
-					__atomic_load_n(&tab->low[second].ref, __ATOMIC_RELAXED)) > SOCKTAB_OTHER ||
-			     (__atomic_load_n(&a->refs, __ATOMIC_ACQUIRE) | __atomic_load_n(&b->refs, __ATOMIC_ACQUIRE)) != 0, 0))
-		return NULL;
-	return a;
-}
-
-/* Enters a socket there. Who opened it is for the caller to say, beforehand. */
-static inline void socktab_fill(struct socktab *tab, struct run_socket *s, unsigned long fd, sockshim_cookie cookie, uint32_t flags)
-{
-	struct socktab_entry *e = &tab->low[fd];
-
-	socktab_init(s, cookie, (int)fd, flags);
-	__atomic_store_n(&s->refs, 1, __ATOMIC_RELEASE);
+	socktab_init(s, flags, opener);
 	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
-	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->ref, place, __ATOMIC_RELEASE);
+	return s;
 }
 
 /* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero
@@ -186,16 +181,19 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
  * is the socket's, if this was its last descriptor, else 0. */
 bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
 
-/* The same by the only thread, of a socket that no other descriptor names, and whose ref has been read: the cookie. Again no
- * loads of the object. */
-static inline sockshim_cookie socktab_remove_alone(struct socktab *tab, int fd, uint64_t ref)
+/* What is left of the ref of such a socket: minus its place. */
+static inline uint64_t socktab_left(uint64_t ref)
 {
-	struct socktab_entry *e = socktab_entry(tab, fd);
+	return -(ref & ~SOCKTAB_BITS);
+}
 
-	__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+/* The same by the only thread, of a socket in its own place that no other descriptor names, and whose ref has been read; the
+ * entry still says the cookie. */
+static inline void socktab_remove_alone(struct socktab_entry *e, uint64_t ref)
+{
+	__atomic_store_n(&e->ref, socktab_left(ref), __ATOMIC_RELEASE);
 	/* No other descriptor can come to name the object, since dup marks this entry first. */
 	__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
-	return e->cookie;
 }
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
@@ -207,7 +205,8 @@ static inline bool socktab_dup_quickly(struct socktab *tab, int from, int to)
 {
 	struct socktab_entry *src = socktab_entry(tab, from), *dst = socktab_entry(tab, to);
 
-	if (!src || !dst || !*tab->alone || src->ref <= SOCKTAB_OTHER || !(src->ref & SOCKTAB_SHARED) || dst->ref != SOCKTAB_OTHER)
+	if (!src || !dst || !*tab->alone || !socktab_is_socket(src->ref) || !(src->ref & SOCKTAB_SHARED) ||
+	    !socktab_is_other(dst->ref))
 		return false;
 	socktab_refs_add(socktab_object(src->ref), true);
 	dst->cookie = src->cookie;
@@ -233,6 +232,9 @@ static inline void socktab_set_special(struct socktab *tab, int fd, bool special
 {
 	socktab_mark(tab, fd, SOCKTAB_SPECIAL, special);
 }
+
+/* The table's statistics, at most n of them, with what has been counted in the places of the sockets; returns how many there are. */
+size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_t n);
 
 /* Has chunk i of objects made, if it is not there. */
 void socktab_reserve(struct socktab *tab, unsigned i);

@@ -112,7 +112,7 @@ int sockshim_switch_new(struct sockshim_switch **sw)
 	own->tab.chunk = own->chunks;
 	own->tab.alone = "";
 	own->sw.tab = &own->tab;
-	own->sw.stats = own->stats;
+	own->tab.stats = own->stats;
 	*sw = &own->sw;
 	return 0;
 }
@@ -165,7 +165,7 @@ static int step_end(struct step *p)
 	int err = switch_after(&p->after, &p->st);
 
 	if (err)
-		run_count_injected(p->sw->stats, p->st.cookie, p->type);
+		run_count_injected(p->sw->tab->stats, p->st.cookie, p->type);
 	else if (p->s)
 		switch_note(p->s, &p->st);
 	return err;
@@ -173,7 +173,7 @@ static int step_end(struct step *p)
 
 static int cancelled(struct step *p, int err)
 {
-	run_count_injected(p->sw->stats, p->st.cookie, p->type);
+	run_count_injected(p->sw->tab->stats, p->st.cookie, p->type);
 	return -err;
 }
 
@@ -210,7 +210,7 @@ static int socket_step(struct sockshim_switch *sw, int family, int type, int pro
 			close(fd);
 		return -err;
 	}
-	run_count(sw->stats, p.st.cookie, fd < 0 ? RUN_OPEN_FAILED : RUN_OPENED);
+	run_count(sw->tab->stats, p.st.cookie, fd < 0 ? RUN_OPEN_FAILED : RUN_OPENED);
 	if (fd >= 0)
 		socktab_add(sw->tab, fd, p.st.cookie, 0, &stale);
 	return fd < 0 ? -p.st.err : fd;
@@ -231,7 +231,7 @@ static void count_connected(struct step *p)
 
 	__atomic_and_fetch(&p->s->flags, ~(uint32_t)RUN_SOCK_PENDING, __ATOMIC_RELAXED);
 	if (!(before & RUN_SOCK_CONNECTED))
-		run_count(p->sw->stats, p->st.cookie, RUN_CONNECTED);
+		run_count(p->sw->tab->stats, p->st.cookie, RUN_CONNECTED);
 }
 
 static int connect_step(struct sockshim_switch *sw, int fd, const struct sockaddr *addr, socklen_t len)
@@ -252,7 +252,7 @@ static int connect_step(struct sockshim_switch *sw, int fd, const struct sockadd
 	else if (p.st.err == EINPROGRESS || p.st.err == EALREADY || p.st.err == EINTR)
 		__atomic_or_fetch(&p.s->flags, RUN_SOCK_PENDING, __ATOMIC_RELAXED);
 	else
-		run_count(sw->stats, p.st.cookie, RUN_CONNECT_FAILED);
+		run_count(sw->tab->stats, p.st.cookie, RUN_CONNECT_FAILED);
 	return -p.st.err;
 }
 
@@ -277,7 +277,7 @@ static int listen_step(struct sockshim_switch *sw, int fd, int backlog)
 	err = step_end(&p);
 	if (err)
 		return -err;
-	run_count(sw->stats, p.st.cookie, p.st.err ? RUN_LISTEN_FAILED : RUN_LISTENED);
+	run_count(sw->tab->stats, p.st.cookie, p.st.err ? RUN_LISTEN_FAILED : RUN_LISTENED);
 	return -p.st.err;
 }
 
@@ -306,7 +306,7 @@ static int accept_step(struct sockshim_switch *sw, int fd, struct sockaddr *addr
 			close(ns);
 		return -err;
 	}
-	run_count(sw->stats, p.st.cookie, ns < 0 ? RUN_ACCEPT_FAILED : RUN_ACCEPTED);
+	run_count(sw->tab->stats, p.st.cookie, ns < 0 ? RUN_ACCEPT_FAILED : RUN_ACCEPTED);
 	if (ns >= 0)
 		socktab_add(sw->tab, ns, p.st.cookie, 0, &stale);
 	return ns < 0 ? -p.st.err : ns;
@@ -341,7 +341,7 @@ static int close_step(struct sockshim_switch *sw, int fd)
 	err = step_end(&p);
 	if (err)
 		return -err;
-	run_count(sw->stats, p.st.cookie, p.st.err ? RUN_CLOSE_FAILED : RUN_CLOSED);
+	run_count(sw->tab->stats, p.st.cookie, p.st.err ? RUN_CLOSE_FAILED : RUN_CLOSED);
 	return -p.st.err;
 }
 
@@ -384,7 +384,7 @@ static int getsockopt_step(struct sockshim_switch *sw, int fd, int level, int op
 			count_connected(&p);
 		} else {
 			__atomic_and_fetch(&p.s->flags, ~(uint32_t)RUN_SOCK_PENDING, __ATOMIC_RELAXED);
-			run_count(sw->stats, p.st.cookie, RUN_CONNECT_FAILED);
+			run_count(sw->tab->stats, p.st.cookie, RUN_CONNECT_FAILED);
 		}
 	}
 	return 0;
@@ -427,5 +427,5 @@ size_t sockshim_sockets(struct sockshim_switch *sw, struct sockshim_socket_statu
 
 size_t sockshim_stats(struct sockshim_switch *sw, struct sockshim_stat *out, size_t n)
 {
-	return run_stats_copy(sw->stats, out, n);
+	return socktab_stats(sw->tab, out, n);
 }

@@ -21,7 +21,6 @@ struct sockshim_switch {
 	struct switch_filter filter[SOCKSHIM_FILTER_TYPES];
 	uint32_t armed;			/* bit per filter type that has a filter */
 	struct socktab *tab;
-	struct run_stat *stats;		/* RUN_STATS of them */
 	void (*armed_changed)(void);	/* told after `armed` changed; may be NULL */
 };
 

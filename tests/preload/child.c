@@ -1,6 +1,8 @@
 /* child.c - running programs under the library and reading what they left. */
 #include "preload/child.h"
 
+#include "run/stat.h"
+
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
@@ -166,6 +168,15 @@ static int by_start(const void *a, const void *b)
 	return (*x)->started_ns < (*y)->started_ns ? -1 : (*x)->started_ns > (*y)->started_ns;
 }
 
+/* What has been counted in the places of the sockets goes to the statistics, of this copy. */
+static void add_places(struct run_file *f)
+{
+	struct run_socket *s = (void *)((char *)f + f->sockets_start);
+
+	for (uint32_t k = 0; k < f->chunks * RUN_CHUNK_SOCKETS; k++)
+		run_stat_take(f->stats, &s[k]);
+}
+
 static void map_files(struct child *c)
 {
 	char path[400];
@@ -185,11 +196,12 @@ static void map_files(struct child *c)
 		fd = open(path, O_RDONLY);
 		cr_assert(fd >= 0 && fstat(fd, &st) == 0 && c->n_files < CHILD_FILES);
 		p = st.st_size >= (off_t)sizeof(struct run_file) ?
-			mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+			mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0) : MAP_FAILED;
 		close(fd);
 		cr_assert(p != MAP_FAILED, "run file %s can't be read", path);
 		c->files[c->n_files++] = p;
 		cr_assert_eq(((struct run_file *)p)->magic, RUN_MAGIC, "%s has no magic", path);
+		add_places(p);
 	}
 	if (dir)
 		closedir(dir);

@@ -76,6 +76,30 @@ Test(run_reader, an_image_has_its_header_and_the_sockets_in_use)
 	run_image_free(image);
 }
 
+Test(run_reader, what_was_counted_in_the_places_of_sockets_is_in_the_statistics)
+{
+	struct fixture *f = fixture_new(2);
+	struct run_socket *s = fixture_socket(f, 3, AF_INET, SOCK_STREAM, 0), *gone = fixture_socket(f, 100, AF_INET, SOCK_STREAM, 0);
+	struct run_image *image;
+
+	fixture_stat(f, 0, AF_INET, SOCK_STREAM, 0)->count[RUN_OPENED] = 10;
+	s->opened = 2;
+	s->closed = 1;
+	s->accept_failed = 7;
+	gone->refs = 0;
+	gone->opened = gone->closed = 100;
+	fixture_socket(f, 4, AF_UNIX, SOCK_DGRAM, 0)->opened = 1;	/* a cookie without statistics */
+	fixture_write(dir, "7-42", f);
+	cr_assert_eq(read_one("7-42", &image), 0, "%s", err.text);
+	cr_assert_eq(image->n_sockets, 2);
+	cr_assert_eq(image->file->stats[0].count[RUN_OPENED], 112);
+	cr_assert_eq(image->file->stats[0].count[RUN_CLOSED], 101);
+	cr_assert_eq(image->file->stats[0].count[RUN_ACCEPT_FAILED], 7);
+	cr_assert_eq(image->file->stats[1].cookie_plus_one - 1, sockshim_cookie_make(AF_UNIX, SOCK_DGRAM, 0));
+	cr_assert_eq(image->file->stats[1].count[RUN_OPENED], 1);
+	run_image_free(image);
+}
+
 Test(run_reader, holes_between_chunks_are_no_sockets)
 {
 	struct fixture *f = fixture_new(1);

@@ -1,6 +1,7 @@
 /* switch_table.c - the table of sockets: duplicates, forks, spills. */
 #include "unit.h"
 #include "switch_tab.h"
+#include "run/stat.h"
 
 static struct run_socket *add(int fd, int n)
 {
@@ -36,7 +37,7 @@ Test(switch_table, a_removed_socket_is_no_socket)
 	cr_assert_eq(socktab_find(&tab, 5), s);
 	cr_assert(socktab_remove(&tab, 5, &c));
 	cr_assert_eq(c, COOKIE(7));
-	cr_assert_eq(socktab_ref(&tab, 5), SOCKTAB_OTHER);
+	cr_assert(socktab_is_other(socktab_ref(&tab, 5)));
 	cr_assert_eq(s->refs, 0);
 	cr_assert_not(socktab_remove(&tab, 5, &c));
 }
@@ -89,7 +90,7 @@ Test(switch_table, a_file_duplicated_over_a_socket_is_a_file)
 	add(6, 2);
 	socktab_set_other(&tab, 5);
 	cr_assert(socktab_dup(&tab, 5, 6, &dropped));
-	cr_assert_eq(socktab_ref(&tab, 6), SOCKTAB_OTHER);
+	cr_assert(socktab_is_other(socktab_ref(&tab, 6)));
 }
 
 Test(switch_table, a_number_taken_again_while_a_duplicate_lives_gets_another_object)
@@ -156,6 +157,107 @@ Test(switch_table, a_detached_child_leaves_the_parents_objects_alone)
 	socktab_detached_dup(&tab, 5, 7);
 	socktab_detached_remove(&tab, 5);
 	cr_assert_eq(s->refs, 1);
-	cr_assert_eq(socktab_ref(&tab, 5), SOCKTAB_OTHER);
+	cr_assert(socktab_is_other(socktab_ref(&tab, 5)));
 	cr_assert_eq(socktab_find(&tab, 7), s);
+}
+
+/* Entered again as the preloaded switch does. */
+static struct run_socket *again(int fd, int n)
+{
+	return socktab_enter_again(&tab, (unsigned)fd, COOKIE(n), 0, NULL);
+}
+
+Test(switch_table, a_socket_of_the_same_cookie_is_entered_again_in_its_place)
+{
+	struct run_socket *s = add(5, 1);
+
+	s->err = 7;
+	s->rx_bytes = 8;
+	cr_assert_null(again(5, 1), "while the first is there");
+	socktab_remove_alone(socktab_entry(&tab, 5), socktab_ref(&tab, 5));
+	cr_assert(socktab_is_other(socktab_ref(&tab, 5)));
+	cr_assert_null(again(5, 2), "one of another cookie");
+	cr_assert_eq(again(5, 1), s);
+	cr_assert_eq(socktab_find(&tab, 5), s);
+	cr_assert_eq(s->refs, 1);
+	cr_assert_eq(s->err + (int)s->rx_bytes, 0);
+	cr_assert(socktab_remove(&tab, 5, NULL));
+	cr_assert_eq(again(5, 1), s, "after a close with other threads about");
+}
+
+Test(switch_table, nothing_is_entered_again_where_nothing_was)
+{
+	cr_assert_null(again(5, 1), "nothing is known of it");
+	socktab_set_other(&tab, 5);
+	cr_assert_null(again(5, 1), "it was a file");
+	cr_assert_null(again(SOCKTAB_LOW_FDS, 1));
+	cr_assert_null(again(-1, 1));
+}
+
+Test(switch_table, nothing_is_entered_again_where_a_duplicate_lives)
+{
+	sockshim_cookie dropped;
+	struct run_socket *old = add(5, 1), *new;
+
+	socktab_dup(&tab, 5, 8, &dropped);
+	socktab_remove(&tab, 5, NULL);
+	cr_assert_null(again(5, 1));
+	new = add(5, 1);
+	cr_assert(new && new != old);
+	cr_assert(socktab_remove(&tab, 5, NULL));
+	cr_assert_null(again(5, 1), "that one had another's place, which is anybody's now");
+}
+
+Test(switch_table, a_forked_child_enters_nothing_in_its_parents_places)
+{
+	struct run_socket *s = add(5, 1), *new;
+
+	socktab_remove(&tab, 5, NULL);
+	socktab_detached_dup(&tab, 5, 6);
+	socktab_after_fork(&tab);
+	cr_assert_null(again(5, 1));
+	cr_assert_null(again(6, 1));
+	new = add(5, 1);
+	cr_assert(new && new != s);
+}
+
+Test(switch_table, what_readers_cannot_see_is_not_counted_in_its_place)
+{
+	struct run_socket *s = add(5, 1);
+
+	s->flags |= RUN_SOCK_UNSEEN;
+	socktab_remove(&tab, 5, NULL);
+	s = add(5, 1);
+	cr_assert(s->flags & RUN_SOCK_UNSEEN);
+	cr_assert(socktab_remove(&tab, 5, NULL));
+	cr_assert_null(again(5, 1));
+}
+
+Test(switch_table, what_was_counted_in_a_place_is_its_cookies)
+{
+	static struct run_stat stats[RUN_STATS];
+	struct sockshim_stat out[2] = { 0 };
+	struct run_socket *s;
+
+	tab.stats = stats;
+	run_count(stats, COOKIE(1), RUN_OPENED);
+	run_count(stats, COOKIE(2), RUN_OPENED);
+	s = add(5, 1);
+	s->opened = 3;
+	s->closed = 4;
+	s->accept_failed = 5;
+	cr_assert_eq(socktab_stats(&tab, out, 2), 2);
+	cr_assert_eq(out[0].cookie, COOKIE(1));
+	cr_assert_eq(out[0].opened, 4);
+	cr_assert_eq(out[0].closed, 4);
+	cr_assert_eq(out[0].accept_failed, 5);
+	cr_assert_eq(out[1].opened, 1);
+	socktab_remove(&tab, 5, NULL);
+	add(5, 2);
+	cr_assert_eq(s->opened + s->closed + s->accept_failed, 0, "they would be the other cookie's");
+	cr_assert_eq(stats[0].count[RUN_OPENED], 4);
+	cr_assert_eq(stats[0].count[RUN_CLOSED], 4);
+	cr_assert_eq(stats[0].count[RUN_ACCEPT_FAILED], 5);
+	cr_assert_eq(socktab_stats(&tab, out, 2), 2);
+	cr_assert_eq(out[0].opened, 4);
 }
