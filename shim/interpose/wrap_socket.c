@@ -176,6 +176,13 @@ static __attribute__((noinline)) int accept_more(struct run_socket *s, long r)
 	return (int)libc_result(r, true);
 }
 
+/* Nobody to accept, after hook_is_shortest(). True: there is more to be done. */
+static inline bool note_nobody(struct run_socket *s)
+{
+	__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED);
+	return run_stat_note(&s->accept_failed) || (s->flags & RUN_SOCK_UNSEEN);
+}
+
 /* accept and accept4 alike: the shortest way, by which nobody to accept is all that is found, and the long one. */
 #define WRAP_ACCEPT(name, flags, params) \
 	static __attribute__((noinline)) int name##_long(PARAMS_##params, const void *pc) \
@@ -204,8 +211,7 @@ static __attribute__((noinline)) int accept_more(struct run_socket *s, long r)
 \
 			if (ns != -EAGAIN) \
 				return accepted(s, ns, addr, len, flags, HERE); \
-			__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED); \
-			return UNLIKELY(run_stat_note(&s->accept_failed)) ? accept_more(s, ns) : (int)libc_result(ns, true); \
+			return UNLIKELY(note_nobody(s)) ? accept_more(s, ns) : (int)libc_result(ns, true); \
 		} \
 		return name##_long(NAMES_##params, HERE); \
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,66 @@ Test(interface, program_reads_what_the_run_file_says)
 	struct child c = ran("stats");
 
 	cr_assert_str_eq(c.out, child_stats(&c));
+	child_done(&c);
+}
+
+#define AGAIN_LOCAL \
+	"(local, stream, default): opened=2000 connected=0 listened=0 accepted=0 closed=2000 " \
+	"openfailed=0 connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n"
+#define AGAIN_TCP \
+	"(inet4, stream, default): opened=1658 connected=0 listened=1 accepted=0 closed=1656 " \
+	"openfailed=0 connectfailed=0 listenfailed=0 acceptfailed=1000 closefailed=0\n"
+#define AGAIN_UDP \
+	"(inet4, dgram, default): opened=200 connected=0 listened=0 accepted=0 closed=200 " \
+	"openfailed=0 connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n"
+
+static void again(void (*setup)(const char *), const char *rules, const char *env)
+{
+	struct child c = { .prog = "interface", .args = { "again" }, .setup = setup, .rules = rules, .env = { env } };
+
+	child_ok(&c);
+	cr_expect_str_eq(c.out, AGAIN_TCP AGAIN_LOCAL AGAIN_UDP);
+	cr_expect_str_eq(child_stats(&c), AGAIN_LOCAL AGAIN_TCP AGAIN_UDP);
+	cr_expect_eq(child_open_sockets(&c, 0), 2);
+	child_done(&c);
+}
+
+Test(interface, close_that_fails_is_counted_as_that)
+{
+	struct child c = ran("close-fails");
+
+	cr_expect_str_eq(c.out, "(inet4, stream, default): opened=20 connected=0 listened=0 accepted=0 closed=10 "
+				"openfailed=0 connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=10\n");
+	cr_expect_str_eq(child_stats(&c), c.out);
+	child_done(&c);
+}
+
+/* Room for the run file, but none for the sockets. */
+static void no_room_for_sockets(const char *dir)
+{
+	struct rlimit r = { sizeof(struct run_file) + 65536, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_FSIZE, &r) != 0)
+		_exit(126);
+}
+
+Test(interface, sockets_opened_again_and_again_are_counted_exactly)
+{
+	again(NULL, NULL, NULL);
+	again(NULL, "fail close with EIO probability 0%; fail socket with ENOBUFS probability 0%", NULL);
+	again(NULL, NULL, "SOCKSHIM_TIMES=1");
+	again(NULL, NULL, "SOCKSHIM_TRACE=1");
+	again(NULL, NULL, "SOCKSHIM_BACKTRACE=3");
+}
+
+Test(interface, sockets_that_no_reader_finds_are_counted_exactly)
+{
+	struct child c = { .prog = "interface", .args = { "again" }, .setup = no_room_for_sockets };
+
+	child_ok(&c);
+	cr_expect_str_eq(c.out, AGAIN_TCP AGAIN_LOCAL AGAIN_UDP);
+	cr_expect_str_eq(child_stats(&c), AGAIN_LOCAL AGAIN_TCP AGAIN_UDP);
+	cr_expect_eq(child_open_sockets(&c, 0), 0);
 	child_done(&c);
 }
 

@@ -133,19 +133,15 @@ static void reentrant(int argc, char **argv)
 	close(l);
 }
 
-/* Statistics as the program reads them are those of the run file. */
-static void own_stats(int argc, char **argv)
+static void say_stats(void)
 {
 	struct sockshim_stat out[8];
 	int (*format)(char *, size_t, const struct sockshim_stat *) =
 		(int (*)(char *, size_t, const struct sockshim_stat *))dlsym(RTLD_DEFAULT, "sockshim_stat_format");
 	char text[300];
-	int tcp[2];
 	size_t n;
 
-	find();
 	CHECK(format);
-	tcp_pair(tcp);
 	n = stats(sw, out, 8);
 	for (size_t i = 0; i < n; i++) {
 		format(text, sizeof(text), &out[i]);
@@ -153,4 +149,51 @@ static void own_stats(int argc, char **argv)
 	}
 }
 
-PROG({ "filter", filter }, { "after", after }, { "reentrant", reentrant }, { "stats", own_stats })
+/* Statistics as the program reads them are those of the run file. */
+static void own_stats(int argc, char **argv)
+{
+	int tcp[2];
+
+	find();
+	tcp_pair(tcp);
+	say_stats();
+}
+
+/* The same descriptors again and again, now and then for a socket of another kind or a file; one is left open. */
+static void again(int argc, char **argv)
+{
+	struct sockaddr_in a;
+	int l, fd[2];
+
+	find();
+	l = listener(&a);
+	CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0);
+	for (int i = 0; i < 1000; i++) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0 && close(fd[1]) == 0 && close(fd[0]) == 0);
+		CHECK((fd[0] = i % 7 ? socket(AF_INET, SOCK_STREAM, 0) : open("/dev/null", O_RDONLY)) >= 0);
+		CHECK((fd[1] = socket(AF_INET, i % 5 ? SOCK_STREAM : SOCK_DGRAM, 0)) >= 0);
+		CHECK(accept(l, NULL, NULL) < 0 && errno == EAGAIN);
+		CHECK(close(fd[0]) == 0 && (i == 999 || close(fd[1]) == 0));
+		errno = 0;
+		CHECK(close(fd[0]) < 0 && errno == EBADF);
+	}
+	say_stats();
+}
+
+/* Sockets that are closed behind the library's back, and then once more. */
+static void close_fails(int argc, char **argv)
+{
+	int (*unseen)(int) = (int (*)(int))dlsym(dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD), "close");
+	int fd;
+
+	find();
+	for (int i = 0; i < 10; i++) {
+		CHECK((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0 && unseen(fd) == 0);
+		errno = 0;
+		CHECK(close(fd) == -1 && errno == EBADF);
+		CHECK((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0 && close(fd) == 0);
+	}
+	say_stats();
+}
+
+PROG({ "again", again }, { "close-fails", close_fails }, { "filter", filter }, { "after", after }, { "reentrant", reentrant }, { "stats", own_stats })
