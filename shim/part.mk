@@ -29,11 +29,11 @@ $(B)/lib/%.o: %.S
 	@echo "  CC      $<"
 	@$(CC) $(ALL_CFLAGS) -Ishim -c $< -o $@
 
-# Two segments: what a process that never opens a socket pays is the loading. No lazy binding: it may be a
-# handler on a small stack that makes the first call.
+# Two segments, and none of the compiler's code at start and end: what a process that never opens a socket pays is the
+# loading. No lazy binding: it may be a handler on a small stack that makes the first call.
 $(B)/libsockshim.so: $(SHIM_LIB_OBJS) shim/libsockshim.map
 	@echo "  LD      $@"
-	@$(CC) -shared -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
+	@$(CC) -shared -nostartfiles -o $@ $(SHIM_LIB_OBJS) -Wl,--version-script=shim/libsockshim.map -Wl,-soname,libsockshim.so \
 		-Wl,-z,defs -Wl,-z,relro -Wl,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -static-libgcc $(PLUGIN_LIBS) -lc
 
 ALL += $(if $(SAN),,$(B)/libsockshim.so)

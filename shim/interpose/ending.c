@@ -73,5 +73,6 @@ void ending_undo(void)
 
 __attribute__((destructor)) static void ending_destructor(void)
 {
-	ending_mark(RUN_EXITED);
+	if (hook.run.file)	/* asked here, where a program without sockets need not read another page of code */
+		ending_mark(RUN_EXITED);
 }

@@ -25,9 +25,7 @@ static struct run_socket *hook_chunk(void *ctx, unsigned i)
 	return run_writer_chunk(ctx, i);
 }
 
-static void filters_changed(void);
-
-struct hook hook __attribute__((aligned(4096))) = {
+struct hook hook __attribute__((aligned(64))) = {
 	.fns = {
 #define CALL(name, filter, ret, nr, params) [CALL_##name] = (void (*)(void))libc_first_##name,
 #define ALIAS(alias, name)
@@ -40,7 +38,7 @@ struct hook_guard_page hook_guard_page;
 #define TEXT_OF(x) #x
 #define NUMBER(x) TEXT_OF(x)
 __asm__(".hidden hook_guard\n\t.globl hook_guard\n\t.set hook_guard, hook_guard_page + " NUMBER(HOOK_GUARD_AT));
-struct sockshim_switch hook_switch = { .tab = &hook.tab, .armed_changed = filters_changed };
+struct sockshim_switch hook_switch;
 __thread uint32_t hook_vforked;
 bool hook_sandboxed;
 
@@ -50,12 +48,6 @@ static uint32_t scanned;
 static uint32_t forks;
 static uint32_t rules_armed;		/* what hook_set_armed was told */
 static bool tracing;
-
-struct sockshim_switch *sockshim_default_switch(void)
-{
-	hook_alive();
-	return &hook_switch;
-}
 
 static uint32_t armed_now(void)
 {
@@ -103,6 +95,15 @@ static void filters_changed(void)
 {
 	__atomic_store_n(&hook_guard.armed, armed_now(), __ATOMIC_SEQ_CST);
 	hook_find_shortest();
+}
+
+struct sockshim_switch *sockshim_default_switch(void)
+{
+	hook_alive();
+	/* Not from the beginning: there would be a page more for the loader to write in every program. */
+	hook_switch.tab = &hook.tab;
+	hook_switch.armed_changed = filters_changed;
+	return &hook_switch;
 }
 
 void hook_set_armed(uint32_t by_rules, bool trace, uint32_t generation)

@@ -91,7 +91,7 @@ struct hook {
 	uint64_t direct;		/* bit per call, see MAKE() */
 	uint32_t unusual;		/* HOOK_...: what opening a socket must see to beyond the usual */
 	uint32_t backtrace;		/* frames that are recorded of each call that opens a socket */
-	struct socktab tab;		/* its low entries at once */
+	struct socktab tab __attribute__((aligned(16)));	/* the low entries at once, none of them in two lines */
 	void (*fns[CALLS])(void);	/* libc's functions, see LIBC() */
 	struct run_writer run;
 };

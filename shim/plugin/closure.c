@@ -17,6 +17,7 @@ struct entry {
 	ffi_closure *closure;
 	ffi_cif cif;
 	void *code;
+	ffi_type *pointers[3];
 };
 
 struct sockshim_closure {
@@ -28,9 +29,6 @@ struct sockshim_closure {
 	union signature_value captured[PLUGIN_ARGS_MAX];
 	struct entry filter, after;
 };
-
-/* The parameters of the two forms: sockshim_filter has all three, sockshim_after_filter two. */
-static ffi_type *pointers[] = { &ffi_type_pointer, &ffi_type_pointer, &ffi_type_pointer };
 
 static int closure_call(struct sockshim_closure *c, void *status, void *after)
 {
@@ -56,13 +54,16 @@ static void enter_after(ffi_cif *cif, void *result, void **args, void *user)
 	*(ffi_arg *)result = (ffi_arg)closure_call(user, *(void **)args[0], NULL);
 }
 
+/* The forms have pointers for parameters: sockshim_filter three, sockshim_after_filter two. */
 static int entry_make(struct entry *e, unsigned n_args, void (*enter)(ffi_cif *, void *, void **, void *),
 		      struct sockshim_closure *c)
 {
 	e->closure = ffi_closure_alloc(sizeof(*e->closure), &e->code);
 	if (!e->closure)
 		return -ENOSYS;
-	if (ffi_prep_cif(&e->cif, FFI_DEFAULT_ABI, n_args, &ffi_type_sint, pointers) != FFI_OK ||
+	for (unsigned i = 0; i < n_args; i++)
+		e->pointers[i] = &ffi_type_pointer;
+	if (ffi_prep_cif(&e->cif, FFI_DEFAULT_ABI, n_args, &ffi_type_sint, e->pointers) != FFI_OK ||
 	    ffi_prep_closure_loc(e->closure, &e->cif, enter, c, e->code) != FFI_OK)
 		return -ENOSYS;
 	return 0;

@@ -13,16 +13,20 @@
 #include "run/sys.h"
 #include "run/text.h"
 
-static struct run_config config;
-static int state;		/* 0: not read, 1: being read, 2: read */
-static char copies[24576];	/* values, one after the other */
-static size_t copied;
+/* All that a program's start touches lies together, and what it must be relocated for or read from elsewhere is little: a page
+ * of a library costs a program that never makes a socket some microseconds. */
+static struct {
+	struct run_config config;
+	int state;		/* 0: not read, 1: being read, 2: read */
+	size_t copied;
+	char copies[24576];	/* values, one after the other */
+} kept;
 
-static const struct {
-	const char *name;
-	size_t offset;
+static struct {
+	char name[20];
+	uint8_t offset;
 	bool path;		/* if relative, from where the program starts */
-} variables[] = {
+} variables[] = {		/* not const: so it is with the data */
 #define V(name, field) { name "=", offsetof(struct run_config, field), false }
 #define P(name, field) { name "=", offsetof(struct run_config, field), true }
 	P("SOCKSHIM_RUN", run), P("SOCKSHIM_DIR", dir), V("SOCKSHIM_RULES", rules),
@@ -58,20 +62,20 @@ static void keep(const char **field, const char *entry, size_t name_bytes, bool 
 		return;		/* empty is as good as not there */
 	if (path && value[0] != '/' && !(value[0] == '-' && !value[1]))
 		cwd_bytes = working_directory(cwd, sizeof(cwd));
-	if (n + cwd_bytes > sizeof(copies) - copied) {
-		config.too_long = true;
+	if (n + cwd_bytes > sizeof(kept.copies) - kept.copied) {
+		kept.config.too_long = true;
 		return;
 	}
-	memcpy(copies + copied, entry, name_bytes);
-	memcpy(copies + copied + name_bytes, cwd, cwd_bytes);
-	memcpy(copies + copied + name_bytes + cwd_bytes, value, n - name_bytes);
-	*field = copies + copied + name_bytes;
+	memcpy(kept.copies + kept.copied, entry, name_bytes);
+	memcpy(kept.copies + kept.copied + name_bytes, cwd, cwd_bytes);
+	memcpy(kept.copies + kept.copied + name_bytes + cwd_bytes, value, n - name_bytes);
+	*field = kept.copies + kept.copied + name_bytes;
 	if (entry[0] != 'X') {
-		while (config.entries[i])
+		while (kept.config.entries[i])
 			i++;
-		config.entries[i] = copies + copied;
+		kept.config.entries[i] = kept.copies + kept.copied;
 	}
-	copied += n + cwd_bytes;
+	kept.copied += n + cwd_bytes;
 }
 
 static void read_entry(const char *e)
@@ -80,7 +84,7 @@ static void read_entry(const char *e)
 		return;
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		size_t n = strlen(variables[i].name);
-		const char **field = (const char **)((char *)&config + variables[i].offset);
+		const char **field = (const char **)((char *)&kept.config + variables[i].offset);
 
 		if (!*field && strncmp(e, variables[i].name, n) == 0)
 			keep(field, e, n, variables[i].path);
@@ -114,8 +118,8 @@ static void read_early_environment(void)
 static void read_environment(void)
 {
 	run_complain_start();
-	config.secure = getauxval(AT_SECURE) != 0;
-	if (config.secure)
+	kept.config.secure = getauxval(AT_SECURE) != 0;
+	if (kept.config.secure)
 		return;
 	if (!environ)
 		read_early_environment();
@@ -127,17 +131,18 @@ const struct run_config *run_config(void)
 {
 	int none = 0;
 
-	if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) != 2 &&
-	    __atomic_compare_exchange_n(&state, &none, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+	if (__atomic_load_n(&kept.state, __ATOMIC_ACQUIRE) != 2 &&
+	    __atomic_compare_exchange_n(&kept.state, &none, 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		read_environment();
-		__atomic_store_n(&state, 2, __ATOMIC_RELEASE);
+		__atomic_store_n(&kept.state, 2, __ATOMIC_RELEASE);
 	}
-	return &config;
+	return &kept.config;
 }
 
 /* Before the program's main can change its environment (nginx writes over it, daemons clear it). */
 __attribute__((constructor)) static void config_constructor(void)
 {
+	__atomic_fetch_add(&kept.state, 0, __ATOMIC_RELAXED);	/* a first access that is a load would be a page fault more */
 	run_config();
 }
 

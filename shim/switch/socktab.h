@@ -51,10 +51,10 @@ struct socktab_leaf {
 };
 
 struct socktab {
+	struct socktab_entry low[SOCKTAB_LOW_FDS];
 	const char *alone;		/* not 0 there: the process has a single thread */
 	struct run_stat *stats;		/* RUN_STATS of them, the owner's: of the sockets in it */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
-	struct socktab_entry low[SOCKTAB_LOW_FDS];
 	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
 	void *ctx;
