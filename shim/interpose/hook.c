@@ -331,6 +331,15 @@ void hook_enter_sandbox(void)
 	__atomic_store_n(&hook_sandboxed, true, __ATOMIC_RELEASE);
 }
 
+void hook_vfork_over(void)
+{
+	/* Of several threads another may be in it, or about to. */
+	if (hook_vforked || !hook_alone())
+		return;
+	__atomic_fetch_and(&hook.unusual, ~(uint32_t)HOOK_VFORKS, __ATOMIC_SEQ_CST);
+	hook_find_shortest();
+}
+
 void hook_forgo_counter(void)
 {
 	run_clock_forgo_counter();

@@ -150,6 +150,9 @@ void hook_forgo_counter(void);
 /* Counts forks made by this process, for the children's seeds. */
 void hook_count_fork(void);
 
+/* A vforked child is gone, and its parent goes on. */
+void hook_vfork_over(void);
+
 /* The process has a single thread. */
 static inline bool hook_alone(void)
 {

@@ -3,8 +3,8 @@
  * It must be made here: a C function that calls libc's vfork would return into a frame that the child has
  * overwritten. The child runs with hook_vforked raised; the parent, which resumes when the child has gone,
  * lowers it. As libc does, the return address is kept in a register meanwhile.
- * hook.unusual says that there has been a vfork at all, which spares the others the look at the mark; and from
- * then on calls that a vforked child makes otherwise do not go the shortest way.
+ * hook.unusual says that there may be a vforked child, which spares the others the look at the mark; meanwhile calls that
+ * such a child makes otherwise do not go the shortest way.
  * Other machines than these do without: there a vforked child's close is taken for the parent's.
  */
 #include "interpose/vfork.h"
@@ -33,6 +33,11 @@ __vfork:
 	testl	%eax, %eax
 	jz	1f
 	decl	%fs:(%rdx)
+	pushq	%rax
+	.cfi_adjust_cfa_offset 8
+	call	hook_vfork_over
+	popq	%rax
+	.cfi_adjust_cfa_offset -8
 	cmpl	$-4095, %eax
 	jae	2f
 1:	ret
@@ -85,6 +90,15 @@ __vfork:
 	ldr	w11, [x9]
 	sub	w11, w11, #1
 	str	w11, [x9]
+	stp	x29, x30, [sp, #-32]!
+	.cfi_adjust_cfa_offset 32
+	.cfi_rel_offset x30, 8
+	str	x0, [sp, #16]
+	bl	hook_vfork_over
+	ldr	x0, [sp, #16]
+	ldp	x29, x30, [sp], #32
+	.cfi_adjust_cfa_offset -32
+	.cfi_restore x30
 	cmn	x0, #4095
 	b.cs	2f
 1:	ret

@@ -121,6 +121,21 @@ Test(vfork, child_closes_and_execs_and_leaves_the_parents_sockets_alone)
 	child_done(&c);
 }
 
+Test(vfork, calls_are_as_short_afterwards_as_before)
+{
+	static const char *const calls[] = { "socket", "socketpair", "accept-again", "close" };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct child c = { .prog = "steps", .args = { "again", calls[i] }, .seconds = 60 };
+		char want[64];
+
+		child_ok(&c);
+		snprintf(want, sizeof(want), "%s: no longer\n", calls[i]);
+		cr_expect_str_eq(c.out, want);
+		child_done(&c);
+	}
+}
+
 Test(vfork, child_that_execs_nothing_exits_alone)
 {
 	struct child c = { .prog = "process", .args = { "vforkexit" } };

@@ -1,7 +1,8 @@
 /* steps.c - a signal at every instruction of one call: its handler forks, and both processes go on from there.
  *
  * steps CALL: for each of a number of instructions, all of them if there are no more, a child is stepped to it and let
- * go with the signal. */
+ * go with the signal.
+ * steps again CALL: whether the call takes as many instructions after a vfork as before. */
 #include "prog.h"
 
 #include <sys/ptrace.h>
@@ -73,12 +74,21 @@ static void prepare(void)
 	CHECK((c = socket(AF_INET, SOCK_STREAM, 0)) >= 0 && connect(c, (struct sockaddr *)&a, sizeof(a)) == 0);
 }
 
+static bool after_vfork;
+
 /* The one that is stepped. It says by SIGCONT, which does nothing, that the call is over. */
 static void stepped(const struct call *call)
 {
 	int status, r;
 
 	prepare();
+	if (after_vfork) {
+		pid_t pid = vfork();
+
+		if (pid == 0)
+			_exit(0);
+		CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	}
 	CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
 	raise(SIGSTOP);
 	r = call->make();
@@ -133,11 +143,41 @@ static void steps(const struct call *call)
 	printf("%s: %ld ended otherwise\n", call->name, bad);
 }
 
+/* How many instructions the call takes, and what leads to it and away from it. */
+static long length(const struct call *call)
+{
+	long n = 0;
+	int status;
+	pid_t pid;
+
+	CHECK((pid = fork()) >= 0);
+	if (pid == 0)
+		stepped(call);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	do {
+		n++;
+		CHECK(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	} while (WSTOPSIG(status) != SIGCONT);
+	CHECK(ptrace(PTRACE_KILL, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid);
+	return n;
+}
+
+static void again(const struct call *call)
+{
+	long before = length(call), after;
+
+	after_vfork = true;
+	after = length(call);
+	printf("%s: %s\n", call->name, after <= before ? "no longer" : "longer");
+}
+
 int main(int argc, char **argv)
 {
+	const char *name = argc > 2 ? argv[2] : argc > 1 ? argv[1] : "";
+
 	alarm(60);
-	for (size_t i = 0; argc > 1 && i < sizeof(calls) / sizeof(calls[0]); i++)
-		if (strcmp(argv[1], calls[i].name) == 0)
-			steps(&calls[i]);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (strcmp(name, calls[i].name) == 0)
+			(argc > 2 ? again : steps)(&calls[i]);
 	return 0;
 }
