@@ -3,8 +3,9 @@
  * A wrapper that has something to do afterwards asks whether it is `alone` (LIBC_DIRECT) and calls
  * MAKE(alone, recv, fd, buf, len, flags). Coming back from the kernel, every return is mispredicted (the kernel's own have
  * left the processor's stack of them wrong), and one through libc is one more than the program had. So where the next
- * definition is glibc's own, and the process has a single thread, in which a cancellation point does nothing, the
- * system call is made in the wrapper; and what is counted afterwards is counted without the bus lock.
+ * definition is glibc's own, and the call is no cancellation point, or the process has a single thread, in which one does
+ * nothing, the system call is made in the wrapper; and by the single thread what is counted afterwards is counted without the
+ * bus lock.
  */
 #ifndef SHIM_INTERPOSE_DIRECT_H
 #define SHIM_INTERPOSE_DIRECT_H
@@ -68,18 +69,22 @@ static inline long libc_outcome(long r)
 #define MAKE(alone, name, ...) \
 	((alone) ? libc_direct_##name(__VA_ARGS__) : libc_outcome((long)LIBC(name)(__VA_ARGS__)))
 
-/* The program's errno, without a call. Libc's thread-local variables are at the same distance from every thread's pointer. */
-static inline void libc_set_errno(int err)
+/* Sets the program's errno; -1. */
+int libc_fail(int err);
+
+/* The same without a call, where it is known where errno lies. Libc's thread-local variables are at the same distance from every
+ * thread's pointer. */
+static inline int libc_fail_quickly(int err)
 {
 #ifdef __x86_64__
 	long at = __atomic_load_n(&hook_guard.errno_at, __ATOMIC_RELAXED);
 
-	if (UNLIKELY(!at))
-		at = hook.errno_at;
-	__asm__ volatile("movl %0, %%fs:(%1)" : : "r"(err), "r"(at) : "memory");
-#else
-	errno = err;
+	if (LIKELY(at)) {
+		__asm__ volatile("movl %0, %%fs:(%1)" : : "r"(err), "r"(at) : "memory");
+		return -1;
+	}
 #endif
+	return libc_fail(err);
 }
 
 /* What the wrapper returns for what MAKE gave; the program's errno is set. */
@@ -87,9 +92,7 @@ static inline long libc_result(long r, bool alone)
 {
 	if (LIKELY(r >= 0))
 		return r;
-	if (alone)
-		libc_set_errno((int)-r);
-	return -1;
+	return alone ? libc_fail_quickly((int)-r) : -1;
 }
 
 #endif

@@ -18,6 +18,7 @@
 #define SCAN_AT_ONCE 64	/* the stack may be a signal handler's */
 
 static struct run_stat no_stats[RUN_STATS];		/* until there is a run file */
+static struct run_takes no_takes;
 static struct run_socket *chunks[SOCKTAB_CHUNKS];
 
 static struct run_socket *hook_chunk(void *ctx, unsigned i)
@@ -32,7 +33,7 @@ struct hook hook __attribute__((aligned(64))) = {
 #define CHECKED(alias, name)
 #include "interpose/calls.def"
 	},
-	.tab = { .alone = "", .stats = no_stats, .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
+	.tab = { .alone = "", .stats = no_stats, .takes = &no_takes, .chunk = chunks, .new_chunk = hook_chunk, .ctx = &hook.run },
 };
 struct hook_guard_page hook_guard_page;
 #define TEXT_OF(x) #x
@@ -167,6 +168,7 @@ static void start_locked(void)
 	if (!forked && run_config()->too_long)
 		run_say(&hook.run, "the SOCKSHIM_ variables are", "too long", 0, "what did not fit is left out");
 	hook.tab.stats = hook.run.file->stats;
+	hook.tab.takes = &hook.run.file->takes;
 	hook.backtrace = hook.run.control->backtrace < RUN_BACKTRACE ? hook.run.control->backtrace : RUN_BACKTRACE;
 	if (forked) {
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;

@@ -42,7 +42,7 @@
  * shortest way through a wrapper asks beside the table. A signal handler may fork, and the child go on in the middle of that
  * way: any of it may be 0 at any instruction. */
 struct hook_guard {
-	uint64_t shortest;	/* bit per call: those that may be made as bare system calls, see hook_is_shortest(); HOOK_TIMES */
+	uint64_t shortest;	/* bit per call: those that may be made as bare system calls, see hook_is_bare(); HOOK_TIMES */
 	const uint32_t *generation;	/* of the control block, NULL: not started */
 	const char *alone;		/* as in the table, NULL: not started */
 	long errno_at;			/* as in struct hook, 0: ask there */
@@ -131,7 +131,7 @@ bool hook_quiet_now(enum sockshim_filter_type t);
 /* Brings `armed` up to date with the control block's generation. */
 void hook_refresh(void);
 
-/* Brings hook_guard_near()->shortest up to date with hook.direct, hook.unusual and `armed`. */
+/* Brings hook_guard.shortest up to date with hook.direct, hook.unusual and `armed`. */
 void hook_find_shortest(void);
 
 /* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
@@ -168,6 +168,12 @@ static inline bool hook_is_alive(void)
 static inline bool hook_times(void)
 {
 	return UNLIKELY(__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) & HOOK_TIMES);
+}
+
+/* That, or this is a child that was forked since hook_is_bare(). */
+static inline bool hook_more(void)
+{
+	return UNLIKELY((int64_t)__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) <= 0);
 }
 
 static inline void hook_alive(void)

@@ -33,6 +33,12 @@ void (*libc_next(const char *name))(void)
 /* In glibc since 2.32. */
 extern const char __libc_single_threaded __attribute__((weak));
 
+int libc_fail(int err)
+{
+	errno = err;
+	return -1;
+}
+
 static bool cancels;
 
 static void allow_direct(enum call_id id)

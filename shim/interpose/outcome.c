@@ -46,9 +46,19 @@ struct run_stat *outcome_find_stat(sockshim_cookie cookie)
 
 void outcome_more(struct run_socket *s)
 {
-	run_stat_take(hook.tab.stats, s);
+	if (run_stat_noted_much(s))
+		socktab_take(&hook.tab, s);
 	if (hook_times())
 		s->opened_ticks = run_clock_counter();
+}
+
+bool outcome_undo(struct run_socket *s, int fd)
+{
+	if (hook_is_alive())
+		return false;
+	__atomic_fetch_sub(&s->opened, 1, __ATOMIC_RELAXED);
+	socktab_detached_remove(&hook.tab, fd);
+	return true;
 }
 
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags)
@@ -186,7 +196,7 @@ void outcome_accepted(struct run_socket *s, int fd, const struct sockaddr *addr,
 
 	if (LIKELY(ns)) {
 		outcome_count(s->cookie, RUN_ACCEPTED, true);
-		if (UNLIKELY(hook_times()))
+		if (UNLIKELY(run_stat_noted_much(ns)) || UNLIKELY(hook_times()))
 			outcome_more(ns);
 	} else {
 		ns = outcome_opened(fd, s->cookie, pc, RUN_ACCEPTED, all);

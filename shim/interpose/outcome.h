@@ -28,7 +28,7 @@ static inline void outcome_count(sockshim_cookie cookie, enum run_count count, b
  * is where the call came from, `flags` what is known of it. The object, or NULL if it found no place. */
 struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc, enum run_count count, uint32_t flags);
 
-/* The same after hook_is_shortest(), where one of the same cookie had the descriptor before, and its caller is known; but counting it is
+/* The same after hook_is_bare(), where one of the same cookie had the descriptor before, and its caller is known; but counting it is
  * the caller's. NULL: it is for outcome_opened(). */
 static inline struct run_socket *outcome_enter_again(int fd, sockshim_cookie cookie, uint32_t flags, const void *pc)
 {
@@ -38,11 +38,16 @@ static inline struct run_socket *outcome_enter_again(int fd, sockshim_cookie coo
 /* Counts it. True: outcome_more() is to be called. */
 static inline bool outcome_note_opened(struct run_socket *s)
 {
-	return UNLIKELY(run_stat_note(&s->opened)) || UNLIKELY(hook_times());
+	return UNLIKELY(run_stat_note(&s->opened)) || UNLIKELY(hook_more());
 }
 
-/* What is seldom to be done for such a socket: its counts are added to the statistics, or its time is noted. */
+/* What is seldom to be done for such a socket, which has been entered and counted: that is added to the statistics, or its time is
+ * noted. */
 void outcome_more(struct run_socket *s);
+
+/* In a child that a signal handler forked since hook_is_bare(), takes back that it was entered and counted: the object is the
+ * parent's, which has done so too. False: this is no such child. */
+bool outcome_undo(struct run_socket *s, int fd);
 
 /* The flags that a socket's type asks for. */
 static inline uint32_t outcome_type_flags(int type)

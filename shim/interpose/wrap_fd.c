@@ -78,11 +78,26 @@ static __attribute__((noinline)) int close_long(int fd, uint64_t ref, const void
 }
 
 /* close() failed with r: what was noted of it is not so. */
-static __attribute__((noinline)) int close_failed(const struct socktab_entry *e, long r)
+static __attribute__((noinline)) int close_failed(sockshim_cookie cookie, long r)
 {
-	outcome_count(e->cookie, RUN_CLOSE_FAILED, hook_alone());
-	run_add(&run_stat(hook.tab.stats, e->cookie)->count[RUN_CLOSED], -1ull, false);
+	outcome_count(cookie, RUN_CLOSE_FAILED, hook_alone());
+	run_add(&run_stat(hook.tab.stats, cookie)->count[RUN_CLOSED], -1ull, false);
 	return (int)libc_result(r, true);
+}
+
+/* It has been taken out of the table and counted, but something has changed since hook_is_shortest(). */
+static __attribute__((noinline)) int close_changed(int fd, struct socktab_entry *e, struct run_socket *s, sockshim_cookie cookie)
+{
+	long r;
+
+	if (!hook_is_alive()) {
+		/* A signal handler forked: the object is the parent's, which has done all this too. */
+		__atomic_fetch_sub(&s->closed, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+		return LIBC(close)(fd);
+	}
+	r = libc_direct_close(fd);
+	return r == 0 ? 0 : close_failed(cookie, r);
 }
 
 static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
@@ -111,14 +126,18 @@ WRAPPER(int, close, int fd)
 	uint64_t ref = socktab_entry_ref(e);
 
 	if (LIKELY(socktab_is_socket(ref) && hook_is_shortest(ref, CALL_close))) {
+		struct run_socket *s = hook_object(ref);
+		sockshim_cookie cookie = e->cookie;
 		long r;
 
-		if (UNLIKELY(ref & SOCKTAB_SHARED))
+		if (UNLIKELY(ref & (SOCKTAB_SHARED | SOCKTAB_ONCE)))
 			return close_shared(fd, ref);
 		socktab_remove_alone(e, ref);
-		run_stat_note(&hook_object(ref)->closed);	/* not often: what is closed was opened before, which is looked at */
+		run_stat_note(&s->closed);	/* if it is much, the next socket there takes it */
+		if (UNLIKELY(!__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED)))
+			return close_changed(fd, e, s, cookie);
 		r = libc_direct_close(fd);
-		return LIKELY(r == 0) ? 0 : close_failed(e, r);
+		return LIKELY(r == 0) ? 0 : close_failed(cookie, r);
 	}
 	return socktab_is_other(ref) ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
 }

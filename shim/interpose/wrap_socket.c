@@ -34,9 +34,12 @@ static __attribute__((noinline)) int socket_long(int family, int type, int proto
 	return socket_made(MAKE(false, socket, family, type, protocol), family, type, protocol, pc);
 }
 
-static __attribute__((noinline)) int socket_more(int fd, struct run_socket *s)
+static __attribute__((noinline)) int socket_more(struct run_socket *s, int fd, sockshim_cookie cookie, uint32_t flags, const void *pc)
 {
-	outcome_more(s);
+	if (outcome_undo(s, fd))
+		outcome_opened(fd, cookie, pc, RUN_OPENED, flags);
+	else
+		outcome_more(s);
 	return fd;
 }
 
@@ -48,7 +51,7 @@ WRAPPER(int, socket, int family, int type, int protocol)
 		struct run_socket *s = outcome_enter_again(fd, cookie, outcome_type_flags(type), HERE);
 
 		if (LIKELY(s))
-			return LIKELY(!outcome_note_opened(s)) ? fd : socket_more(fd, s);
+			return LIKELY(!outcome_note_opened(s)) ? fd : socket_more(s, fd, cookie, outcome_type_flags(type), HERE);
 		return socket_made(fd, family, type, protocol, HERE);
 	}
 	return socket_long(family, type, protocol, HERE);
@@ -63,14 +66,20 @@ static __attribute__((noinline)) int pair_made(long r, sockshim_cookie cookie, u
 	return (int)libc_result(r, true);
 }
 
-/* The first has been entered and counted; `second`, which may be NULL, if it has been too. */
-static __attribute__((noinline)) int pair_more(struct run_socket *first, struct run_socket *second, int fd, const void *pc)
+/* The first has been entered and counted; and the second, if it is not NULL. */
+static __attribute__((noinline)) int pair_more(struct run_socket *first, struct run_socket *second, sockshim_cookie cookie,
+					       uint32_t flags, const int *fds, const void *pc)
 {
+	if (outcome_undo(first, fds[0])) {
+		if (second)
+			outcome_undo(second, fds[1]);
+		return pair_made(0, cookie, flags, fds, pc);
+	}
 	outcome_more(first);
 	if (second)
 		outcome_more(second);
 	else
-		outcome_opened(fd, first->cookie, pc, RUN_OPENED, first->flags);
+		outcome_opened(fds[1], cookie, pc, RUN_OPENED, flags);
 	return 0;
 }
 
@@ -102,7 +111,7 @@ WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 		if (UNLIKELY(run_stat_note(&first->opened)) ||
 		    UNLIKELY(!(second = socktab_enter_again(&hook.tab, (unsigned)fds[1], cookie, PAIR_FLAGS(type), HERE))) ||
 		    outcome_note_opened(second))
-			return pair_more(first, second, fds[1], HERE);
+			return pair_more(first, second, cookie, PAIR_FLAGS(type), fds, HERE);
 		return 0;
 	}
 	return socketpair_long(family, type, protocol, fds, HERE);
@@ -172,7 +181,7 @@ static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, con
 
 static __attribute__((noinline)) int accept_more(struct run_socket *s, long r)
 {
-	outcome_more(s);
+	socktab_take(&hook.tab, s);
 	return (int)libc_result(r, true);
 }
 

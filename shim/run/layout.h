@@ -11,8 +11,8 @@
  *
  * <base> is $XDG_RUNTIME_DIR/sockshim, or /tmp/sockshim-UID if there is none.
  *
- * All numbers are of the machine's byte order. Writers store with atomic operations and never take a
- * lock; a reader may find a process in the middle of a change, and must trust nothing: every offset,
+ * All numbers are of the machine's byte order. Writers store with atomic operations, or single instructions where nobody else
+ * writes, and never take a lock; a reader may find a process in the middle of a change, and must trust nothing: every offset,
  * count and string is checked (run/reader.h). A version that a reader doesn't know is refused.
  */
 #ifndef SHIM_RUN_LAYOUT_H
@@ -68,6 +68,12 @@ struct run_stat {
 	uint64_t cookie_plus_one;	/* 0: free; claimed with one compare-and-swap */
 	uint64_t count[10];		/* enum run_count */
 	uint64_t injected[SOCKSHIM_FILTER_TYPES];
+};
+
+/* How often what is counted in a place (struct run_socket) has been moved to the statistics. A reader that finds the same number in
+ * `done` before and in `begun` after has read both as they were at one time. */
+struct run_takes {
+	uint64_t begun, done;
 };
 
 enum run_count {
@@ -173,7 +179,8 @@ struct run_file {
 	char control_file[32];		/* name of the file in the directory whose control block it follows */
 	char program[64];		/* basename of argv[0] */
 	char command[448];		/* the command line, NUL between arguments */
-	char reserved[360];
+	struct run_takes takes;
+	char reserved[344];
 	struct run_stat stats[RUN_STATS];
 	struct run_rule_count rules[RUN_RULES];
 	struct run_module modules[RUN_MODULES];

@@ -144,13 +144,16 @@ static int check_header(struct run_file *f, uint64_t size, struct run_error *err
 	return 0;
 }
 
-/* Reads the chunks, without the holes of the file, and keeps the sockets in use. */
+/* Reads the chunks, without the holes of the file, keeps the sockets in use, and adds what is counted in the places of all. */
 static int read_sockets(int fd, struct run_image *image)
 {
 	uint64_t at = image->file->sockets_start, end = at + image->file->chunks * RUN_CHUNK_BYTES;
 	struct run_socket chunk[RUN_CHUNK_SOCKETS];
 	size_t room = 0;
 
+	image->n_sockets = 0;
+	free(image->sockets);
+	image->sockets = NULL;
 	while (at < end) {
 		off_t data = lseek(fd, (off_t)at, SEEK_DATA);
 		ssize_t got;
@@ -186,6 +189,38 @@ static int read_sockets(int fd, struct run_image *image)
 	return 0;
 }
 
+static int read_once(int fd, uint64_t size, struct run_image *image, struct run_error *err)
+{
+	int rc;
+
+	if (read_at(fd, image->file, sizeof(*image->file), 0) != (ssize_t)sizeof(*image->file))
+		return refuse(err, size ? -EBADMSG : -EAGAIN, size ? "too short" : "not complete yet");
+	rc = check_header(image->file, size, err);
+	if (rc < 0)
+		return rc;
+	rc = read_sockets(fd, image);
+	return rc < 0 ? refuse_errno(err, "read", -rc) : 0;
+}
+
+#define READ_TRIES 50
+
+/* Until nothing was moved from the places of sockets to the statistics meanwhile, which would be in neither, or until nothing more
+ * is moved: the process may have been killed in the middle of it. */
+static int read_image(int fd, uint64_t size, struct run_image *image, struct run_error *err)
+{
+	struct run_takes before = { 0, 0 }, after;
+
+	for (int i = 0;; i++) {
+		int rc = read_once(fd, size, image, err);
+
+		if (rc < 0 || i == READ_TRIES || read_at(fd, &after, sizeof(after), offsetof(struct run_file, takes)) != sizeof(after))
+			return rc;
+		if (after.begun == image->file->takes.done || (i > 0 && memcmp(&before, &after, sizeof(after)) == 0))
+			return 0;
+		before = after;
+	}
+}
+
 int run_image_read(int dir, const char *name, struct run_image **out, struct run_error *err)
 {
 	struct run_image *image;
@@ -205,15 +240,7 @@ int run_image_read(int dir, const char *name, struct run_image **out, struct run
 	}
 	snprintf(image->name, sizeof(image->name), "%s", name);
 	run_name_is_file(name, &image->number, NULL);
-	if (read_at(fd, image->file, sizeof(*image->file), 0) != (ssize_t)sizeof(*image->file))
-		rc = refuse(err, size ? -EBADMSG : -EAGAIN, size ? "too short" : "not complete yet");
-	else
-		rc = check_header(image->file, size, err);
-	if (rc == 0) {
-		rc = read_sockets(fd, image);
-		if (rc < 0)
-			refuse_errno(err, "read", -rc);
-	}
+	rc = read_image(fd, size, image, err);
 	close(fd);
 	if (rc < 0) {
 		run_image_free(image);

@@ -35,7 +35,7 @@ extern const char *const run_fate_names[RUN_FATES];
 struct run_image {
 	char name[64];			/* the file's */
 	unsigned long number;		/* N of N-PID, or of N */
-	struct run_file *file;
+	struct run_file *file;		/* a copy of it; what was counted in the places of sockets is in its statistics */
 	struct run_socket *sockets;	/* those in use, lowest slot first */
 	size_t n_sockets;
 	enum run_fate fate;		/* set by run_images_read */

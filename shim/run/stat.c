@@ -6,7 +6,7 @@ void run_stat_take(struct run_stat *stats, struct run_socket *s)
 	static const enum run_count which[] = { RUN_OPENED, RUN_CLOSED, RUN_ACCEPT_FAILED };
 	uint32_t *from[] = { &s->opened, &s->closed, &s->accept_failed };
 
-	for (unsigned i = 0; i < sizeof(which) / sizeof(which[0]); i++)
+	for (unsigned i = 0; s->cookie && i < sizeof(which) / sizeof(which[0]); i++)
 		if (__atomic_load_n(from[i], __ATOMIC_RELAXED))
 			__atomic_fetch_add(&run_stat(stats, s->cookie)->count[which[i]],
 					   __atomic_exchange_n(from[i], 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
@@ -47,7 +47,7 @@ void run_stats_copy_place(const struct run_socket *s, struct sockshim_stat *out,
 	uint32_t failed = __atomic_load_n(&s->accept_failed, __ATOMIC_RELAXED);
 	size_t i = 0;
 
-	if (!opened && !closed && !failed)
+	if (!run_stat_noted(s))
 		return;
 	while (i < n && out[i].cookie != s->cookie)
 		i++;

@@ -1,5 +1,6 @@
 /* stat.h - statistics per cookie: an array in the run file (or in a switch of the program's own), in
- * which an entry is claimed with one compare-and-swap and counted in with atomic additions. */
+ * which an entry is claimed with one compare-and-swap and counted in with atomic additions; and what is counted in the
+ * places of sockets until somebody adds it to that. */
 #ifndef SHIM_RUN_STAT_H
 #define SHIM_RUN_STAT_H
 
@@ -52,8 +53,23 @@ static inline void run_count_injected(struct run_stat *stats, sockshim_cookie co
 	__atomic_fetch_add(&run_stat(stats, cookie)->injected[t], 1, __ATOMIC_RELAXED);
 }
 
-/* Adds to the statistics what has been counted in the place of a socket, and counts there from 0 again: for who owns it (a place
- * is its descriptor's, whose number the kernel hands to one thread at a time). */
+/* Whether anything has been counted in the place of a socket since. (Without a cookie it never was one's: a signal handler forked
+ * between the look at one and the counting.) */
+static inline bool run_stat_noted(const struct run_socket *s)
+{
+	if (!s->cookie)
+		return false;
+	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) | __atomic_load_n(&s->closed, __ATOMIC_RELAXED) |
+	       __atomic_load_n(&s->accept_failed, __ATOMIC_RELAXED);
+}
+
+/* So much that it is to be taken soon. */
+static inline bool run_stat_noted_much(const struct run_socket *s)
+{
+	return (s->opened | s->closed | s->accept_failed) >> 30;
+}
+
+/* Adds it to the statistics, and counts from 0 again. */
 void run_stat_take(struct run_stat *stats, struct run_socket *s);
 
 /* Counts in the place of a socket, by its owner. True: it is time to take it. */
@@ -72,7 +88,7 @@ static inline bool run_stat_note(uint32_t *counter)
 /* Copies the entries that are in use, at most n of them; returns how many there are. */
 size_t run_stats_copy(const struct run_stat *stats, struct sockshim_stat *out, size_t n);
 
-/* Adds to such copies, n of them, what has been counted in the place of a socket. */
+/* Adds to such copies, n of them, what has been counted in the place of a socket, whose cookie has an entry. */
 void run_stats_copy_place(const struct run_socket *s, struct sockshim_stat *out, size_t n);
 
 #endif

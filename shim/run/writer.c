@@ -324,6 +324,7 @@ static void file_init(struct run_writer *w, const struct run_file *parent, uint6
 	f->sockets_start = sockets_start;
 	if (parent == f) {
 		memset(f->stats, 0, sizeof(f->stats));
+		f->takes = (struct run_takes){ 0 };
 		memset(f->rules, 0, sizeof(f->rules));
 	} else if (parent) {
 		memcpy(f->program, parent->program, sizeof(f->program));

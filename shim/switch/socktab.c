@@ -62,10 +62,10 @@ static struct run_socket *spill_claim(struct socktab *tab)
 	return NULL;
 }
 
-static void object_init(struct run_stat *stats, struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
+static void object_init(struct socktab *tab, struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
 {
-	if (s->cookie != cookie)
-		run_stat_take(stats, s);
+	if (s->cookie != cookie || run_stat_noted_much(s))
+		socktab_take(tab, s);
 	s->cookie = cookie;
 	s->fd = fd;
 	s->opened_ticks = 0;
@@ -83,9 +83,9 @@ static struct run_socket *object_claim(struct socktab *tab, int fd, uint64_t *bi
 
 	if (s && __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) != 0) {
 		s = spill_claim(tab);
-		*bits = SOCKTAB_SHARED;
+		*bits = SOCKTAB_ONCE;
 	} else {
-		*bits = s && (s->flags & RUN_SOCK_UNSEEN) ? SOCKTAB_SHARED : 0;
+		*bits = s && (s->flags & RUN_SOCK_UNSEEN) ? SOCKTAB_ONCE : 0;
 	}
 	return s;
 }
@@ -100,7 +100,7 @@ static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, ui
 
 	if (ref == SOCKTAB_OTHER && socktab_is_other(old))
 		return false;
-	if (ref == SOCKTAB_OTHER && old != SOCKTAB_UNKNOWN && !(old & SOCKTAB_SHARED))
+	if (ref == SOCKTAB_OTHER && old != SOCKTAB_UNKNOWN && !(old & (SOCKTAB_SHARED | SOCKTAB_ONCE)))
 		ref = socktab_left(old);
 	if ((old & SOCKTAB_SHARED) && !*tab->alone)
 		old = __atomic_exchange_n(&e->ref, ref, __ATOMIC_ACQ_REL);
@@ -136,7 +136,7 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
 		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 		return NULL;
 	}
-	object_init(tab->stats, s, cookie, fd, flags);
+	object_init(tab, s, cookie, fd, flags);
 	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s | bits, __ATOMIC_RELEASE);
 	return s;
@@ -228,12 +228,13 @@ static void mark_entry(int fd, struct socktab_entry *e, void *ctx)
 {
 	const struct mark *p = ctx;
 
-	if (socktab_object(__atomic_load_n(&e->ref, __ATOMIC_ACQUIRE)) != p->s)
-		return;
-	if (p->on)
-		__atomic_fetch_or(&e->ref, p->bit, __ATOMIC_ACQ_REL);
-	else
-		__atomic_fetch_and(&e->ref, ~p->bit, __ATOMIC_ACQ_REL);
+	uint64_t ref = __atomic_load_n(&e->ref, __ATOMIC_ACQUIRE);
+
+	/* A signal handler or another thread may close it meanwhile. */
+	while (socktab_is_socket(ref) && socktab_object(ref) == p->s &&
+	       !__atomic_compare_exchange_n(&e->ref, &ref, p->on ? ref | p->bit : ref & ~p->bit, 0, __ATOMIC_ACQ_REL,
+					    __ATOMIC_ACQUIRE))
+		;
 }
 
 void socktab_mark(struct socktab *tab, int fd, uint64_t bit, bool on)
@@ -280,7 +281,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 		e->ref = SOCKTAB_OTHER;
 		return;
 	}
-	object_init(tab->stats, s, e->cookie, fd, 0);
+	object_init(tab, s, e->cookie, fd, 0);
 	/* The parent goes on meanwhile: what its object says holds only if it is still the same socket. */
 	if (old->cookie == e->cookie && old->refs) {
 		s->flags = (old->flags & ~(uint32_t)(RUN_SOCK_PENDING | RUN_SOCK_UNSEEN)) | (s->flags & RUN_SOCK_UNSEEN);
@@ -296,7 +297,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 	}
 	s->flags |= RUN_SOCK_INHERITED;
 	s->copied_from = e->ref & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
-	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS) | spilled;
+	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS & ~SOCKTAB_ONCE) | spilled;
 }
 
 static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
@@ -305,34 +306,143 @@ static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
 		socktab_object(e->ref)->copied_from = 0;
 }
 
-size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_t n)
+void socktab_take(struct socktab *tab, struct run_socket *s)
 {
-	size_t found = run_stats_copy(tab->stats, out, n);
+	if (!run_stat_noted(s))
+		return;
+	__atomic_fetch_add(&tab->takes->begun, 1, __ATOMIC_SEQ_CST);
+	run_stat_take(tab->stats, s);
+	__atomic_fetch_add(&tab->takes->done, 1, __ATOMIC_SEQ_CST);
+}
 
+/* Calls fn for the place of each socket that there has been. */
+static void each_place(const struct socktab *tab, void (*fn)(struct run_socket *s, void *ctx), void *ctx)
+{
 	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
-		const struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
+		struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
 
 		for (unsigned k = 0; chunk && k < RUN_CHUNK_SOCKETS; k++)
-			run_stats_copy_place(&chunk[k], out, found < n ? found : n);
+			fn(&chunk[k], ctx);
+	}
+}
+
+/* Sockets that were adopted have been counted nowhere but in their places. */
+static void make_entry(struct run_socket *s, void *ctx)
+{
+	if (run_stat_noted(s))
+		run_stat(ctx, s->cookie);
+}
+
+struct stats_copy {
+	struct sockshim_stat *out;
+	size_t n;
+};
+
+static void copy_place(struct run_socket *s, void *ctx)
+{
+	struct stats_copy *c = ctx;
+
+	run_stats_copy_place(s, c->out, c->n);
+}
+
+#define STATS_TRIES 100
+
+size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_t n)
+{
+	struct stats_copy c = { out, 0 };
+	size_t found = 0;
+
+	each_place(tab, make_entry, tab->stats);
+	for (int i = 0; i < STATS_TRIES; i++) {
+		uint64_t done = __atomic_load_n(&tab->takes->done, __ATOMIC_SEQ_CST);
+
+		found = run_stats_copy(tab->stats, out, n);
+		c.n = found < n ? found : n;
+		each_place(tab, copy_place, &c);
+		if (__atomic_load_n(&tab->takes->begun, __ATOMIC_SEQ_CST) == done)
+			break;
 	}
 	return found;
 }
 
-/* The places are the parent's. */
 static void forget_place(int fd, struct socktab_entry *e, void *ctx)
 {
 	if (socktab_is_other(e->ref))
 		e->ref = SOCKTAB_OTHER;
 }
 
+static bool is_in(const struct run_socket *s, const struct run_socket *chunk)
+{
+	return chunk && s >= chunk && s < chunk + RUN_CHUNK_SOCKETS;
+}
+
+/* A chunk goes from one of these addresses to the other. */
+struct moving {
+	struct run_socket **from, **to;		/* SOCKTAB_CHUNKS each; NULL: that one stays */
+};
+
+/* An object is in the place of its entry, of the descriptor it was opened as, or in the spill. */
+static void move_entry(int fd, struct socktab_entry *e, void *ctx)
+{
+	const struct moving *m = ctx;
+	const struct run_socket *s = socktab_object(e->ref);
+	unsigned i = (unsigned)fd / RUN_CHUNK_SOCKETS;
+
+	if (!is_in(s, m->from[i]) && (unsigned)s->fd < SOCKTAB_FDS)
+		i = (unsigned)s->fd / RUN_CHUNK_SOCKETS;
+	if (!is_in(s, m->from[i]))
+		for (i = RUN_CHUNKS_MAX; i < SOCKTAB_CHUNKS - 1 && !is_in(s, m->from[i]); i++)
+			;
+	if (m->to[i] && is_in(s, m->from[i]))
+		e->ref += (uint64_t)(uintptr_t)m->to[i] - (uint64_t)(uintptr_t)m->from[i];
+}
+
+/* A forked child's chunks come to lie where its parent's did, which it leaves: whoever was interrupted by the handler that forked, and
+ * still holds the address of an object, finds the child's own there. */
+static void move_chunks(struct socktab *tab, struct run_socket **parents)
+{
+	struct moving there = { tab->chunk, parents }, back = { parents, tab->chunk };
+	bool stays = false;
+
+	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
+		if (parents[i] && !chunk_make(tab, i))
+			parents[i] = NULL;
+	each_entry(tab, true, move_entry, &there);
+	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
+		if (!parents[i])
+			continue;
+		if (sys(SYS_mremap, tab->chunk[i], RUN_CHUNK_BYTES, RUN_CHUNK_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED,
+			parents[i]) == (long)parents[i]) {
+			tab->chunk[i] = parents[i];
+			parents[i] = NULL;
+		} else {
+			stays = true;
+		}
+	}
+	if (stays)
+		each_entry(tab, true, move_entry, &back);
+}
+
 void socktab_after_fork(struct socktab *tab)
 {
-	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
-		if (tab->chunk[i])
-			tab->chunk[i] = NULL;
+	size_t bytes = SOCKTAB_CHUNKS * sizeof(*tab->chunk);
+	long p = sys(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct run_socket **parents = p < 0 && p > -4096 ? NULL : (struct run_socket **)p;
+
+	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
+		if (!tab->chunk[i])
+			continue;
+		if (parents)
+			parents[i] = tab->chunk[i];
+		tab->chunk[i] = NULL;
+	}
 	each_entry(tab, false, forget_place, NULL);
 	socktab_each(tab, copy_socket, tab);
 	socktab_each(tab, clear_mark, NULL);
+	if (parents) {
+		move_chunks(tab, parents);
+		sys(SYS_munmap, parents, bytes);
+	}
 }
 
 void socktab_detached_remove(struct socktab *tab, int fd)

@@ -36,14 +36,15 @@
 
 #define SOCKTAB_UNKNOWN	0ull
 #define SOCKTAB_OTHER	(1ull << 63)	/* no socket, and nothing known of its place */
-#define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object, or its place is not to be used again */
+#define SOCKTAB_ONCE	1ull	/* in `ref`: the object is in no place of its own, or of none that readers find */
+#define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object */
 #define SOCKTAB_SPECIAL	4ull	/* in `ref`: calls on it must not take the short way */
 #define SOCKTAB_STACK	8ull	/* in `ref`: the socket is redirected into a stack */
 #define SOCKTAB_BITS	15ull
 
 struct socktab_entry {
 	uint64_t ref;
-	sockshim_cookie cookie;		/* if ref is a socket's */
+	sockshim_cookie cookie;		/* of the socket, or of the last one */
 };
 
 struct socktab_leaf {
@@ -54,8 +55,9 @@ struct socktab {
 	struct socktab_entry low[SOCKTAB_LOW_FDS];
 	const char *alone;		/* not 0 there: the process has a single thread */
 	struct run_stat *stats;		/* RUN_STATS of them, the owner's: of the sockets in it */
+	struct run_takes *takes;	/* the owner's */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
-	/* Provides chunk i, zeroed, or the same memory as before; NULL: there is none to be had. */
+	/* Provides chunk i, zeroed, in memory that can be moved (mremap); NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
 	void *ctx;
 	struct socktab_leaf *leaf[SOCKTAB_FDS / SOCKTAB_LEAF_FDS];	/* the first: for what is not low */
@@ -165,6 +167,7 @@ static inline struct run_socket *socktab_enter_again(struct socktab *tab, unsign
 	s = (struct run_socket *)(uintptr_t)place;
 	if (__builtin_expect(s->cookie != cookie, 0))
 		return NULL;
+	s->cookie = cookie;	/* a signal handler may have forked since, and the child have a new object there */
 	socktab_init(s, flags, opener);
 	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->ref, place, __ATOMIC_RELEASE);
@@ -235,6 +238,10 @@ static inline void socktab_set_special(struct socktab *tab, int fd, bool special
 
 /* The table's statistics, at most n of them, with what has been counted in the places of the sockets; returns how many there are. */
 size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_t n);
+
+/* Moves what has been counted in the place of a socket to the statistics: for who owns it (a place is its descriptor's, whose number
+ * the kernel hands to one thread at a time). */
+void socktab_take(struct socktab *tab, struct run_socket *s);
 
 /* Has chunk i of objects made, if it is not there. */
 void socktab_reserve(struct socktab *tab, unsigned i);

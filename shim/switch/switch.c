@@ -79,6 +79,7 @@ struct own_switch {
 	struct socktab tab;
 	struct run_socket *chunks[SOCKTAB_CHUNKS];
 	struct run_stat stats[RUN_STATS];
+	struct run_takes takes;
 };
 
 static void *map_pages(size_t bytes)
@@ -113,6 +114,7 @@ int sockshim_switch_new(struct sockshim_switch **sw)
 	own->tab.alone = "";
 	own->sw.tab = &own->tab;
 	own->tab.stats = own->stats;
+	own->tab.takes = &own->takes;
 	*sw = &own->sw;
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* switch_tab.h - a table of sockets in memory of the test's own. */
+/* switch_tab.h - a table of sockets in memory of the test's own; its chunks are shared with a forked child, as those of a run file are. */
 #ifndef TESTS_SWITCH_TAB_H
 #define TESTS_SWITCH_TAB_H
 
@@ -17,7 +17,7 @@ static struct run_socket *chunks[SOCKTAB_CHUNKS];
 static struct run_socket *make_chunk(void *ctx, unsigned i)
 {
 	struct run_socket *none = NULL, *p = mmap(NULL, RUN_CHUNK_BYTES, PROT_READ | PROT_WRITE,
-						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+						  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (!__atomic_compare_exchange_n(&chunks[i], &none, p, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		munmap(p, RUN_CHUNK_BYTES);
@@ -26,6 +26,8 @@ static struct run_socket *make_chunk(void *ctx, unsigned i)
 	return p;
 }
 
-static struct socktab tab = { .alone = "", .chunk = chunks, .new_chunk = make_chunk };
+static struct run_stat tab_stats[RUN_STATS];
+static struct run_takes tab_takes;
+static struct socktab tab = { .alone = "", .stats = tab_stats, .takes = &tab_takes, .chunk = chunks, .new_chunk = make_chunk };
 
 #endif

@@ -3,6 +3,9 @@
 #include "switch_tab.h"
 #include "run/stat.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 static struct run_socket *add(int fd, int n)
 {
 	sockshim_cookie stale;
@@ -120,6 +123,36 @@ Test(switch_table, special_marks_every_duplicate)
 	cr_assert_not(socktab_ref(&tab, 5000) & SOCKTAB_SPECIAL);
 }
 
+/* Runs it in a forked child. */
+static void in_child(void (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	cr_assert(pid >= 0);
+	if (pid == 0) {
+		fn();
+		_exit(0);
+	}
+	cr_assert(waitpid(pid, &status, 0) == pid);
+	cr_assert(WIFEXITED(status), "signal %d", WTERMSIG(status));
+	cr_assert_eq(WEXITSTATUS(status), 0, "line %d", WEXITSTATUS(status));
+}
+
+#define MUST(x) ((x) ? (void)0 : _exit(__LINE__ % 256))
+
+static void copies(void)
+{
+	struct run_socket *s;
+
+	socktab_after_fork(&tab);
+	s = socktab_find(&tab, 5);
+	MUST(s && s == socktab_find(&tab, 4999));
+	MUST(s->refs == 2 && s->opener == 0x1234 && (s->flags & RUN_SOCK_INHERITED));
+	MUST(socktab_find(&tab, 300) && socktab_find(&tab, 300)->cookie == COOKIE(2));
+	s->rx_bytes = socktab_find(&tab, 300)->rx_bytes = 99;
+}
+
 Test(switch_table, a_forked_child_gets_objects_of_its_own_and_keeps_what_is_shared)
 {
 	sockshim_cookie dropped;
@@ -127,15 +160,15 @@ Test(switch_table, a_forked_child_gets_objects_of_its_own_and_keeps_what_is_shar
 
 	parent->opener = 0x1234;
 	socktab_dup(&tab, 5, 4999, &dropped);
-	socktab_after_fork(&tab);
-	cr_assert_neq(socktab_find(&tab, 5), parent);
-	cr_assert_eq(socktab_find(&tab, 5), socktab_find(&tab, 4999));
-	cr_assert_eq(socktab_find(&tab, 5)->refs, 2);
-	cr_assert_eq(socktab_find(&tab, 5)->opener, 0x1234);
-	cr_assert(socktab_find(&tab, 5)->flags & RUN_SOCK_INHERITED);
-	cr_assert_neq(socktab_find(&tab, 300), lone);
-	cr_assert_eq(socktab_find(&tab, 300)->cookie, COOKIE(2));
+	in_child(copies);
 	cr_assert_eq(parent->refs, 2, "the parent's object was touched");
+	cr_assert_eq(parent->rx_bytes + lone->rx_bytes, 0, "the parent's object was touched");
+}
+
+static void trusts(void)
+{
+	socktab_after_fork(&tab);
+	MUST(socktab_find(&tab, 5)->cookie == COOKIE(1) && socktab_find(&tab, 5)->opener == 0);
 }
 
 Test(switch_table, a_forked_child_trusts_its_own_cookie_if_the_parent_went_on)
@@ -145,9 +178,34 @@ Test(switch_table, a_forked_child_trusts_its_own_cookie_if_the_parent_went_on)
 	/* Meanwhile, in the parent: closed, and the object taken by another socket. */
 	parent->cookie = COOKIE(9);
 	parent->opener = 0x9999;
+	in_child(trusts);
+}
+
+static struct run_socket *held;
+
+static void goes_on(void)
+{
 	socktab_after_fork(&tab);
-	cr_assert_eq(socktab_find(&tab, 5)->cookie, COOKIE(1));
-	cr_assert_eq(socktab_find(&tab, 5)->opener, 0);
+	held->opened = held->rx_bytes = 77;
+}
+
+Test(switch_table, whoever_was_interrupted_by_a_fork_goes_on_with_the_childs_objects)
+{
+	sockshim_cookie dropped;
+
+	/* In its own place, in another's, and gone. */
+	held = add(5, 1);
+	in_child(goes_on);
+	cr_assert_eq(held->opened + held->rx_bytes, 0);
+	socktab_dup(&tab, 5, 8, &dropped);
+	socktab_remove(&tab, 5, NULL);
+	held = add(5, 1);
+	in_child(goes_on);
+	cr_assert_eq(held->opened + held->rx_bytes, 0);
+	held = add(70, 1);
+	socktab_remove(&tab, 70, NULL);
+	in_child(goes_on);
+	cr_assert_eq(held->opened + held->rx_bytes, 0);
 }
 
 Test(switch_table, a_detached_child_leaves_the_parents_objects_alone)
@@ -208,17 +266,20 @@ Test(switch_table, nothing_is_entered_again_where_a_duplicate_lives)
 	cr_assert_null(again(5, 1), "that one had another's place, which is anybody's now");
 }
 
-Test(switch_table, a_forked_child_enters_nothing_in_its_parents_places)
+static void enters_nothing(void)
 {
-	struct run_socket *s = add(5, 1), *new;
-
-	socktab_remove(&tab, 5, NULL);
 	socktab_detached_dup(&tab, 5, 6);
 	socktab_after_fork(&tab);
-	cr_assert_null(again(5, 1));
-	cr_assert_null(again(6, 1));
-	new = add(5, 1);
-	cr_assert(new && new != s);
+	MUST(!again(5, 1) && !again(6, 1) && add(5, 1));
+}
+
+Test(switch_table, a_forked_child_enters_nothing_in_its_parents_places)
+{
+	struct run_socket *s = add(5, 1);
+
+	socktab_remove(&tab, 5, NULL);
+	in_child(enters_nothing);
+	cr_assert_eq(s->refs, 0);
 }
 
 Test(switch_table, what_readers_cannot_see_is_not_counted_in_its_place)
@@ -235,11 +296,10 @@ Test(switch_table, what_readers_cannot_see_is_not_counted_in_its_place)
 
 Test(switch_table, what_was_counted_in_a_place_is_its_cookies)
 {
-	static struct run_stat stats[RUN_STATS];
+	struct run_stat *stats = tab.stats;
 	struct sockshim_stat out[2] = { 0 };
 	struct run_socket *s;
 
-	tab.stats = stats;
 	run_count(stats, COOKIE(1), RUN_OPENED);
 	run_count(stats, COOKIE(2), RUN_OPENED);
 	s = add(5, 1);
@@ -260,4 +320,28 @@ Test(switch_table, what_was_counted_in_a_place_is_its_cookies)
 	cr_assert_eq(stats[0].count[RUN_ACCEPT_FAILED], 5);
 	cr_assert_eq(socktab_stats(&tab, out, 2), 2);
 	cr_assert_eq(out[0].opened, 4);
+}
+
+Test(switch_table, what_was_counted_in_a_place_alone_is_in_the_statistics)
+{
+	struct sockshim_stat out[2] = { 0 };
+
+	add(5, 1)->closed = 3;
+	cr_assert_eq(socktab_stats(&tab, NULL, 0), 1);
+	cr_assert_eq(socktab_stats(&tab, out, 2), 1);
+	cr_assert_eq(out[0].cookie, COOKIE(1));
+	cr_assert_eq(out[0].closed, 3);
+}
+
+Test(switch_table, a_place_is_taken_before_it_is_full)
+{
+	struct run_socket *s = add(5, 1);
+
+	s->closed = 1u << 30;
+	socktab_remove(&tab, 5, NULL);
+	add(5, 1);
+	cr_assert_eq(s->closed, 0);
+	cr_assert_eq(tab.stats[0].count[RUN_CLOSED], 1u << 30);
+	cr_assert_eq(tab.takes->begun, 1);
+	cr_assert_eq(tab.takes->done, 1);
 }
