@@ -79,6 +79,17 @@ static void again(void (*setup)(const char *), const char *rules, const char *en
 	child_done(&c);
 }
 
+Test(interface, sockets_that_the_program_was_started_with_are_counted)
+{
+	struct child c = ran("inherited");
+
+	cr_expect_str_eq(c.out, "(inet4, stream, tcp): opened=0 connected=0 listened=0 accepted=0 closed=1 openfailed=0 "
+				"connectfailed=0 listenfailed=0 acceptfailed=3 closefailed=0\n"
+				"(inet4, dgram, udp): opened=0 connected=0 listened=0 accepted=0 closed=1 openfailed=0 "
+				"connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n");
+	child_done(&c);
+}
+
 Test(interface, close_that_fails_is_counted_as_that)
 {
 	struct child c = ran("close-fails");

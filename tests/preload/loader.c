@@ -122,6 +122,7 @@ Test(company, other_interposer_in_both_orders)
 
 	beside("loader", "wrapped", other, NULL, NULL);
 	beside("loader", "wrapped", NULL, other, NULL);
+	beside("signals", "fails", NULL, other, NULL);
 }
 
 Test(company, allocator_that_makes_calls_in_both_orders)
@@ -205,6 +206,7 @@ Test(musl, processes_fork_and_exec)
 Test(musl, handlers_and_threads_make_calls)
 {
 	musl("musl/signals", "first");
+	musl("musl/signals", "fails");
 	musl("musl/signals", "threads");
 	musl("musl/signals", "longjmp");
 	musl("musl/signals", "cancel");

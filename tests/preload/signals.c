@@ -230,6 +230,15 @@ static void threads(const char *rules, const char *env)
 	child_done(&c);
 }
 
+Test(failures, say_why)
+{
+	struct child c = { .prog = "signals", .args = { "fails" } };
+
+	child_ok(&c);
+	cr_assert_str_eq(c.out, "failed\n");
+	child_done(&c);
+}
+
 Test(threads, eight_are_counted_exactly)
 {
 	threads(NULL, NULL);

@@ -196,4 +196,28 @@ static void close_fails(int argc, char **argv)
 	say_stats();
 }
 
-PROG({ "again", again }, { "close-fails", close_fails }, { "filter", filter }, { "after", after }, { "reentrant", reentrant }, { "stats", own_stats })
+/* What a program does with sockets that it was started with. */
+static void inherited(int argc, char **argv)
+{
+	struct sockaddr_in a;
+	char number[2][16];
+	int l, u;
+
+	if (argc < 3) {
+		l = listener(&a);
+		CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0 && (u = socket(AF_INET, SOCK_DGRAM, 0)) >= 0);
+		snprintf(number[0], sizeof(number[0]), "%d", l);
+		snprintf(number[1], sizeof(number[1]), "%d", u);
+		execl("/proc/self/exe", argv[0], "inherited", number[0], number[1], NULL);
+	}
+	find();
+	l = atoi(argv[1]);
+	u = atoi(argv[2]);
+	for (int i = 0; i < 3; i++)
+		CHECK(accept(l, NULL, NULL) == -1 && errno == EAGAIN);
+	CHECK(connect(u, (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_UNSPEC }, sizeof(a)) == 0);
+	CHECK(close(u) == 0 && close(l) == 0);
+	say_stats();
+}
+
+PROG({ "inherited", inherited }, { "again", again }, { "close-fails", close_fails }, { "filter", filter }, { "after", after }, { "reentrant", reentrant }, { "stats", own_stats })

@@ -415,6 +415,31 @@ static void threads(int argc, char **argv)
 	puts("done");
 }
 
+/* Calls that fail, and say why. */
+static void fails(int argc, char **argv)
+{
+	struct sockaddr_in a;
+	int fd[2], l;
+	char c;
+
+	CHECK(socket(77, SOCK_STREAM, 0) == -1 && errno == EAFNOSUPPORT);	/* the first call of all */
+	CHECK(socketpair(AF_INET, SOCK_STREAM, 0, fd) == -1 && errno == EOPNOTSUPP);
+	l = listener(&a);
+	CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0);
+	for (int i = 0; i < 3; i++) {
+		errno = 0;
+		CHECK(socket(77, SOCK_STREAM, 0) == -1 && errno == EAFNOSUPPORT);
+		CHECK(socketpair(AF_INET, SOCK_STREAM, 0, fd) == -1 && errno == EOPNOTSUPP);
+		CHECK(accept(l, NULL, NULL) == -1 && errno == EAGAIN);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+		CHECK(recv(fd[0], &c, 1, MSG_DONTWAIT) == -1 && errno == EAGAIN);
+		CHECK(listen(fd[0], 1) == -1 && errno == EINVAL);
+		CHECK(close(fd[0]) == 0 && close(fd[1]) == 0);
+		CHECK(close(fd[0]) == -1 && errno == EBADF);
+	}
+	puts("failed");
+}
+
 /* The first calls of all on the smallest stacks that there are: an alternate one, and a thread's. */
 static void small_stacks(int argc, char **argv)
 {
@@ -504,6 +529,6 @@ static void reset_signal_mask(int argc, char **argv)
 }
 
 PROG({ "first", first_call }, { "storm", storm }, { "longjmp", longjmp_out }, { "change", longjmp_and_change },
-     { "cancel", cancel }, { "cancel-self", cancel_self }, { "delayed", cancel_delayed }, { "threads", threads }, { "mask", reset_signal_mask },
+     { "cancel", cancel }, { "cancel-self", cancel_self }, { "delayed", cancel_delayed }, { "threads", threads }, { "fails", fails }, { "mask", reset_signal_mask },
      { "stack", small_stacks },
      { "forkstorm", fork_storm }, { "forkwait", fork_in_wait }, { "lingering", lingering_close })

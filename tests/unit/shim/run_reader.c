@@ -4,10 +4,15 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "run_fixture.h"
@@ -98,6 +103,63 @@ Test(run_reader, what_was_counted_in_the_places_of_sockets_is_in_the_statistics)
 	cr_assert_eq(image->file->stats[1].cookie_plus_one - 1, sockshim_cookie_make(AF_UNIX, SOCK_DGRAM, 0));
 	cr_assert_eq(image->file->stats[1].count[RUN_OPENED], 1);
 	run_image_free(image);
+}
+
+/* Moves what is counted in a socket's place to the statistics and back again, some thousand times a second, until it is killed. */
+static void move_about(struct fixture *f)
+{
+	const struct timespec pause = { 0, 100000 };
+	uint32_t *place = &f->sockets[3].opened;
+	uint64_t *stat = &f->file.stats[0].count[RUN_OPENED];
+
+	for (;;) {
+		bool there = *stat > 0;
+
+		__atomic_fetch_add(&f->file.takes.begun, 1, __ATOMIC_SEQ_CST);
+		if (there) {
+			__atomic_store_n(stat, 0, __ATOMIC_SEQ_CST);
+			__atomic_store_n(place, 1000, __ATOMIC_SEQ_CST);
+		} else {
+			__atomic_store_n(place, 0, __ATOMIC_SEQ_CST);
+			__atomic_store_n(stat, 1000, __ATOMIC_SEQ_CST);
+		}
+		__atomic_fetch_add(&f->file.takes.done, 1, __ATOMIC_SEQ_CST);
+		nanosleep(&pause, NULL);
+	}
+}
+
+Test(run_reader, what_moves_meanwhile_is_counted_once)
+{
+	struct fixture *f = fixture_new(2);
+	size_t bytes = f->bytes;
+	struct run_image *image;
+	pid_t pid;
+	int fd;
+
+	fixture_socket(f, 3, AF_INET, SOCK_STREAM, 0)->opened = 1000;
+	fixture_stat(f, 0, AF_INET, SOCK_STREAM, 0);
+	fixture_write(dir, "7-42", f);
+	fd = openat(dir, "7-42", O_RDWR);
+	cr_assert(fd >= 0 && (pid = fork()) >= 0);
+	if (pid == 0) {
+		char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (p != MAP_FAILED)
+			move_about((struct fixture *)(p - offsetof(struct fixture, file)));
+		_exit(1);
+	}
+	for (int i = 0; i < 3000; i++) {
+		cr_assert_eq(read_one("7-42", &image), 0, "%s", err.text);
+		cr_assert_eq(image->file->stats[0].count[RUN_OPENED], 1000, "reading %d", i);
+		run_image_free(image);
+	}
+	/* Wherever it is killed: the file can be read. */
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	cr_assert_eq(read_one("7-42", &image), 0, "%s", err.text);
+	run_image_free(image);
+	close(fd);
 }
 
 Test(run_reader, holes_between_chunks_are_no_sockets)
