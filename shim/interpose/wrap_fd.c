@@ -106,14 +106,16 @@ static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
 	return (int)libc_result(r, true);
 }
 
-/* One of the descriptors of a socket, after hook_is_shortest(). */
-static __attribute__((noinline)) int close_shared(int fd, uint64_t ref)
+/* close() of a socket about which there is something: that there are more descriptors of it is all that one thread must think of. */
+static __attribute__((noinline)) int close_marked(int fd, uint64_t ref, const void *pc)
 {
 	struct socktab_entry *e = socktab_entry(&hook.tab, fd);
 	sockshim_cookie cookie = e->cookie;
 	bool last;
 	long r;
 
+	if (!hook_is_shortest(ref, CALL_close))
+		return close_long(fd, ref, pc);
 	__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 	last = socktab_refs_drop(hook_object(ref), true);
 	r = libc_direct_close(fd);
@@ -125,21 +127,23 @@ WRAPPER(int, close, int fd)
 	struct socktab_entry *e = socktab_entry(&hook.tab, fd);
 	uint64_t ref = socktab_entry_ref(e);
 
-	if (LIKELY(socktab_is_socket(ref) && hook_is_shortest(ref, CALL_close))) {
-		struct run_socket *s = hook_object(ref);
+	if (UNLIKELY(!socktab_is_socket(ref)))
+		return socktab_is_other(ref) ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
+	if (UNLIKELY(ref & SOCKTAB_BITS))
+		return close_marked(fd, ref, __builtin_return_address(0));
+	if (LIKELY(hook_is_shortest(0, CALL_close))) {
+		struct run_socket *s = (struct run_socket *)(uintptr_t)ref;
 		sockshim_cookie cookie = e->cookie;
 		long r;
 
-		if (UNLIKELY(ref & (SOCKTAB_SHARED | SOCKTAB_ONCE)))
-			return close_shared(fd, ref);
 		socktab_remove_alone(e, ref);
 		run_stat_note(&s->closed);	/* if it is much, the next socket there takes it */
-		if (UNLIKELY(!__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED)))
+		if (UNLIKELY(!hook_guard.shortest))
 			return close_changed(fd, e, s, cookie);
 		r = libc_direct_close(fd);
 		return LIKELY(r == 0) ? 0 : close_failed(cookie, r);
 	}
-	return socktab_is_other(ref) ? LIBC(close)(fd) : close_long(fd, ref, __builtin_return_address(0));
+	return close_long(fd, ref, __builtin_return_address(0));
 }
 WRAPPER_ALIAS(int, __close, close, int)
 

@@ -218,7 +218,7 @@ static inline bool note_nobody(struct run_socket *s)
 			struct run_socket *s = hook_object(ref); \
 			long ns = libc_direct_##name(NAMES_##params); \
 \
-			if (ns != -EAGAIN) \
+			if (UNLIKELY(ns != -EAGAIN))	/* which has more to do than to get there */ \
 				return accepted(s, ns, addr, len, flags, HERE); \
 			return UNLIKELY(note_nobody(s)) ? accept_more(s, ns) : (int)libc_result(ns, true); \
 		} \

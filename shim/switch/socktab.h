@@ -190,13 +190,12 @@ static inline uint64_t socktab_left(uint64_t ref)
 	return -(ref & ~SOCKTAB_BITS);
 }
 
-/* The same by the only thread, of a socket in its own place that no other descriptor names, and whose ref has been read; the
- * entry still says the cookie. */
+/* The same by the only thread, of a socket whose ref has been read, and has none of SOCKTAB_BITS; the entry still says the cookie. */
 static inline void socktab_remove_alone(struct socktab_entry *e, uint64_t ref)
 {
-	__atomic_store_n(&e->ref, socktab_left(ref), __ATOMIC_RELEASE);
+	__atomic_store_n(&e->ref, -ref, __ATOMIC_RELEASE);
 	/* No other descriptor can come to name the object, since dup marks this entry first. */
-	__atomic_store_n(&socktab_object(ref)->refs, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&((struct run_socket *)(uintptr_t)ref)->refs, 0, __ATOMIC_RELEASE);
 }
 
 /* `to` has become a duplicate of `from`. What `to` was before is dropped: returns true, with its cookie,
