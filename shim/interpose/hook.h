@@ -170,12 +170,6 @@ static inline bool hook_times(void)
 	return UNLIKELY(__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) & HOOK_TIMES);
 }
 
-/* That, or this is a child that was forked since hook_is_bare(). */
-static inline bool hook_more(void)
-{
-	return UNLIKELY((int64_t)__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED) <= 0);
-}
-
 static inline void hook_alive(void)
 {
 	if (UNLIKELY(!hook_is_alive()))

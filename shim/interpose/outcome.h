@@ -35,14 +35,21 @@ static inline struct run_socket *outcome_enter_again(int fd, sockshim_cookie coo
 	return LIKELY(site_is_noted(pc)) ? socktab_enter_again(&hook.tab, (unsigned)fd, cookie, flags, pc) : NULL;
 }
 
-/* Counts it. True: outcome_more() is to be called. */
-static inline bool outcome_note_opened(struct run_socket *s)
+/* Ends the opening of one (given twice) or two that have been counted: notes the time, if the run asks for it. False: this is a child
+ * that a signal handler forked since hook_is_bare(), see outcome_undo(). */
+static inline bool outcome_end(struct run_socket *first, struct run_socket *second)
 {
-	return UNLIKELY(run_stat_note(&s->opened)) || UNLIKELY(hook_more());
+	int64_t shortest = (int64_t)__atomic_load_n(&hook_guard.shortest, __ATOMIC_RELAXED);
+
+	if (LIKELY(shortest > 0))
+		return true;
+	if (shortest == 0)
+		return false;
+	first->opened_ticks = second->opened_ticks = run_clock_counter();
+	return true;
 }
 
-/* What is seldom to be done for such a socket, which has been entered and counted: that is added to the statistics, or its time is
- * noted. */
+/* The same for one where that failed, or more was counted than the place should hold. */
 void outcome_more(struct run_socket *s);
 
 /* In a child that a signal handler forked since hook_is_bare(), takes back that it was entered and counted: the object is the

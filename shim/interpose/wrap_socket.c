@@ -50,8 +50,11 @@ WRAPPER(int, socket, int family, int type, int protocol)
 		sockshim_cookie cookie = sockshim_cookie_make(family, type, protocol);
 		struct run_socket *s = outcome_enter_again(fd, cookie, outcome_type_flags(type), HERE);
 
-		if (LIKELY(s))
-			return LIKELY(!outcome_note_opened(s)) ? fd : socket_more(s, fd, cookie, outcome_type_flags(type), HERE);
+		if (LIKELY(s)) {
+			if (LIKELY(!run_stat_note(&s->opened)) && LIKELY(outcome_end(s, s)))
+				return fd;
+			return socket_more(s, fd, cookie, outcome_type_flags(type), HERE);
+		}
 		return socket_made(fd, family, type, protocol, HERE);
 	}
 	return socket_long(family, type, protocol, HERE);
@@ -108,11 +111,11 @@ WRAPPER(int, socketpair, int family, int type, int protocol, int *fds)
 
 		if (UNLIKELY(!first))
 			return pair_made(r, cookie, PAIR_FLAGS(type), fds, HERE);
-		if (UNLIKELY(run_stat_note(&first->opened)) ||
-		    UNLIKELY(!(second = socktab_enter_again(&hook.tab, (unsigned)fds[1], cookie, PAIR_FLAGS(type), HERE))) ||
-		    outcome_note_opened(second))
-			return pair_more(first, second, cookie, PAIR_FLAGS(type), fds, HERE);
-		return 0;
+		if (LIKELY(!run_stat_note(&first->opened)) &&
+		    LIKELY(second = socktab_enter_again(&hook.tab, (unsigned)fds[1], cookie, PAIR_FLAGS(type), HERE)) &&
+		    LIKELY(!run_stat_note(&second->opened)) && LIKELY(outcome_end(first, second)))
+			return 0;
+		return pair_more(first, second, cookie, PAIR_FLAGS(type), fds, HERE);
 	}
 	return socketpair_long(family, type, protocol, fds, HERE);
 }

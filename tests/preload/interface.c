@@ -59,7 +59,7 @@ Test(interface, program_reads_what_the_run_file_says)
 }
 
 #define AGAIN_LOCAL \
-	"(local, stream, default): opened=2000 connected=0 listened=0 accepted=0 closed=2000 " \
+	"(local, stream, default): opened=4000 connected=0 listened=0 accepted=0 closed=3998 " \
 	"openfailed=0 connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n"
 #define AGAIN_TCP \
 	"(inet4, stream, default): opened=1658 connected=0 listened=1 accepted=0 closed=1656 " \
@@ -75,7 +75,9 @@ static void again(void (*setup)(const char *), const char *rules, const char *en
 	child_ok(&c);
 	cr_expect_str_eq(c.out, AGAIN_TCP AGAIN_LOCAL AGAIN_UDP);
 	cr_expect_str_eq(child_stats(&c), AGAIN_LOCAL AGAIN_TCP AGAIN_UDP);
-	cr_expect_eq(child_open_sockets(&c, 0), 2);
+	cr_expect_eq(child_open_sockets(&c, 0), 4);
+	for (unsigned i = 0; i < 4 && child_socket(&c, 0, i); i++)
+		cr_expect_eq(child_socket(&c, 0, i)->opened_ticks != 0, env && strncmp(env, "SOCKSHIM_TIMES", 14) == 0, "socket %u", i);
 	child_done(&c);
 }
 

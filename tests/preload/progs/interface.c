@@ -159,7 +159,7 @@ static void own_stats(int argc, char **argv)
 	say_stats();
 }
 
-/* The same descriptors again and again, now and then for a socket of another kind or a file; one is left open. */
+/* The same descriptors again and again, now and then for a socket of another kind or a file; the last are left open. */
 static void again(int argc, char **argv)
 {
 	struct sockaddr_in a;
@@ -170,6 +170,8 @@ static void again(int argc, char **argv)
 	CHECK(fcntl(l, F_SETFL, O_NONBLOCK) == 0);
 	for (int i = 0; i < 1000; i++) {
 		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0 && close(fd[1]) == 0 && close(fd[0]) == 0);
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+		CHECK(i == 999 || (close(fd[1]) == 0 && close(fd[0]) == 0));
 		CHECK((fd[0] = i % 7 ? socket(AF_INET, SOCK_STREAM, 0) : open("/dev/null", O_RDONLY)) >= 0);
 		CHECK((fd[1] = socket(AF_INET, i % 5 ? SOCK_STREAM : SOCK_DGRAM, 0)) >= 0);
 		CHECK(accept(l, NULL, NULL) < 0 && errno == EAGAIN);
