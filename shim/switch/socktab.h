@@ -154,12 +154,18 @@ static inline struct run_socket *socktab_enter_again(struct socktab *tab, unsign
 						     uint32_t flags, const void *opener)
 {
 	struct socktab_entry *e = tab->low;
+	struct socktab_leaf *leaf;
 	struct run_socket *s;
 	uint64_t place;
 
 	__asm__("" : "+r"(e));	/* for shorter code */
-	if (__builtin_expect(fd >= SOCKTAB_LOW_FDS, 0))
-		return NULL;
+	if (__builtin_expect(fd >= SOCKTAB_LOW_FDS, 0)) {
+		leaf = fd < SOCKTAB_FDS ? __atomic_load_n(&tab->leaf[fd / SOCKTAB_LEAF_FDS], __ATOMIC_ACQUIRE) : NULL;
+		if (__builtin_expect(!leaf, 0))
+			return NULL;
+		e = leaf->entry;
+		fd %= SOCKTAB_LEAF_FDS;
+	}
 	e += fd;
 	place = -__atomic_load_n(&e->ref, __ATOMIC_RELAXED);
 	if (__builtin_expect((int64_t)place <= 0, 0))

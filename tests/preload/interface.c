@@ -78,6 +78,9 @@ static void again(void (*setup)(const char *), const char *rules, const char *en
 	cr_expect_eq(child_open_sockets(&c, 0), 4);
 	for (unsigned i = 0; i < 4 && child_socket(&c, 0, i); i++)
 		cr_expect_eq(child_socket(&c, 0, i)->opened_ticks != 0, env && strncmp(env, "SOCKSHIM_TIMES", 14) == 0, "socket %u", i);
+	/* The pair, which was not the first there: at one time. */
+	if (child_socket(&c, 0, 1) && child_socket(&c, 0, 2) && child_socket(&c, 0, 1)->cookie == LOCAL)
+		cr_expect_eq(child_socket(&c, 0, 1)->opened_ticks, child_socket(&c, 0, 2)->opened_ticks);
 	child_done(&c);
 }
 
