@@ -185,7 +185,7 @@ static void start_locked(void)
 	started = true;
 	hook_guard.seen = hook.run.control->generation ^ 1u;	/* the rules are loaded at the first look */
 	/* What a forked child found before it came here was its parent's. */
-	hook_guard_page.last_stat = NULL;
+	memset(hook_guard_page.last_stat, 0, sizeof(hook_guard_page.last_stat));
 	hook_guard.module_bytes = 0;
 	__atomic_store_n(&hook_guard.generation, &hook.run.control->generation, __ATOMIC_RELEASE);
 	__atomic_store_n(&hook_guard.alive, 1, __ATOMIC_RELEASE);

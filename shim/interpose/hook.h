@@ -61,7 +61,7 @@ struct hook_guard {
 struct hook_guard_page {
 	char unused[HOOK_GUARD_AT];
 	struct hook_guard line;
-	struct run_stat *last_stat;	/* those that were counted in last, NULL: none */
+	struct run_stat *last_stat[8];	/* those that were counted in last, see hook_last_stat() */
 } __attribute__((aligned(HOOK_PAGE)));
 
 _Static_assert(HOOK_GUARD_AT % 64 == 0 && sizeof(struct hook_guard) == 64, "a line");
@@ -133,6 +133,15 @@ void hook_refresh(void);
 
 /* Brings hook_guard.shortest up to date with hook.direct, hook.unusual and `armed`. */
 void hook_find_shortest(void);
+
+/* Where a cookie's statistics were last found; NULL there: nowhere yet. Another's, if they don't say the cookie: the usual families
+ * and types of one program don't meet here. */
+static inline struct run_stat **hook_last_stat(sockshim_cookie cookie)
+{
+	unsigned family = (unsigned)(cookie >> 48), type = (unsigned)(cookie >> 16);
+
+	return &hook_guard_page.last_stat[((family ^ family >> 2) + 3 * type) & 7];
+}
 
 /* Notes that the rules have been loaded: what they want to see (bit per filter type), whether calls are
  * traced, and the generation that says so. */

@@ -40,7 +40,7 @@ struct run_stat *outcome_find_stat(sockshim_cookie cookie)
 {
 	struct run_stat *st = run_stat(hook.tab.stats, cookie);
 
-	__atomic_store_n(&hook_guard_page.last_stat, st, __ATOMIC_RELAXED);
+	__atomic_store_n(hook_last_stat(cookie), st, __ATOMIC_RELAXED);
 	return st;
 }
 
@@ -68,6 +68,13 @@ struct run_socket *outcome_opened(int fd, sockshim_cookie cookie, const void *pc
 
 	hook_alive();	/* in a child that was forked while the call was made */
 	outcome_count(cookie, count, hook_alone());
+	s = hook.unusual & (HOOK_BACKTRACES | HOOK_STACK) ? NULL : socktab_enter_apart(&hook.tab, fd, cookie, flags, pc);
+	if (LIKELY(s)) {
+		s->opened_ticks = hook_times() ? run_clock_ticks() : 0;
+		if (UNLIKELY(!site_is_noted(pc)))
+			site_note_module(pc);
+		return s;
+	}
 	s = socktab_add(&hook.tab, fd, cookie, flags, &stale);
 	if (UNLIKELY(stale))
 		outcome_count(stale, RUN_CLOSED, hook_alone());

@@ -17,7 +17,7 @@ struct run_stat *outcome_find_stat(sockshim_cookie cookie);
 
 static inline void outcome_count(sockshim_cookie cookie, enum run_count count, bool alone)
 {
-	struct run_stat *st = __atomic_load_n(&hook_guard_page.last_stat, __ATOMIC_RELAXED);
+	struct run_stat *st = __atomic_load_n(hook_last_stat(cookie), __ATOMIC_RELAXED);
 
 	if (UNLIKELY(!st || __atomic_load_n(&st->cookie_plus_one, __ATOMIC_RELAXED) != cookie + 1))
 		st = outcome_find_stat(cookie);

@@ -106,20 +106,18 @@ static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
 	return (int)libc_result(r, true);
 }
 
-/* close() of a socket about which there is something: that there are more descriptors of it is all that one thread must think of. */
+/* close() of a socket about which there is something: to one thread only that there are more descriptors of it, or that it is not
+ * counted in its place. */
 static __attribute__((noinline)) int close_marked(int fd, uint64_t ref, const void *pc)
 {
-	struct socktab_entry *e = socktab_entry(&hook.tab, fd);
-	sockshim_cookie cookie = e->cookie;
-	bool last;
+	sockshim_cookie cookie;
 	long r;
 
 	if (!hook_is_shortest(ref, CALL_close))
 		return close_long(fd, ref, pc);
-	__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
-	last = socktab_refs_drop(hook_object(ref), true);
+	socktab_remove(&hook.tab, fd, &cookie);
 	r = libc_direct_close(fd);
-	return LIKELY(!last && r == 0) ? 0 : closed(last ? cookie : 0, r);
+	return LIKELY(!cookie && r == 0) ? 0 : closed(cookie, r);
 }
 
 WRAPPER(int, close, int fd)

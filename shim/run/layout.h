@@ -112,6 +112,7 @@ enum run_socket_flags {
 	RUN_SOCK_LATE = 256,	/* late_err is to be reported by SO_ERROR */
 	RUN_SOCK_LOCAL = 512,	/* `local` is valid */
 	RUN_SOCK_PEER = 1024,	/* `peer` is */
+	RUN_SOCK_APART = 4096,	/* what is counted in its place is of sockets of another cookie, `owner` */
 	RUN_SOCK_UNSEEN = 2048,	/* the writer's own: the object is in its memory alone, where no reader finds it */
 };
 
@@ -138,6 +139,7 @@ struct run_socket {
 	union {
 		uint64_t stack_checked;	/* the same */
 		uint64_t copied_from;	/* the writer's own, while a forked child copies its parent's */
+		uint64_t owner;		/* see RUN_SOCK_APART */
 	};
 	uint64_t backtrace[RUN_BACKTRACE];
 };

@@ -6,9 +6,9 @@ void run_stat_take(struct run_stat *stats, struct run_socket *s)
 	static const enum run_count which[] = { RUN_OPENED, RUN_CLOSED, RUN_ACCEPT_FAILED };
 	uint32_t *from[] = { &s->opened, &s->closed, &s->accept_failed };
 
-	for (unsigned i = 0; s->cookie && i < sizeof(which) / sizeof(which[0]); i++)
+	for (unsigned i = 0; run_stat_owner(s) && i < sizeof(which) / sizeof(which[0]); i++)
 		if (__atomic_load_n(from[i], __ATOMIC_RELAXED))
-			__atomic_fetch_add(&run_stat(stats, s->cookie)->count[which[i]],
+			__atomic_fetch_add(&run_stat(stats, run_stat_owner(s))->count[which[i]],
 					   __atomic_exchange_n(from[i], 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
@@ -49,7 +49,7 @@ void run_stats_copy_place(const struct run_socket *s, struct sockshim_stat *out,
 
 	if (!run_stat_noted(s))
 		return;
-	while (i < n && out[i].cookie != s->cookie)
+	while (i < n && out[i].cookie != run_stat_owner(s))
 		i++;
 	if (i == n && n < RUN_STATS)
 		return;

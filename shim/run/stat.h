@@ -53,11 +53,17 @@ static inline void run_count_injected(struct run_stat *stats, sockshim_cookie co
 	__atomic_fetch_add(&run_stat(stats, cookie)->injected[t], 1, __ATOMIC_RELAXED);
 }
 
+/* The cookie whose sockets are counted in the place of this one. */
+static inline sockshim_cookie run_stat_owner(const struct run_socket *s)
+{
+	return s->flags & RUN_SOCK_APART ? s->owner : s->cookie;
+}
+
 /* Whether anything has been counted in the place of a socket since. (Without a cookie it never was one's: a signal handler forked
  * between the look at one and the counting.) */
 static inline bool run_stat_noted(const struct run_socket *s)
 {
-	if (!s->cookie)
+	if (!run_stat_owner(s))
 		return false;
 	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) | __atomic_load_n(&s->closed, __ATOMIC_RELAXED) |
 	       __atomic_load_n(&s->accept_failed, __ATOMIC_RELAXED);

@@ -90,6 +90,13 @@ static struct run_socket *object_claim(struct socktab *tab, int fd, uint64_t *bi
 	return s;
 }
 
+/* A socket that was not counted in its place leaves it. */
+static void leave_to_owner(struct run_socket *s)
+{
+	s->cookie = s->owner;
+	__atomic_fetch_and(&s->flags, ~(uint32_t)RUN_SOCK_APART, __ATOMIC_RELEASE);
+}
+
 /* Replaces what an entry says. Returns whether that was a socket, with its cookie if that has lost its last
  * descriptor, else 0. */
 static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, uint64_t ref, sockshim_cookie *cookie)
@@ -110,6 +117,8 @@ static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, ui
 		return false;
 	s = socktab_object(old);
 	was = s->cookie;
+	if ((old & SOCKTAB_APART) && (!(old & SOCKTAB_SHARED) || __atomic_load_n(&s->refs, __ATOMIC_RELAXED) == 1))
+		leave_to_owner(s);
 	/* Not shared: no other descriptor can come to name the object, since dup marks this entry first. */
 	if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
@@ -139,6 +148,31 @@ struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cook
 	object_init(tab, s, cookie, fd, flags);
 	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->ref, (uint64_t)(uintptr_t)s | bits, __ATOMIC_RELEASE);
+	return s;
+}
+
+#define TURNS 32
+
+struct run_socket *socktab_enter_apart(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, const void *opener)
+{
+	struct socktab_entry *e = socktab_entry(tab, fd);
+	uint64_t place = e ? -__atomic_load_n(&e->ref, __ATOMIC_RELAXED) : 0;
+	struct run_socket *s = (struct run_socket *)(uintptr_t)place;
+
+	if ((int64_t)place <= 0)
+		return NULL;
+	if (s->cookie == cookie || tab->turns++ % TURNS == 0) {
+		if (s->cookie != cookie || run_stat_noted_much(s))
+			socktab_take(tab, s);
+		s->cookie = cookie;
+		return socktab_enter_again(tab, (unsigned)fd, cookie, flags, opener);
+	}
+	s->owner = s->cookie;
+	__atomic_store_n(&s->flags, flags | RUN_SOCK_APART, __ATOMIC_RELEASE);
+	s->cookie = cookie;
+	socktab_init(s, flags | RUN_SOCK_APART, opener);
+	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->ref, place | SOCKTAB_APART, __ATOMIC_RELEASE);
 	return s;
 }
 
@@ -273,7 +307,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 
 	if (s) {
 		s->refs++;
-		e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS);
+		e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS & ~SOCKTAB_APART);
 		return;
 	}
 	s = object_claim(tab, fd, &spilled);
@@ -284,7 +318,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 	object_init(tab, s, e->cookie, fd, 0);
 	/* The parent goes on meanwhile: what its object says holds only if it is still the same socket. */
 	if (old->cookie == e->cookie && old->refs) {
-		s->flags = (old->flags & ~(uint32_t)(RUN_SOCK_PENDING | RUN_SOCK_UNSEEN)) | (s->flags & RUN_SOCK_UNSEEN);
+		s->flags = (old->flags & ~(uint32_t)(RUN_SOCK_PENDING | RUN_SOCK_UNSEEN | RUN_SOCK_APART)) | (s->flags & RUN_SOCK_UNSEEN);
 		s->opener = old->opener;
 		s->opened_ticks = old->opened_ticks;
 		s->local = old->local;
@@ -297,7 +331,7 @@ static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
 	}
 	s->flags |= RUN_SOCK_INHERITED;
 	s->copied_from = e->ref & SOCKTAB_SHARED ? (uint64_t)(uintptr_t)old : 0;
-	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS & ~SOCKTAB_ONCE) | spilled;
+	e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS & ~(SOCKTAB_ONCE | SOCKTAB_APART)) | spilled;
 }
 
 static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
@@ -330,7 +364,7 @@ static void each_place(const struct socktab *tab, void (*fn)(struct run_socket *
 static void make_entry(struct run_socket *s, void *ctx)
 {
 	if (run_stat_noted(s))
-		run_stat(ctx, s->cookie);
+		run_stat(ctx, run_stat_owner(s));
 }
 
 struct stats_copy {

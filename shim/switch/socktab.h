@@ -40,7 +40,8 @@
 #define SOCKTAB_SHARED	2ull	/* in `ref`: more than one descriptor has named the object */
 #define SOCKTAB_SPECIAL	4ull	/* in `ref`: calls on it must not take the short way */
 #define SOCKTAB_STACK	8ull	/* in `ref`: the socket is redirected into a stack */
-#define SOCKTAB_BITS	15ull
+#define SOCKTAB_APART	16ull	/* in `ref`: the socket is not counted in its place, which is for another cookie's */
+#define SOCKTAB_BITS	31ull
 
 struct socktab_entry {
 	uint64_t ref;
@@ -56,6 +57,7 @@ struct socktab {
 	const char *alone;		/* not 0 there: the process has a single thread */
 	struct run_stat *stats;		/* RUN_STATS of them, the owner's: of the sockets in it */
 	struct run_takes *takes;	/* the owner's */
+	uint32_t turns;			/* how often a place was found to be another cookie's */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
 	/* Provides chunk i, zeroed, in memory that can be moved (mremap); NULL: there is none to be had. */
 	struct run_socket *(*new_chunk)(void *ctx, unsigned i);
@@ -179,6 +181,10 @@ static inline struct run_socket *socktab_enter_again(struct socktab *tab, unsign
 	__atomic_store_n(&e->ref, place, __ATOMIC_RELEASE);
 	return s;
 }
+
+/* The same where the last one was of another cookie: now and then the place becomes this one's, but most times the socket is not
+ * counted in it. (Sockets of several kinds may take turns under a descriptor, and one kind may give way to another for good.) */
+struct run_socket *socktab_enter_apart(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, const void *opener);
 
 /* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero
  * but the addresses, which are not valid. What

@@ -282,6 +282,54 @@ Test(switch_table, a_forked_child_enters_nothing_in_its_parents_places)
 	cr_assert_eq(s->refs, 0);
 }
 
+Test(switch_table, a_place_is_kept_for_its_cookie_for_some_turns_of_another)
+{
+	struct sockshim_stat out[2] = { 0 };
+	struct run_socket *s = add(5, 1);
+	sockshim_cookie c = 0;
+	int turns;
+
+	run_count(tab.stats, COOKIE(1), RUN_OPENED);
+	s->opened = 7;
+	for (turns = 0; turns < 100; turns++) {
+		socktab_remove(&tab, 5, NULL);
+		cr_assert_null(again(5, 2));
+		cr_assert_eq(socktab_enter_apart(&tab, 5, COOKIE(2), 0, NULL), s);
+		cr_assert_eq(s->cookie, COOKIE(2));
+		cr_assert_eq(s->refs, 1);
+		cr_assert_eq(socktab_stats(&tab, out, 2), 1);
+		cr_assert_eq(out[0].opened, 8, "what was counted is still the first cookie's, turn %d", turns);
+		if (!(socktab_ref(&tab, 5) & SOCKTAB_APART))
+			break;
+		cr_assert(socktab_remove(&tab, 5, &c));
+		cr_assert_eq(c, COOKIE(2));
+		cr_assert_eq(again(5, 1), s, "the place is not the first cookie's any more, turn %d", turns);
+	}
+	cr_assert_lt(turns, 100, "it never becomes the other's");
+	socktab_remove(&tab, 5, NULL);
+	cr_assert_null(again(5, 1));
+	cr_assert_eq(again(5, 2), s);
+}
+
+Test(switch_table, a_duplicate_of_what_is_not_counted_in_its_place_leaves_it_in_the_end)
+{
+	sockshim_cookie c = 0;
+	struct run_socket *s = add(5, 1);
+
+	tab.turns = 1;
+	socktab_remove(&tab, 5, NULL);
+	socktab_enter_apart(&tab, 5, COOKIE(2), 0, NULL);
+	cr_assert(socktab_ref(&tab, 5) & SOCKTAB_APART);
+	socktab_dup(&tab, 5, 8, &c);
+	cr_assert(socktab_remove(&tab, 5, &c));
+	cr_assert_eq(c, 0);
+	cr_assert_eq(socktab_find(&tab, 8)->cookie, COOKIE(2));
+	cr_assert(socktab_remove(&tab, 8, &c));
+	cr_assert_eq(c, COOKIE(2));
+	cr_assert_eq(s->cookie, COOKIE(1));
+	cr_assert_not(s->flags & RUN_SOCK_APART);
+}
+
 Test(switch_table, what_readers_cannot_see_is_not_counted_in_its_place)
 {
 	struct run_socket *s = add(5, 1);
