@@ -110,12 +110,19 @@ static __attribute__((noinline)) int closed(sockshim_cookie cookie, long r)
  * counted in its place. */
 static __attribute__((noinline)) int close_marked(int fd, uint64_t ref, const void *pc)
 {
-	sockshim_cookie cookie;
+	struct socktab_entry *e = socktab_entry(&hook.tab, fd);
+	sockshim_cookie cookie = e->cookie;
 	long r;
 
 	if (!hook_is_shortest(ref, CALL_close))
 		return close_long(fd, ref, pc);
-	socktab_remove(&hook.tab, fd, &cookie);
+	if (UNLIKELY(ref & SOCKTAB_APART)) {
+		socktab_remove(&hook.tab, fd, &cookie);
+	} else {
+		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
+		if (!socktab_refs_drop(hook_object(ref), true))
+			cookie = 0;
+	}
 	r = libc_direct_close(fd);
 	return LIKELY(!cookie && r == 0) ? 0 : closed(cookie, r);
 }
