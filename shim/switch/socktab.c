@@ -108,7 +108,7 @@ static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, ui
 	if (ref == SOCKTAB_OTHER && socktab_is_other(old))
 		return false;
 	if (ref == SOCKTAB_OTHER && old != SOCKTAB_UNKNOWN && !(old & (SOCKTAB_SHARED | SOCKTAB_ONCE)))
-		ref = socktab_left(old);
+		ref = -(old & ~SOCKTAB_BITS);
 	if ((old & SOCKTAB_SHARED) && !*tab->alone)
 		old = __atomic_exchange_n(&e->ref, ref, __ATOMIC_ACQ_REL);
 	else

@@ -1,10 +1,12 @@
 /* socktab.h - the table of sockets: which descriptor is which socket.
  *
  * Theory of operation. What an entry says of a descriptor is one word, `ref`: not known (0: nobody has looked
- * yet), a pointer to the socket's object with a few bits (above 0), or no socket (below 0); then it is minus the place of
- * the descriptor's object, if a socket was there that nobody names any more, and a new one may be put there. Beside it is the cookie, which a forked child needs. The entries of the low descriptors are in the table itself, the others in leaves that are
- * mapped when a descriptor in their range is first seen. Objects (struct run_socket) live in chunks that
- * the table's owner provides: those of the preloaded switch are in the mapped run file.
+ * yet), a pointer to the socket's object with a few bits (above 0), or no socket (below 0). If a socket was there
+ * that nobody names any more, no socket is minus the address of its object, the descriptor's place: a new one
+ * may be put there at once. Beside it is the cookie, which a forked child needs. The entries of the low
+ * descriptors are in the table itself, the others in leaves that are mapped when a descriptor in their range is
+ * first seen. Objects (struct run_socket) live in chunks that the table's owner provides: those of the preloaded
+ * switch are in the mapped run file.
  *
  * All is lock-free and may be called in signal handlers:
  *  - the kernel hands a descriptor number to one caller at a time, so the thread that got a number from
@@ -187,20 +189,13 @@ static inline struct run_socket *socktab_enter_again(struct socktab *tab, unsign
 struct run_socket *socktab_enter_apart(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, const void *opener);
 
 /* Enters a socket and returns its object, with cookie, flags, fd and one reference set and all else zero
- * but the addresses, which are not valid. What
- * the table had under that number, a socket closed behind our back, is dropped: its cookie goes to
- * *stale (else 0 is put there). NULL: no memory, or fd out of range; the descriptor is then "no socket". */
+ * but the addresses, which are not valid, and what is counted in the place. What the table had under that
+ * number, a socket closed behind our back, is dropped: its cookie goes to *stale (else 0 is put there). NULL: no memory, or fd out of range; the descriptor is then "no socket". */
 struct run_socket *socktab_add(struct socktab *tab, int fd, sockshim_cookie cookie, uint32_t flags, sockshim_cookie *stale);
 
 /* Takes a descriptor out, which is "no socket" afterwards. Returns whether it was in the table; *cookie (which may be NULL)
  * is the socket's, if this was its last descriptor, else 0. */
 bool socktab_remove(struct socktab *tab, int fd, sockshim_cookie *cookie);
-
-/* What is left of the ref of such a socket: minus its place. */
-static inline uint64_t socktab_left(uint64_t ref)
-{
-	return -(ref & ~SOCKTAB_BITS);
-}
 
 /* The same by the only thread, of a socket whose ref has been read, and has none of SOCKTAB_BITS; the entry still says the cookie. */
 static inline void socktab_remove_alone(struct socktab_entry *e, uint64_t ref)
