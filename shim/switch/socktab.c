@@ -33,11 +33,34 @@ static struct run_socket *chunk_make(struct socktab *tab, unsigned i)
 	struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
 
 	if (!chunk) {
+		uint32_t have = __atomic_load_n(&tab->chunks, __ATOMIC_RELAXED);
+
 		chunk = tab->new_chunk(tab->ctx, i);
-		if (chunk)
-			__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
+		if (!chunk)
+			return NULL;
+		__atomic_store_n(&tab->chunk[i], chunk, __ATOMIC_RELEASE);
+		while (i < RUN_CHUNKS_MAX && have <= i &&
+		       !__atomic_compare_exchange_n(&tab->chunks, &have, i + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			;
 	}
 	return chunk;
+}
+
+/* The chunks that there may be, numbered without the gap between those for descriptors and the spill. */
+struct slots {
+	unsigned low, n;
+};
+
+static struct slots slots_of(const struct socktab *tab)
+{
+	unsigned low = __atomic_load_n(&tab->chunks, __ATOMIC_ACQUIRE);
+
+	return (struct slots){ low, low + RUN_SPILL_CHUNKS };
+}
+
+static unsigned slot_index(struct slots slots, unsigned k)
+{
+	return k < slots.low ? k : RUN_CHUNKS_MAX + k - slots.low;
 }
 
 void socktab_reserve(struct socktab *tab, unsigned i)
@@ -298,13 +321,19 @@ static struct run_socket *copy_of(struct socktab *tab, int fd, uint64_t old)
 	return NULL;
 }
 
-static void copy_socket(int fd, struct socktab_entry *e, void *ctx)
+static void copy_entry(int fd, struct socktab_entry *e, void *ctx)
 {
 	struct socktab *tab = ctx;
 	const struct run_socket *old = socktab_object(e->ref);
-	struct run_socket *s = e->ref & SOCKTAB_SHARED ? copy_of(tab, fd, e->ref) : NULL;
+	struct run_socket *s;
 	uint64_t spilled;
 
+	if (!socktab_is_socket(e->ref)) {
+		if (socktab_is_other(e->ref))
+			e->ref = SOCKTAB_OTHER;		/* the place is the parent's */
+		return;
+	}
+	s = e->ref & SOCKTAB_SHARED ? copy_of(tab, fd, e->ref) : NULL;
 	if (s) {
 		s->refs++;
 		e->ref = (uint64_t)(uintptr_t)s | (e->ref & SOCKTAB_BITS & ~SOCKTAB_APART);
@@ -352,8 +381,10 @@ void socktab_take(struct socktab *tab, struct run_socket *s)
 /* Calls fn for the place of each socket that there has been. */
 static void each_place(const struct socktab *tab, void (*fn)(struct run_socket *s, void *ctx), void *ctx)
 {
-	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
-		struct run_socket *chunk = __atomic_load_n(&tab->chunk[i], __ATOMIC_ACQUIRE);
+	struct slots slots = slots_of(tab);
+
+	for (unsigned i = 0; i < slots.n; i++) {
+		struct run_socket *chunk = __atomic_load_n(&tab->chunk[slot_index(slots, i)], __ATOMIC_ACQUIRE);
 
 		for (unsigned k = 0; chunk && k < RUN_CHUNK_SOCKETS; k++)
 			fn(&chunk[k], ctx);
@@ -399,12 +430,6 @@ size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_
 	return found;
 }
 
-static void forget_place(int fd, struct socktab_entry *e, void *ctx)
-{
-	if (socktab_is_other(e->ref))
-		e->ref = SOCKTAB_OTHER;
-}
-
 static bool is_in(const struct run_socket *s, const struct run_socket *chunk)
 {
 	return chunk && s >= chunk && s < chunk + RUN_CHUNK_SOCKETS;
@@ -436,13 +461,17 @@ static void move_entry(int fd, struct socktab_entry *e, void *ctx)
 static void move_chunks(struct socktab *tab, struct run_socket **parents)
 {
 	struct moving there = { tab->chunk, parents }, back = { parents, tab->chunk };
+	struct slots slots = slots_of(tab);
 	bool stays = false;
 
-	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++)
+	for (unsigned k = 0, i; k < slots.n; k++) {
+		i = slot_index(slots, k);
 		if (parents[i] && !chunk_make(tab, i))
 			parents[i] = NULL;
+	}
 	each_entry(tab, true, move_entry, &there);
-	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
+	for (unsigned k = 0, i; k < slots.n; k++) {
+		i = slot_index(slots, k);
 		if (!parents[i])
 			continue;
 		if (sys(SYS_mremap, tab->chunk[i], RUN_CHUNK_BYTES, RUN_CHUNK_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED,
@@ -462,16 +491,17 @@ void socktab_after_fork(struct socktab *tab)
 	size_t bytes = SOCKTAB_CHUNKS * sizeof(*tab->chunk);
 	long p = sys(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct run_socket **parents = p < 0 && p > -4096 ? NULL : (struct run_socket **)p;
+	struct slots slots = slots_of(tab);
 
-	for (unsigned i = 0; i < SOCKTAB_CHUNKS; i++) {
+	for (unsigned k = 0, i; k < slots.n; k++) {
+		i = slot_index(slots, k);
 		if (!tab->chunk[i])
 			continue;
 		if (parents)
 			parents[i] = tab->chunk[i];
 		tab->chunk[i] = NULL;
 	}
-	each_entry(tab, false, forget_place, NULL);
-	socktab_each(tab, copy_socket, tab);
+	each_entry(tab, false, copy_entry, tab);
 	socktab_each(tab, clear_mark, NULL);
 	if (parents) {
 		move_chunks(tab, parents);

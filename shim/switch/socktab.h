@@ -59,6 +59,7 @@ struct socktab {
 	const char *alone;		/* not 0 there: the process has a single thread */
 	struct run_stat *stats;		/* RUN_STATS of them, the owner's: of the sockets in it */
 	struct run_takes *takes;	/* the owner's */
+	uint32_t chunks;		/* of those for descriptors, none is at this index or behind it */
 	uint32_t turns;			/* how often a place was found to be another cookie's */
 	struct run_socket **chunk;	/* SOCKTAB_CHUNKS pointers, the owner's memory */
 	/* Provides chunk i, zeroed, in memory that can be moved (mremap); NULL: there is none to be had. */
