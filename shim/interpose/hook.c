@@ -174,7 +174,7 @@ static void start_locked(void)
 		hook.run.file->seed ^= (forks + 1) * 0x9e3779b97f4a7c15ull;
 		forks = 0;
 		socktab_each(&hook.tab, forget_if_gone, NULL);
-		socktab_after_fork(&hook.tab);
+		socktab_after_fork(&hook.tab, !hook_sandboxed);	/* which may forbid mremap() */
 		redirect_after_fork();
 	}
 	client.holder = redirect_holder;

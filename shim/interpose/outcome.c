@@ -38,8 +38,10 @@ static void set_addr(struct run_socket *s, uint32_t flag, const struct sockaddr 
 
 struct run_stat *outcome_find_stat(sockshim_cookie cookie)
 {
-	struct run_stat *st = run_stat(hook.tab.stats, cookie);
+	struct run_stat *st;
 
+	hook_alive();	/* in a child that was forked while the call was made */
+	st = run_stat(hook.tab.stats, cookie);
 	__atomic_store_n(hook_last_stat(cookie), st, __ATOMIC_RELAXED);
 	return st;
 }
@@ -56,7 +58,7 @@ bool outcome_undo(struct run_socket *s, int fd)
 {
 	if (hook_is_alive())
 		return false;
-	__atomic_fetch_sub(&s->opened, 1, __ATOMIC_RELAXED);
+	run_stat_unnote(&s->opened);
 	socktab_detached_remove(&hook.tab, fd);
 	return true;
 }

@@ -53,7 +53,7 @@ static inline bool outcome_end(struct run_socket *first, struct run_socket *seco
 void outcome_more(struct run_socket *s);
 
 /* In a child that a signal handler forked since hook_is_bare(), takes back that it was entered and counted: the object is the
- * parent's, which has done so too. False: this is no such child. */
+ * parent's, which has done so too (unless it was right after the counting, and one is missing). False: this is no such child. */
 bool outcome_undo(struct run_socket *s, int fd);
 
 /* The flags that a socket's type asks for. */

@@ -105,6 +105,7 @@ __vfork:
 2:	neg	w0, w0
 	stp	x29, x30, [sp, #-32]!
 	.cfi_adjust_cfa_offset 32
+	.cfi_rel_offset x30, 8
 	str	w0, [sp, #16]
 	bl	__errno_location
 	ldr	w1, [sp, #16]
@@ -112,6 +113,7 @@ __vfork:
 	mov	x0, #-1
 	ldp	x29, x30, [sp], #32
 	.cfi_adjust_cfa_offset -32
+	.cfi_restore x30
 	ret
 	.cfi_endproc
 	.size	vfork, .-vfork

@@ -91,8 +91,9 @@ static __attribute__((noinline)) int close_changed(int fd, struct socktab_entry 
 	long r;
 
 	if (!hook_is_alive()) {
-		/* A signal handler forked: the object is the parent's, which has done all this too. */
-		__atomic_fetch_sub(&s->closed, 1, __ATOMIC_RELAXED);
+		/* A signal handler forked: the object is the parent's, which has done all this too (unless it was right after the
+		 * counting, and one is missing). */
+		run_stat_unnote(&s->closed);
 		__atomic_store_n(&e->ref, SOCKTAB_OTHER, __ATOMIC_RELEASE);
 		return LIBC(close)(fd);
 	}
@@ -114,7 +115,7 @@ static __attribute__((noinline)) int close_marked(int fd, uint64_t ref, const vo
 	sockshim_cookie cookie = e->cookie;
 	long r;
 
-	if (!hook_is_shortest(ref, CALL_close))
+	if (!hook_is_shortest(ref, CALL_close) || !hook_is_alive())
 		return close_long(fd, ref, pc);
 	if (UNLIKELY(ref & SOCKTAB_APART)) {
 		socktab_remove(&hook.tab, fd, &cookie);

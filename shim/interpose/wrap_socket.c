@@ -184,7 +184,10 @@ static __attribute__((noinline)) int accepted(struct run_socket *s, long ns, con
 
 static __attribute__((noinline)) int accept_more(struct run_socket *s, long r)
 {
-	socktab_take(&hook.tab, s);
+	if (s->flags & (RUN_SOCK_UNSEEN | RUN_SOCK_APART))
+		outcome_count(s->cookie, RUN_ACCEPT_FAILED, true);
+	else
+		socktab_take(&hook.tab, s);
 	return (int)libc_result(r, true);
 }
 
@@ -192,7 +195,7 @@ static __attribute__((noinline)) int accept_more(struct run_socket *s, long r)
 static inline bool note_nobody(struct run_socket *s)
 {
 	__atomic_store_n(&s->err, EAGAIN, __ATOMIC_RELAXED);
-	return run_stat_note(&s->accept_failed) || (s->flags & RUN_SOCK_UNSEEN);
+	return (s->flags & (RUN_SOCK_UNSEEN | RUN_SOCK_APART)) || run_stat_note(&s->accept_failed);
 }
 
 /* accept and accept4 alike: the shortest way, by which nobody to accept is all that is found, and the long one. */

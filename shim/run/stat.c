@@ -6,9 +6,11 @@ void run_stat_take(struct run_stat *stats, struct run_socket *s)
 	static const enum run_count which[] = { RUN_OPENED, RUN_CLOSED, RUN_ACCEPT_FAILED };
 	uint32_t *from[] = { &s->opened, &s->closed, &s->accept_failed };
 
-	for (unsigned i = 0; run_stat_owner(s) && i < sizeof(which) / sizeof(which[0]); i++)
+	const sockshim_cookie owner = run_stat_owner(s);
+
+	for (unsigned i = 0; owner && i < sizeof(which) / sizeof(which[0]); i++)
 		if (__atomic_load_n(from[i], __ATOMIC_RELAXED))
-			__atomic_fetch_add(&run_stat(stats, run_stat_owner(s))->count[which[i]],
+			__atomic_fetch_add(&run_stat(stats, owner)->count[which[i]],
 					   __atomic_exchange_n(from[i], 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
@@ -45,11 +47,12 @@ void run_stats_copy_place(const struct run_socket *s, struct sockshim_stat *out,
 {
 	uint32_t opened = __atomic_load_n(&s->opened, __ATOMIC_RELAXED), closed = __atomic_load_n(&s->closed, __ATOMIC_RELAXED);
 	uint32_t failed = __atomic_load_n(&s->accept_failed, __ATOMIC_RELAXED);
+	const sockshim_cookie owner = run_stat_owner(s);
 	size_t i = 0;
 
 	if (!run_stat_noted(s))
 		return;
-	while (i < n && out[i].cookie != run_stat_owner(s))
+	while (i < n && out[i].cookie != owner)
 		i++;
 	if (i == n && n < RUN_STATS)
 		return;

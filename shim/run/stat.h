@@ -91,6 +91,15 @@ static inline bool run_stat_note(uint32_t *counter)
 	return __builtin_expect(much, 0);
 }
 
+/* Takes that back, in the place of another process, which may go on there meanwhile. */
+static inline void run_stat_unnote(uint32_t *counter)
+{
+	uint32_t n = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	while (n && !__atomic_compare_exchange_n(counter, &n, n - 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 /* Copies the entries that are in use, at most n of them; returns how many there are. */
 size_t run_stats_copy(const struct run_stat *stats, struct sockshim_stat *out, size_t n);
 

@@ -87,7 +87,7 @@ static struct run_socket *spill_claim(struct socktab *tab)
 
 static void object_init(struct socktab *tab, struct run_socket *s, sockshim_cookie cookie, int fd, uint32_t flags)
 {
-	if (s->cookie != cookie || run_stat_noted_much(s))
+	if (run_stat_owner(s) != cookie || run_stat_noted_much(s))
 		socktab_take(tab, s);
 	s->cookie = cookie;
 	s->fd = fd;
@@ -113,11 +113,19 @@ static struct run_socket *object_claim(struct socktab *tab, int fd, uint64_t *bi
 	return s;
 }
 
-/* A socket that was not counted in its place leaves it. */
-static void leave_to_owner(struct run_socket *s)
+/* One descriptor less names a socket that is not counted in its place; the last leaves the place to its owner first. Whether it was
+ * the last. */
+static bool drop_apart(struct run_socket *s)
 {
+	uint32_t refs = __atomic_load_n(&s->refs, __ATOMIC_ACQUIRE);
+
+	while (refs > 1)
+		if (__atomic_compare_exchange_n(&s->refs, &refs, refs - 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return false;
 	s->cookie = s->owner;
 	__atomic_fetch_and(&s->flags, ~(uint32_t)RUN_SOCK_APART, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
+	return true;
 }
 
 /* Replaces what an entry says. Returns whether that was a socket, with its cookie if that has lost its last
@@ -140,10 +148,12 @@ static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, ui
 		return false;
 	s = socktab_object(old);
 	was = s->cookie;
-	if ((old & SOCKTAB_APART) && (!(old & SOCKTAB_SHARED) || __atomic_load_n(&s->refs, __ATOMIC_RELAXED) == 1))
-		leave_to_owner(s);
+	if (old & SOCKTAB_APART) {
+		if (!drop_apart(s))
+			was = 0;
+	}
 	/* Not shared: no other descriptor can come to name the object, since dup marks this entry first. */
-	if (!(old & SOCKTAB_SHARED))
+	else if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
 	else if (!socktab_refs_drop(s, *tab->alone))
 		was = 0;
@@ -192,7 +202,7 @@ struct run_socket *socktab_enter_apart(struct socktab *tab, int fd, sockshim_coo
 	}
 	s->owner = s->cookie;
 	__atomic_store_n(&s->flags, flags | RUN_SOCK_APART, __ATOMIC_RELEASE);
-	s->cookie = cookie;
+	__atomic_store_n(&s->cookie, cookie, __ATOMIC_RELEASE);
 	socktab_init(s, flags | RUN_SOCK_APART, opener);
 	__atomic_store_n(&e->cookie, cookie, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->ref, place | SOCKTAB_APART, __ATOMIC_RELEASE);
@@ -371,6 +381,8 @@ static void clear_mark(int fd, struct socktab_entry *e, void *ctx)
 
 void socktab_take(struct socktab *tab, struct run_socket *s)
 {
+	if (!run_stat_owner(s))
+		s->opened = s->closed = s->accept_failed = 0;
 	if (!run_stat_noted(s))
 		return;
 	__atomic_fetch_add(&tab->takes->begun, 1, __ATOMIC_SEQ_CST);
@@ -415,6 +427,7 @@ static void copy_place(struct run_socket *s, void *ctx)
 size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_t n)
 {
 	struct stats_copy c = { out, 0 };
+	uint64_t before = 0, begun = 0;
 	size_t found = 0;
 
 	each_place(tab, make_entry, tab->stats);
@@ -424,8 +437,11 @@ size_t socktab_stats(const struct socktab *tab, struct sockshim_stat *out, size_
 		found = run_stats_copy(tab->stats, out, n);
 		c.n = found < n ? found : n;
 		each_place(tab, copy_place, &c);
-		if (__atomic_load_n(&tab->takes->begun, __ATOMIC_SEQ_CST) == done)
+		begun = __atomic_load_n(&tab->takes->begun, __ATOMIC_SEQ_CST);
+		/* The numbers differ for good where a signal handler forked in between. */
+		if (begun == done || (i > 0 && begun == before))
 			break;
+		before = begun;
 	}
 	return found;
 }
@@ -466,7 +482,10 @@ static void move_chunks(struct socktab *tab, struct run_socket **parents)
 
 	for (unsigned k = 0, i; k < slots.n; k++) {
 		i = slot_index(slots, k);
-		if (parents[i] && !chunk_make(tab, i))
+		/* Those of high descriptors only if there is a socket: they may be many. */
+		if (parents[i] && (i < SOCKTAB_LOW_FDS / RUN_CHUNK_SOCKETS || i >= RUN_CHUNKS_MAX))
+			chunk_make(tab, i);
+		if (!tab->chunk[i])
 			parents[i] = NULL;
 	}
 	each_entry(tab, true, move_entry, &there);
@@ -486,10 +505,10 @@ static void move_chunks(struct socktab *tab, struct run_socket **parents)
 		each_entry(tab, true, move_entry, &back);
 }
 
-void socktab_after_fork(struct socktab *tab)
+void socktab_after_fork(struct socktab *tab, bool move)
 {
 	size_t bytes = SOCKTAB_CHUNKS * sizeof(*tab->chunk);
-	long p = sys(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long p = move ? sys(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : -1;
 	struct run_socket **parents = p < 0 && p > -4096 ? NULL : (struct run_socket **)p;
 	struct slots slots = slots_of(tab);
 
@@ -519,10 +538,14 @@ void socktab_detached_remove(struct socktab *tab, int fd)
 
 void socktab_detached_dup(struct socktab *tab, int from, int to)
 {
-	struct socktab_entry *src = socktab_entry(tab, from), *dst = src ? entry_make(tab, to) : NULL;
+	struct socktab_entry *src = socktab_entry(tab, from), *dst = src ? entry_make(tab, to) : socktab_entry(tab, to);
 
 	if (!dst || from == to)
 		return;
+	if (!src) {
+		__atomic_store_n(&dst->ref, SOCKTAB_UNKNOWN, __ATOMIC_RELEASE);
+		return;
+	}
 	if (socktab_is_socket(src->ref))
 		src->ref |= SOCKTAB_SHARED;
 	dst->cookie = src->cookie;

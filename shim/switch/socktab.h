@@ -258,10 +258,11 @@ void socktab_each(const struct socktab *tab, void (*fn)(int fd, struct socktab_e
 
 /* In a forked child, before its first other use of the table: forgets the parent's chunks and gives each
  * socket a new object (RUN_SOCK_INHERITED), shared where descriptors shared one. The object's addresses and
- * flags are taken from the parent's as far as it is still the same socket. */
-void socktab_after_fork(struct socktab *tab);
+ * flags are taken from the parent's as far as it is still the same socket. `move`: the chunks come to lie where the parent's did,
+ * for whoever was interrupted by a signal handler that forked, and still holds the address of an object. */
+void socktab_after_fork(struct socktab *tab, bool move);
 
-/* Between fork and socktab_after_fork: changes of the child's entries alone, that leave the parent's
+/* Between fork and socktab_after_fork(): changes of the child's entries alone, that leave the parent's
  * objects in peace. */
 void socktab_detached_remove(struct socktab *tab, int fd);
 void socktab_detached_dup(struct socktab *tab, int from, int to);

@@ -95,6 +95,19 @@ Test(interface, sockets_that_the_program_was_started_with_are_counted)
 	child_done(&c);
 }
 
+Test(interface, listener_is_counted_apart_from_what_was_there_before)
+{
+	struct child c = ran("successor");
+
+	cr_expect_str_eq(c.out, "(local, dgram, default): opened=1 connected=0 listened=0 accepted=0 closed=1 openfailed=0 "
+				"connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n"
+				"(inet4, dgram, default): opened=2 connected=0 listened=0 accepted=0 closed=2 openfailed=0 "
+				"connectfailed=0 listenfailed=0 acceptfailed=0 closefailed=0\n"
+				"(inet4, stream, default): opened=1 connected=0 listened=1 accepted=0 closed=1 openfailed=0 "
+				"connectfailed=0 listenfailed=0 acceptfailed=101 closefailed=0\n");
+	child_done(&c);
+}
+
 Test(interface, close_that_fails_is_counted_as_that)
 {
 	struct child c = ran("close-fails");

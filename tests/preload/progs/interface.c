@@ -222,4 +222,21 @@ static void inherited(int argc, char **argv)
 	say_stats();
 }
 
-PROG({ "inherited", inherited }, { "again", again }, { "close-fails", close_fails }, { "filter", filter }, { "after", after }, { "reentrant", reentrant }, { "stats", own_stats })
+/* A listener where there were other sockets before, and its duplicate. */
+static void successor(int argc, char **argv)
+{
+	struct sockaddr_in a;
+	int fd, l, d;
+
+	find();
+	CHECK((fd = socket(AF_UNIX, SOCK_DGRAM, 0)) >= 0 && close(fd) == 0);
+	CHECK(socket(AF_INET, SOCK_DGRAM, 0) == fd && close(fd) == 0);
+	CHECK((l = listener(&a)) == fd && fcntl(l, F_SETFL, O_NONBLOCK) == 0);
+	for (int i = 0; i < 100; i++)
+		CHECK(accept(l, NULL, NULL) == -1 && errno == EAGAIN);
+	CHECK((d = dup(l)) >= 0 && close(l) == 0 && accept(d, NULL, NULL) == -1 && errno == EAGAIN && close(d) == 0);
+	CHECK(socket(AF_INET, SOCK_DGRAM, 0) == fd && close(fd) == 0);
+	say_stats();
+}
+
+PROG({ "successor", successor }, { "inherited", inherited }, { "again", again }, { "close-fails", close_fails }, { "filter", filter }, { "after", after }, { "reentrant", reentrant }, { "stats", own_stats })

@@ -145,7 +145,7 @@ static void copies(void)
 {
 	struct run_socket *s;
 
-	socktab_after_fork(&tab);
+	socktab_after_fork(&tab, true);
 	s = socktab_find(&tab, 5);
 	MUST(s && s == socktab_find(&tab, 4999));
 	MUST(s->refs == 2 && s->opener == 0x1234 && (s->flags & RUN_SOCK_INHERITED));
@@ -167,7 +167,7 @@ Test(switch_table, a_forked_child_gets_objects_of_its_own_and_keeps_what_is_shar
 
 static void trusts(void)
 {
-	socktab_after_fork(&tab);
+	socktab_after_fork(&tab, true);
 	MUST(socktab_find(&tab, 5)->cookie == COOKIE(1) && socktab_find(&tab, 5)->opener == 0);
 }
 
@@ -185,7 +185,7 @@ static struct run_socket *held;
 
 static void goes_on(void)
 {
-	socktab_after_fork(&tab);
+	socktab_after_fork(&tab, true);
 	held->opened = held->rx_bytes = 77;
 }
 
@@ -269,7 +269,7 @@ Test(switch_table, nothing_is_entered_again_where_a_duplicate_lives)
 static void enters_nothing(void)
 {
 	socktab_detached_dup(&tab, 5, 6);
-	socktab_after_fork(&tab);
+	socktab_after_fork(&tab, true);
 	MUST(!again(5, 1) && !again(6, 1) && add(5, 1));
 }
 
