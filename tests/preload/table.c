@@ -338,3 +338,23 @@ Test(table, what_is_peeked_at_is_counted_when_it_is_received)
 		child_done(&c);
 	}
 }
+
+/* Descriptors that sockets of several kinds and files share in turn, duplicated, inherited and closed in every way. */
+Test(table, random_walks_are_counted_exactly)
+{
+	struct child c = { .prog = "walk", .args = { "1", "100" }, .seconds = 60 };
+
+	child_ok(&c);
+	cr_assert_str_eq(c.out, "");
+	child_done(&c);
+}
+
+Test(table, random_walks_are_counted_exactly_while_rules_look_on)
+{
+	struct child c = { .prog = "walk", .args = { "101", "150" }, .seconds = 60,
+			   .rules = "fail socket with ENOBUFS probability 0%; fail accept with EMFILE probability 0%" };
+
+	child_ok(&c);
+	cr_assert_str_eq(c.out, "");
+	child_done(&c);
+}
