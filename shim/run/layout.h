@@ -112,8 +112,8 @@ enum run_socket_flags {
 	RUN_SOCK_LATE = 256,	/* late_err is to be reported by SO_ERROR */
 	RUN_SOCK_LOCAL = 512,	/* `local` is valid */
 	RUN_SOCK_PEER = 1024,	/* `peer` is */
-	RUN_SOCK_APART = 4096,	/* what is counted in its place is of sockets of another cookie, `owner` */
 	RUN_SOCK_UNSEEN = 2048,	/* the writer's own: the object is in its memory alone, where no reader finds it */
+	RUN_SOCK_APART = 4096,	/* what is counted in its place is of sockets of another cookie, `owner` */
 };
 
 /* One socket. Behind the spill, the chunks of RUN_CHUNK_SOCKETS of them are indexed by descriptor number. What making one again in the

@@ -5,7 +5,6 @@ void run_stat_take(struct run_stat *stats, struct run_socket *s)
 {
 	static const enum run_count which[] = { RUN_OPENED, RUN_CLOSED, RUN_ACCEPT_FAILED };
 	uint32_t *from[] = { &s->opened, &s->closed, &s->accept_failed };
-
 	const sockshim_cookie owner = run_stat_owner(s);
 
 	for (unsigned i = 0; owner && i < sizeof(which) / sizeof(which[0]); i++)

@@ -148,11 +148,9 @@ static bool entry_replace(const struct socktab *tab, struct socktab_entry *e, ui
 		return false;
 	s = socktab_object(old);
 	was = s->cookie;
-	if (old & SOCKTAB_APART) {
-		if (!drop_apart(s))
-			was = 0;
-	}
 	/* Not shared: no other descriptor can come to name the object, since dup marks this entry first. */
+	if (old & SOCKTAB_APART)
+		was = drop_apart(s) ? was : 0;
 	else if (!(old & SOCKTAB_SHARED))
 		__atomic_store_n(&s->refs, 0, __ATOMIC_RELEASE);
 	else if (!socktab_refs_drop(s, *tab->alone))
